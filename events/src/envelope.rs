@@ -1,0 +1,106 @@
+//! The envelope: what every event carries, whatever domain it belongs to.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The key of a log in the store: the first 63 bits of the SHA-256 of its name.
+///
+/// Deriving the key from the name means that no process ever has to look one up, and that the log's table needs
+/// no second unique constraint. Two names with one key are refused when the second log is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogKey(pub i64);
+
+/// An event's place in its log: 1, 2, 3 … with no gap. Zero is "before the first event".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub i64);
+
+impl Position {
+    /// The position before the first event.
+    pub const START: Position = Position(0);
+
+    /// The position of the event that follows.
+    pub fn next(self) -> Position {
+        Position(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Names an entity that an event concerns, as `kind:name`: `account:users:alice`, `transaction:0193…`.
+///
+/// A tag never contains a line break: the store passes the tags of an event as lines.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tag(Arc<str>);
+
+impl Tag {
+    /// The tag of the entity `name` of this kind.
+    pub fn new(kind: &str, name: &str) -> Tag {
+        debug_assert!(!name.contains('\n'), "a tag is one line");
+        let mut tag = String::with_capacity(kind.len() + 1 + name.len());
+        tag.push_str(kind);
+        tag.push(':');
+        tag.push_str(name);
+        Tag(tag.into())
+    }
+
+    /// A tag as it was stored.
+    pub fn from_stored(tag: &str) -> Tag {
+        Tag(tag.into())
+    }
+
+    /// The whole tag.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The kind and the name of the entity.
+    pub fn parts(&self) -> (&str, &str) {
+        self.0.split_once(':').unwrap_or((&self.0, ""))
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An event that has been decided and not yet recorded: it has no position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    pub id: Uuid,
+    pub event_type: &'static str,
+    pub version: i16,
+    pub tags: Vec<Tag>,
+    /// The event's data, as the exact JSON text that is stored and hashed.
+    pub data: String,
+    /// Who caused it and in which request, as exact JSON text.
+    pub meta: Arc<str>,
+}
+
+/// An event as it stands in its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEvent {
+    pub log: LogKey,
+    pub position: Position,
+    pub id: Uuid,
+    pub event_type: String,
+    pub version: i16,
+    pub tags: Vec<Tag>,
+    /// Exact JSON text, byte for byte as it was recorded.
+    pub data: String,
+    /// Exact JSON text, byte for byte as it was recorded.
+    pub meta: String,
+    pub recorded_at: DateTime<Utc>,
+}
