@@ -1,0 +1,141 @@
+use rdkafka::message::BorrowedHeaders;
+
+use super::*;
+
+fn log() -> LogName {
+    "household-2026".parse().unwrap()
+}
+
+fn sample() -> RecordedEvent {
+    RecordedEvent {
+        log: log().key(),
+        position: Position(7),
+        id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+        event_type: "thing-happened".to_owned(),
+        version: 3,
+        tags: vec![
+            Tag::new("account", "users:zoë \"quoted\""),
+            Tag::new("ledger", ""),
+        ],
+        // Spaces, key order and number spelling are not what a serializer would choose: they must survive.
+        data: "{ \"b\": 1.00,  \"a\": \"\\u00e9 é\" }".to_owned(),
+        meta: "{\"request\" :null}".to_owned(),
+        recorded_at: "2026-11-21T09:30:00.000120Z".parse().unwrap(),
+    }
+}
+
+fn read_back(headers: &OwnedHeaders, value: &str) -> Result<(LogName, RecordedEvent), RecordError> {
+    event(Some(b"household-2026"), Some(headers), Some(value.as_bytes()))
+}
+
+fn with_header(name: &str, replaced: Option<&str>) -> OwnedHeaders {
+    let mut changed = OwnedHeaders::new();
+    for found in headers(&log(), &sample()).iter() {
+        let value = if found.key == name {
+            replaced.map(str::as_bytes)
+        } else {
+            found.value
+        };
+        if value.is_some() {
+            changed = changed.insert(Header {
+                key: found.key,
+                value,
+            });
+        }
+    }
+    changed
+}
+
+#[test]
+fn an_event_survives_the_way_through_a_record_byte_for_byte() {
+    let written = sample();
+    let (name, read) = read_back(&headers(&log(), &written), &written.data).unwrap();
+    assert_eq!(name, log());
+    assert_eq!(read, written);
+}
+
+#[test]
+fn the_headers_are_a_cloud_event_in_binary_mode() {
+    let headers = headers(&log(), &sample());
+    let shown: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|header| (header.key, std::str::from_utf8(header.value.unwrap()).unwrap()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("ce_specversion", "1.0"),
+            ("ce_id", "01890a5d-ac96-774b-bcce-b302099a8057"),
+            ("ce_type", "thing-happened"),
+            ("ce_source", "/logs/household-2026"),
+            ("ce_time", "2026-11-21T09:30:00.000120Z"),
+            ("ce_position", "7"),
+            ("ce_schemaversion", "3"),
+            ("ce_tags", "[\"account:users:zoë \\\"quoted\\\"\",\"ledger:\"]"),
+            ("ce_meta", "{\"request\" :null}"),
+            ("content-type", "application/json"),
+        ]
+    );
+}
+
+#[test]
+fn a_record_that_lacks_a_header_is_told_which() {
+    for name in [
+        header::ID,
+        header::TYPE,
+        header::SOURCE,
+        header::TIME,
+        header::POSITION,
+        header::SCHEMA_VERSION,
+        header::TAGS,
+        header::META,
+    ] {
+        let error = read_back(&with_header(name, None), "{}").unwrap_err();
+        assert!(
+            matches!(error, RecordError::Missing(missing) if missing == name),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_record_with_a_header_that_cannot_be_read_is_not_ours() {
+    for (name, value) in [
+        (header::ID, "seven"),
+        (header::TIME, "yesterday"),
+        (header::POSITION, "1.5"),
+        (header::SCHEMA_VERSION, "99999"),
+        (header::TAGS, "account:a"),
+        (header::META, "{"),
+    ] {
+        let error = read_back(&with_header(name, Some(value)), "{}").unwrap_err();
+        assert!(
+            matches!(error, RecordError::Unreadable(unreadable, _) if unreadable == name),
+            "{error}"
+        );
+    }
+    let error = read_back(&with_header(header::POSITION, Some("0")), "{}").unwrap_err();
+    assert!(matches!(error, RecordError::Position(0)));
+}
+
+#[test]
+fn a_record_whose_value_is_not_json_is_not_ours() {
+    let headers = headers(&log(), &sample());
+    assert!(matches!(
+        read_back(&headers, "{\"a\":"),
+        Err(RecordError::Unreadable("value", _))
+    ));
+    let tombstone = event(Some(b"household-2026"), Some(&headers), None);
+    assert!(matches!(tombstone, Err(RecordError::Missing("value"))));
+}
+
+#[test]
+fn a_record_under_another_key_than_its_source_is_not_ours() {
+    let headers = headers(&log(), &sample());
+    let moved = event(Some(b"other"), Some(&headers), Some(b"{}"));
+    assert!(matches!(moved, Err(RecordError::OtherSource { .. })));
+    let no_name = event(Some(b"no name"), Some(&headers), Some(b"{}"));
+    assert!(matches!(no_name, Err(RecordError::Log(_))));
+    let bare = event(Some(b"other"), None::<&BorrowedHeaders>, Some(b"{}"));
+    assert!(matches!(bare, Err(RecordError::Missing("header"))));
+}
