@@ -1,0 +1,166 @@
+//! As whom a child runs, and how it learns that its parent died.
+//!
+//! Both are left to `setpriv` of util-linux, which every common Linux has: it changes user and sets the
+//! parent-death signal *after* that (changing user clears it), and then becomes the program. Where it is
+//! missing, children run all the same; what a killed parent leaves behind is then cleared by the next start.
+
+use std::env;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use nix::unistd::{Uid, User};
+
+use crate::error::EmbeddedError;
+use crate::folders;
+
+/// Lets an unprivileged server reach its files below folders that only root can pass through.
+const REACH: [&str; 2] = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+
+#[derive(Debug, Clone)]
+pub(crate) struct RunAs {
+    pub(crate) name: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Launcher {
+    setpriv: Option<PathBuf>,
+    run_as: Option<RunAs>,
+    reach: bool,
+}
+
+impl Launcher {
+    /// Runs children as whoever we are.
+    pub(crate) fn as_ourselves() -> Launcher {
+        Launcher {
+            setpriv: find_program("setpriv"),
+            run_as: None,
+            reach: false,
+        }
+    }
+
+    /// For a server that refuses root: when we are root, its children run as the owner of `belongings` if
+    /// that is somebody else, else as `postgres` or `nobody`, and must be able to get to all of `needed`.
+    pub(crate) fn unprivileged(belongings: Option<u32>, needed: &[&Path]) -> Result<Launcher, EmbeddedError> {
+        let ourselves = Launcher::as_ourselves();
+        if !Uid::effective().is_root() {
+            return Ok(ourselves);
+        }
+        let run_as = choose_user(belongings)?;
+        let mut launcher = Launcher {
+            run_as: Some(run_as.clone()),
+            ..ourselves
+        };
+        let closed = needed
+            .iter()
+            .find_map(|path| folders::first_closed_to(path, run_as.uid, run_as.gid));
+        if let Some(folder) = closed {
+            launcher.reach = true;
+            if !launcher.works() {
+                return Err(EmbeddedError::NotTraversable {
+                    user: run_as.name,
+                    folder,
+                });
+            }
+        }
+        Ok(launcher)
+    }
+
+    /// Whom the server's files must belong to, if not to us.
+    pub(crate) fn owner(&self) -> Option<(u32, u32)> {
+        self.run_as.as_ref().map(|user| (user.uid, user.gid))
+    }
+
+    /// A command for the program, in a folder that every user can enter.
+    pub(crate) fn command(&self, program: &Path, at_parents_death: Signal) -> Command {
+        let mut command = match &self.setpriv {
+            Some(setpriv) => self.through_setpriv(setpriv, program, at_parents_death),
+            None => self.directly(program),
+        };
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    }
+
+    fn through_setpriv(&self, setpriv: &Path, program: &Path, at_parents_death: Signal) -> Command {
+        let mut command = Command::new(setpriv);
+        if let Some(user) = &self.run_as {
+            command
+                .arg(format!("--reuid={}", user.uid))
+                .arg(format!("--regid={}", user.gid));
+            command.arg("--clear-groups");
+        }
+        if self.reach {
+            command.args(REACH);
+        }
+        // It knows the names without `SIG`.
+        let signal = at_parents_death.as_str().trim_start_matches("SIG");
+        command
+            .arg(format!("--pdeathsig={signal}"))
+            .arg("--")
+            .arg(program);
+        command
+    }
+
+    fn directly(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some(user) = &self.run_as {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command
+    }
+
+    fn works(&self) -> bool {
+        let nothing = Path::new("true");
+        self.setpriv.is_some()
+            && self
+                .command(nothing, Signal::SIGKILL)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+    }
+}
+
+fn choose_user(belongings: Option<u32>) -> Result<RunAs, EmbeddedError> {
+    let by_owner = belongings.filter(|uid| *uid != 0).map(|uid| {
+        let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        known.map_or(
+            RunAs {
+                name: uid.to_string(),
+                uid,
+                gid: uid,
+            },
+            RunAs::from,
+        )
+    });
+    let by_name = |name: &str| User::from_name(name).ok().flatten().map(RunAs::from);
+    by_owner
+        .or_else(|| by_name("postgres"))
+        .or_else(|| by_name("nobody"))
+        .ok_or(EmbeddedError::NoUnprivilegedUser)
+}
+
+impl From<User> for RunAs {
+    fn from(user: User) -> RunAs {
+        RunAs {
+            name: user.name,
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+        }
+    }
+}
+
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|path| {
+            use std::os::unix::fs::PermissionsExt;
+            path.metadata()
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}

@@ -1,0 +1,162 @@
+//! The cluster's folder: made whole or not at all, and cleared of what a killed server left.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Uid;
+
+use super::binaries::Found;
+use super::{USER, WHAT};
+use crate::child::Child;
+use crate::error::EmbeddedError;
+use crate::folders;
+use crate::launcher::Launcher;
+use crate::log;
+use crate::orphans::{self, Process, Step};
+
+/// A server that gets SIGINT rolls back and writes a checkpoint.
+const FAST_STOP_BOUND: Duration = Duration::from_secs(30);
+const QUIT_BOUND: Duration = Duration::from_secs(5);
+
+/// No process has this id.
+const NOBODY: i32 = -1;
+
+#[derive(Debug, Clone)]
+pub(super) struct Cluster {
+    data: PathBuf,
+    pub(super) folder: PathBuf,
+}
+
+impl Cluster {
+    pub(super) fn in_folder(data: &Path) -> Cluster {
+        Cluster {
+            data: data.to_path_buf(),
+            folder: data.join("postgres"),
+        }
+    }
+
+    /// The major version that made it; `None` if it is not there.
+    pub(super) fn version(&self) -> Result<Option<String>, EmbeddedError> {
+        let file = self.folder.join("PG_VERSION");
+        match fs::read_to_string(&file) {
+            Ok(version) => Ok(Some(version.trim().to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(EmbeddedError::folder("read", file)(error)),
+        }
+    }
+
+    /// Whose it is, and that we may run it.
+    pub(super) fn owner(&self) -> Result<Option<u32>, EmbeddedError> {
+        let Ok(found) = fs::metadata(&self.folder) else {
+            return Ok(None);
+        };
+        let (owner, you) = (found.uid(), Uid::effective().as_raw());
+        if you != 0 && you != owner {
+            return Err(EmbeddedError::OtherOwner {
+                path: self.folder.clone(),
+                owner,
+                you,
+            });
+        }
+        Ok(Some(owner))
+    }
+
+    /// `initdb` works in a folder beside, which gets the cluster's name only when it is complete.
+    pub(super) async fn make(
+        &self,
+        binaries: &Found,
+        launcher: &Launcher,
+        log_file: &Path,
+        durable: bool,
+    ) -> Result<(), EmbeddedError> {
+        tracing::info!(
+            "making a Postgres {} cluster in {}",
+            binaries.major,
+            self.folder.display()
+        );
+        let fresh = self.data.join("postgres.new");
+        folders::remove_if_there(&fresh)?;
+        folders::make_private(&fresh, launcher.owner())?;
+
+        let program = binaries.initdb();
+        let mut command = launcher.command(&program, Signal::SIGKILL);
+        command
+            .arg("-D")
+            .arg(&fresh)
+            .args(["-U", USER, "--encoding=UTF8", "--locale=C"]);
+        // Nothing listens on TCP; should somebody make it listen, nobody gets in without a password of his own.
+        command.args(["--auth-local=trust", "--auth-host=reject", "--no-instructions"]);
+        if !durable {
+            command.arg("--no-sync");
+        }
+        command.env("LC_ALL", "C");
+        log::attach(&mut command, log_file)?;
+        let child = Child::spawn(command, Signal::SIGKILL).await;
+        let child = child.map_err(|source| EmbeddedError::CannotRun {
+            program,
+            source,
+            advice: "",
+        })?;
+        let exit = child.exited().await;
+        if !exit.success() {
+            return Err(EmbeddedError::Failed {
+                what: "initdb",
+                exit: exit.to_string(),
+                log: log_file.to_path_buf(),
+                tail: log::tail(log_file),
+            });
+        }
+        let moved = fs::rename(&fresh, &self.folder)
+            .and_then(|()| File::open(&self.data))
+            .and_then(|folder| folder.sync_all());
+        moved.map_err(EmbeddedError::folder("move the new cluster to", &self.folder))
+    }
+
+    /// Stops whatever still runs on this cluster, and removes the pid file that it leaves. Only for the holder
+    /// of the lock: nobody living is responsible for those processes.
+    pub(super) async fn clear(&self) -> Result<(), EmbeddedError> {
+        let folder = self.folder.clone();
+        // The server works in its cluster's folder, and so does every process of it.
+        let ours = move |process: &Process| process.name == "postgres" && process.working_dir == folder;
+        let pid_file = self.folder.join("postmaster.pid");
+        let postmaster = fs::read_to_string(&pid_file)
+            .ok()
+            .and_then(|content| content.lines().next().and_then(|line| line.trim().parse().ok()));
+        let first = match postmaster {
+            Some(pid) if Process::is_living(pid, &ours) => Step {
+                only: Some(pid),
+                signal: Signal::SIGINT,
+                bound: FAST_STOP_BOUND,
+            },
+            // Backends that lost their postmaster end by themselves, a busy one a little later.
+            _ => Step {
+                only: Some(NOBODY),
+                signal: Signal::SIGINT,
+                bound: QUIT_BOUND,
+            },
+        };
+        let steps = [
+            first,
+            Step {
+                only: None,
+                signal: Signal::SIGQUIT,
+                bound: QUIT_BOUND,
+            },
+            Step {
+                only: None,
+                signal: Signal::SIGKILL,
+                bound: QUIT_BOUND,
+            },
+        ];
+        orphans::stop(WHAT, &self.data, ours, &steps).await?;
+        // Its process id may belong to somebody else by now, which Postgres would take for a living server.
+        if orphans::can_look() {
+            folders::remove_if_there(&pid_file)
+        } else {
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The server process on a cluster, and the lock that makes it ours.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::time::Instant;
+
+use super::binaries::{self, Found};
+use super::cluster::Cluster;
+use super::ready::{self, Answer};
+use super::socket::{PORT, Socket};
+use super::{Options, WHAT};
+use crate::child::{Child, Exit};
+use crate::error::EmbeddedError;
+use crate::launcher::Launcher;
+use crate::lock::Lock;
+use crate::log;
+
+/// How long a server may say nothing at all.
+const SILENCE_BOUND: Duration = Duration::from_secs(60);
+
+/// How long it may say that it is recovering: replaying [`max_wal_size`](SETTINGS) on a slow disk takes
+/// minutes, and killing it would only make it start over.
+const RECOVERY_BOUND: Duration = Duration::from_secs(30 * 60);
+
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What a server gets that must be killed after a stop that took too long.
+const KILL_BOUND: Duration = Duration::from_secs(5);
+
+/// Durable, and sized for many small transactions on a machine that it shares with its clients.
+const SETTINGS: [(&str, &str); 16] = [
+    ("listen_addresses", ""),
+    ("unix_socket_permissions", "0700"),
+    ("max_connections", "200"),
+    ("shared_buffers", "256MB"),
+    ("fsync", "on"),
+    ("synchronous_commit", "on"),
+    ("full_page_writes", "on"),
+    ("wal_compression", "on"),
+    ("max_wal_size", "2GB"),
+    ("min_wal_size", "256MB"),
+    ("checkpoint_timeout", "15min"),
+    // Compiling plans costs more than our short statements take.
+    ("jit", "off"),
+    ("timezone", "UTC"),
+    ("log_timezone", "UTC"),
+    ("log_line_prefix", "%m [%p] "),
+    ("logging_collector", "off"),
+];
+
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    plan: Plan,
+    /// Declared last, so that the child is told to stop before the folder is free.
+    _lock: Lock,
+}
+
+/// All that is needed to start it, and to start it again.
+#[derive(Debug)]
+struct Plan {
+    options: Options,
+    data: PathBuf,
+    socket: Socket,
+}
+
+impl Server {
+    pub(super) async fn start(options: Options, data: PathBuf, lock: Lock) -> Result<Server, EmbeddedError> {
+        let plan = Plan {
+            options,
+            socket: Socket::of(&data),
+            data,
+        };
+        let child = plan.launch().await?;
+        Ok(Server {
+            child,
+            plan,
+            _lock: lock,
+        })
+    }
+
+    pub(super) async fn restart(&mut self) -> Result<(), EmbeddedError> {
+        // Should it still live, then as an orphan: stopped first, like any other.
+        self.child = self.plan.launch().await?;
+        Ok(())
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.plan.socket
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
+    pub(super) fn exited(&self) -> impl Future<Output = Exit> + Send + 'static + use<> {
+        self.child.exited()
+    }
+
+    pub(super) async fn stop(self, bound: Duration) -> Result<(), EmbeddedError> {
+        if self.child.has_exited() {
+            return Ok(());
+        }
+        let escalation = [
+            (Signal::SIGINT, bound),
+            (Signal::SIGQUIT, KILL_BOUND),
+            (Signal::SIGKILL, KILL_BOUND),
+        ];
+        let sufficed = self.child.stop(&escalation).await;
+        self.plan.socket.remove_if_shortened();
+        match sufficed {
+            Some(0) => Ok(()),
+            _ => Err(EmbeddedError::StoppedHard { what: WHAT, bound }),
+        }
+    }
+}
+
+impl Plan {
+    async fn launch(&self) -> Result<Child, EmbeddedError> {
+        let cluster = Cluster::in_folder(&self.data);
+        let owner = cluster.owner()?;
+        cluster.clear().await?;
+        let version = cluster.version()?;
+        let binaries = binaries::choose(&self.options, version.as_deref()).await?;
+        let launcher = Launcher::unprivileged(owner, &[&self.data, &binaries.folder])?;
+        let log_file = log_path(&self.data);
+        log::rotate(&log_file)?;
+
+        if version.is_none() {
+            cluster
+                .make(&binaries, &launcher, &log_file, self.is_durable())
+                .await?;
+        } else if let Some(owner) = launcher.owner() {
+            crate::folders::hand_over(&cluster.folder, owner)?;
+        }
+        self.socket.prepare(launcher.owner())?;
+
+        let mut command = self.command(&cluster, &binaries, &launcher);
+        log::attach(&mut command, &log_file)?;
+        let child =
+            Child::spawn(command, Signal::SIGINT)
+                .await
+                .map_err(|source| EmbeddedError::CannotRun {
+                    program: binaries.postgres(),
+                    source,
+                    advice: "",
+                })?;
+        self.wait_until_ready(&child, &log_file).await?;
+        tracing::info!("Postgres {} runs on {}", binaries.major, cluster.folder.display());
+        Ok(child)
+    }
+
+    /// At its parent's death the server gets what asks it for a fast, orderly stop.
+    fn command(&self, cluster: &Cluster, binaries: &Found, launcher: &Launcher) -> Command {
+        let mut command = launcher.command(&binaries.postgres(), Signal::SIGINT);
+        command.arg("-D").arg(&cluster.folder);
+        let ours = SETTINGS
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let places = [
+            ("unix_socket_directories".to_owned(), self.socket.setting()),
+            ("port".to_owned(), PORT.to_string()),
+        ];
+        // The last one wins.
+        for (name, value) in ours.chain(self.options.settings.iter().cloned()).chain(places) {
+            command.arg("-c").arg(OsString::from(format!("{name}={value}")));
+        }
+        for (name, _) in std::env::vars_os() {
+            // Meant for clients, but some are read by the server as well.
+            if name.as_encoded_bytes().starts_with(b"PG") {
+                command.env_remove(name);
+            }
+        }
+        command.env("LC_ALL", "C");
+        command
+    }
+
+    fn is_durable(&self) -> bool {
+        !self
+            .options
+            .settings
+            .iter()
+            .any(|(name, value)| name == "fsync" && value == "off")
+    }
+
+    async fn wait_until_ready(&self, child: &Child, log_file: &Path) -> Result<(), EmbeddedError> {
+        let started = Instant::now();
+        let mut report_at = started + REPORT_EVERY;
+        let mut bound = SILENCE_BOUND;
+        loop {
+            match ready::ask(&self.socket).await {
+                Answer::Ready => return Ok(()),
+                Answer::NotNow => bound = RECOVERY_BOUND,
+                Answer::Silent => {}
+            }
+            let log = log_file.to_path_buf();
+            if child.has_exited() {
+                let exit = child.exited().await.to_string();
+                return Err(EmbeddedError::Failed {
+                    what: WHAT,
+                    exit,
+                    tail: log::tail(&log),
+                    log,
+                });
+            }
+            if started.elapsed() > bound {
+                return Err(EmbeddedError::NotReady {
+                    what: WHAT,
+                    bound,
+                    tail: log::tail(&log),
+                    log,
+                });
+            }
+            if Instant::now() > report_at {
+                let seconds = started.elapsed().as_secs();
+                tracing::info!(
+                    "Postgres is still starting ({seconds} s); after a hard stop it first recovers from its log"
+                );
+                report_at += REPORT_EVERY;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+pub(super) fn log_path(data: &Path) -> PathBuf {
+    data.join("postgres.log")
+}
