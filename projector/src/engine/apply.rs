@@ -1,0 +1,188 @@
+//! One transaction: some events of one log into one build, with the progress they make.
+
+use recount_events::{LogName, Position, RecordedEvent};
+use sqlx::{PgConnection, PgPool};
+
+use super::progress::{self, Claim, Stopped};
+use super::projection::{ApplyError, LogBatch, Projection};
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The build is at the batch's last position.
+    Stored(Position),
+    /// The build was there already, or further: nothing was done.
+    AlreadyStored(Position),
+    /// The batch begins beyond the event that follows this position: nothing was done.
+    Ahead(Position),
+    /// Everything before one event was applied, and that one cannot be. Noted in the progress.
+    Stopped(Position, Stopped),
+    /// Another process is applying events of this log: nothing was done.
+    Busy,
+}
+
+/// The database did not do it. What was applied before is kept; the same call may succeed later.
+#[derive(Debug, thiserror::Error)]
+#[error("the read models could not be written")]
+pub struct ApplyFailure(#[from] sqlx::Error);
+
+/// Applies consecutive events of one log, leaving out those that the build has seen.
+///
+/// Where an event is poisoned, those before it are applied first. An event that only the database refuses (its
+/// data breaks a constraint) is found by halving the batch.
+pub(crate) async fn apply<P: Projection>(
+    pool: &PgPool,
+    projection: &P,
+    schema: &str,
+    name: &LogName,
+    events: &[RecordedEvent],
+) -> Result<Applied, ApplyFailure> {
+    let Some(last) = events.last().map(|event| event.position) else {
+        return Ok(Applied::AlreadyStored(Position::START));
+    };
+    let attempt = Attempt {
+        pool,
+        projection,
+        schema,
+        name,
+    };
+    let mut size_max = events.len();
+    let mut reached = None;
+    loop {
+        match attempt.once(events, size_max).await? {
+            Once::Stored(position) if position == last => return Ok(Applied::Stored(position)),
+            Once::Stored(position) => reached = Some(position),
+            Once::Seen(position) if position >= last => return Ok(Applied::AlreadyStored(position)),
+            Once::Seen(position) => return Ok(Applied::Ahead(position)),
+            Once::Busy => return Ok(reached.map_or(Applied::Busy, Applied::Stored)),
+            Once::Refused(size) => size_max = size / 2,
+            Once::Poisoned { before: size, .. } if size > 0 => size_max = size,
+            Once::Poisoned { stopped, .. } => {
+                if let Some(applied) = attempt.stop(stopped).await? {
+                    return Ok(applied);
+                }
+            }
+        }
+    }
+}
+
+/// What one transaction did.
+enum Once {
+    Stored(Position),
+    /// Nothing in the batch follows this position directly.
+    Seen(Position),
+    Busy,
+    /// The database refuses the data of so many events, more than one.
+    Refused(usize),
+    /// One event is poisoned; so many before it are not known to be.
+    Poisoned {
+        before: usize,
+        stopped: Stopped,
+    },
+}
+
+struct Attempt<'a, P> {
+    pool: &'a PgPool,
+    projection: &'a P,
+    schema: &'a str,
+    name: &'a LogName,
+}
+
+impl<P: Projection> Attempt<'_, P> {
+    async fn once(&self, events: &[RecordedEvent], size_max: usize) -> Result<Once, ApplyFailure> {
+        let log = self.name.key();
+        let mut transaction = self.pool.begin().await?;
+        let from = match progress::claim(&mut transaction, self.schema, log).await? {
+            Claim::At(position) => position,
+            Claim::Busy => return Ok(Once::Busy),
+        };
+        let batch = following(events, from, size_max);
+        let Some(to) = batch.last().map(|event| event.position) else {
+            return Ok(Once::Seen(from));
+        };
+        if let Err(refusal) = self.project(&mut transaction, batch).await? {
+            return Ok(refusal);
+        }
+        if !progress::advance(&mut transaction, log, self.name, from, to).await? {
+            // The lock should have kept everybody away; whoever moved it was right to, and this is undone.
+            return Ok(Once::Busy);
+        }
+        transaction.commit().await?;
+        Ok(Once::Stored(to))
+    }
+
+    /// Applies the batch, and tells apart what will not go away.
+    async fn project(
+        &self,
+        transaction: &mut PgConnection,
+        batch: &[RecordedEvent],
+    ) -> Result<Result<(), Once>, ApplyFailure> {
+        let applied = self
+            .projection
+            .apply(
+                transaction,
+                LogBatch {
+                    log: self.name.key(),
+                    name: self.name,
+                    events: batch,
+                },
+            )
+            .await;
+        match applied {
+            Ok(()) => Ok(Ok(())),
+            Err(ApplyError::Poisoned { position, reason }) => Ok(Err(Once::Poisoned {
+                before: batch.iter().take_while(|event| event.position < position).count(),
+                stopped: Stopped { at: position, reason },
+            })),
+            Err(ApplyError::Database(error)) if is_about_data(&error) && batch.len() > 1 => {
+                Ok(Err(Once::Refused(batch.len())))
+            }
+            Err(ApplyError::Database(error)) if is_about_data(&error) => Ok(Err(Once::Poisoned {
+                before: 0,
+                stopped: Stopped {
+                    at: batch[0].position,
+                    reason: format!("the database refuses its data: {error}"),
+                },
+            })),
+            Err(ApplyError::Database(error)) => Err(error.into()),
+        }
+    }
+
+    /// Notes that the next event cannot be applied; `None` if somebody else moved the progress meanwhile.
+    async fn stop(&self, stopped: Stopped) -> Result<Option<Applied>, ApplyFailure> {
+        let log = self.name.key();
+        let before = Position(stopped.at.0 - 1);
+        let mut transaction = self.pool.begin().await?;
+        if progress::claim(&mut transaction, self.schema, log).await? != Claim::At(before) {
+            return Ok(None);
+        }
+        progress::stop(&mut transaction, log, self.name, before, &stopped).await?;
+        transaction.commit().await?;
+        Ok(Some(Applied::Stopped(before, stopped)))
+    }
+}
+
+/// The events that directly follow a position, consecutively, up to so many.
+fn following(events: &[RecordedEvent], from: Position, size_max: usize) -> &[RecordedEvent] {
+    let start = events.partition_point(|event| event.position <= from);
+    let events = &events[start..];
+    let consecutive = events
+        .iter()
+        .zip(from.0 + 1..)
+        .take_while(|(event, expected)| event.position.0 == *expected)
+        .take(size_max)
+        .count();
+    &events[..consecutive]
+}
+
+/// Whether the database refused the data, by SQLSTATE: a data exception or an integrity constraint violation.
+fn is_about_data(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+        // A value that cannot even be sent.
+        sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,147 @@
+//! How a build is doing: for readiness, metrics and operators.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::{counter, gauge};
+use recount_events::{LogKey, LogName, Position};
+
+use super::progress::Stopped;
+
+/// The state of a build, shared by all who work on it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Status(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    build: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Only these have a name here: the metrics would grow with the number of logs otherwise.
+    stopped: BTreeMap<LogKey, (LogName, Stopped)>,
+    lag_events_max: i64,
+    events_applied: u64,
+    swept: bool,
+    failure: Option<String>,
+}
+
+/// A build at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusReport {
+    /// The schema of the build.
+    pub build: String,
+    /// The logs that cannot go on, with the event that is to blame.
+    pub stopped: Vec<(LogName, Stopped)>,
+    /// How many events the log that is furthest behind has before it, as of the last look at the store.
+    pub lag_events_max: i64,
+    /// Since the process started.
+    pub events_applied: u64,
+    /// Whether the process has seen the heads of all logs since it started.
+    pub swept: bool,
+    /// What failed last, until it works again.
+    pub failure: Option<String>,
+}
+
+impl Status {
+    pub(crate) fn new(build: &str) -> Status {
+        let status = Status(Arc::new(Shared {
+            build: build.to_owned(),
+            state: Mutex::default(),
+        }));
+        status.gauge("recount_projection_stopped", 0);
+        status.gauge("recount_projection_lag_events_max", 0);
+        counter!("recount_projection_events_applied_total", "build" => build.to_owned()).increment(0);
+        status
+    }
+
+    pub fn report(&self) -> StatusReport {
+        let state = self.state();
+        StatusReport {
+            build: self.0.build.clone(),
+            stopped: state.stopped.values().cloned().collect(),
+            lag_events_max: state.lag_events_max,
+            events_applied: state.events_applied,
+            swept: state.swept,
+            failure: state.failure.clone(),
+        }
+    }
+
+    pub(crate) fn is_stopped(&self, log: LogKey) -> bool {
+        self.state().stopped.contains_key(&log)
+    }
+
+    pub(crate) fn applied(&self, events: u64) {
+        counter!("recount_projection_events_applied_total", "build" => self.0.build.clone())
+            .increment(events);
+        self.state().events_applied += events;
+    }
+
+    pub(crate) fn stopped(&self, name: &LogName, before: Position, stopped: &Stopped) {
+        tracing::error!(
+            build = self.0.build, log = %name, applied = %before, at = %stopped.at, reason = stopped.reason,
+            "an event cannot be applied: the read models of this log stop before it"
+        );
+        let mut state = self.state();
+        state.stopped.insert(name.key(), (name.clone(), stopped.clone()));
+        let logs = state.stopped.len();
+        drop(state);
+        self.gauge(
+            "recount_projection_stopped",
+            i64::try_from(logs).unwrap_or(i64::MAX),
+        );
+    }
+
+    pub(crate) fn swept(&self, lag_events_max: i64) {
+        self.gauge("recount_projection_lag_events_max", lag_events_max);
+        let mut state = self.state();
+        state.swept = true;
+        state.lag_events_max = lag_events_max;
+    }
+
+    /// Notes a failure, and says it aloud only when it is news: the same failure is met again with every attempt.
+    pub(crate) fn failed(&self, error: &(dyn std::error::Error + 'static)) {
+        counter!("recount_projection_failures_total", "build" => self.0.build.clone()).increment(1);
+        let text = with_sources(error);
+        let mut state = self.state();
+        if state.failure.as_ref() != Some(&text) {
+            tracing::warn!(
+                build = self.0.build,
+                error = text,
+                "the projector is held up and tries again"
+            );
+            state.failure = Some(text);
+        }
+    }
+
+    pub(crate) fn works(&self) {
+        let mut state = self.state();
+        if state.failure.take().is_some() {
+            tracing::info!(build = self.0.build, "the projector goes on");
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Poisoned means that a holder panicked between plain assignments: the state is whole.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gauge(&self, name: &'static str, value: i64) {
+        // Exact up to 2^53, which no count here reaches.
+        #[expect(clippy::cast_precision_loss, reason = "a metric is a floating-point number")]
+        gauge!(name, "build" => self.0.build.clone()).set(value as f64);
+    }
+}
+
+fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,182 @@
+//! Finding the logs that a build is behind in, by the heads that the store has.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::stream::{self, StreamExt};
+use recount_events::{LogKey, LogName, Position};
+use tokio::time::Instant;
+
+use super::catch_up::{Engine, Outcome, Setback};
+use super::projection::Projection;
+
+/// A statement may commit later than one with a later moment: each look goes back this far. Far longer than a
+/// commit takes.
+const OVERLAP: TimeDelta = TimeDelta::seconds(10);
+/// Between those, looks that are made at once after a wake-up go back less, so that they stay cheap.
+const QUICK_OVERLAP: TimeDelta = TimeDelta::milliseconds(250);
+const OVERLAP_INTERVAL: Duration = Duration::from_millis(500);
+/// All logs and all progress are compared this often, whatever was missed.
+const FULL_INTERVAL: Duration = Duration::from_secs(30);
+/// Logs that are brought forward at the same time.
+const CONCURRENT_LOGS_MAX: usize = 4;
+/// After a failure a log is left alone for so long, doubled each time up to the maximum.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A log that the build is behind in.
+#[derive(Clone, Debug)]
+pub(crate) struct Behind {
+    pub(crate) name: LogName,
+    pub(crate) head: Position,
+    not_before: Instant,
+    failures: u32,
+}
+
+/// What is known of the logs that a build is behind in.
+pub(crate) struct Sweep<P> {
+    engine: Engine<P>,
+    behind: HashMap<LogKey, Behind>,
+    watermark: Option<DateTime<Utc>>,
+    full_at: Option<Instant>,
+    overlap_at: Instant,
+}
+
+impl<P: Projection> Sweep<P> {
+    pub(crate) fn new(engine: Engine<P>) -> Sweep<P> {
+        Sweep {
+            engine,
+            behind: HashMap::new(),
+            watermark: None,
+            full_at: None,
+            overlap_at: Instant::now(),
+        }
+    }
+
+    /// Asks the store which logs have moved.
+    pub(crate) async fn look(&mut self) -> Result<(), Setback> {
+        let now = Instant::now();
+        let full = self.full_at.is_none_or(|at| at <= now);
+        let overlap = self.overlap_at <= now;
+        let since = match self.watermark {
+            Some(_) if full => None,
+            Some(watermark) => watermark.checked_sub_signed(if overlap { OVERLAP } else { QUICK_OVERLAP }),
+            None => None,
+        };
+        if full {
+            self.engine.refresh(None).await.map_err(Setback::progress)?;
+        }
+        let moved = self.engine.store().logs_moved_since(since).await?;
+        self.watermark = moved.last().map(|log| log.moved_at).or(self.watermark);
+        for log in moved {
+            if log.head > self.engine.applied(log.key) && !self.engine.status().is_stopped(log.key) {
+                let behind = self.behind.entry(log.key).or_insert_with(|| Behind {
+                    name: log.name,
+                    head: log.head,
+                    not_before: now,
+                    failures: 0,
+                });
+                behind.head = log.head;
+            }
+        }
+        self.settle();
+        if full {
+            self.full_at = Some(now + FULL_INTERVAL);
+        }
+        if overlap {
+            self.overlap_at = now + OVERLAP_INTERVAL;
+        }
+        Ok(())
+    }
+
+    /// The next look compares everything: after a failure nothing that is remembered can be trusted.
+    pub(crate) fn forget(&mut self) {
+        self.full_at = None;
+    }
+
+    pub(crate) fn behind(&self) -> &HashMap<LogKey, Behind> {
+        &self.behind
+    }
+
+    /// The logs that are due to be brought forward.
+    pub(crate) fn due(&self) -> Vec<LogKey> {
+        let now = Instant::now();
+        self.behind
+            .iter()
+            .filter(|(_, behind)| behind.not_before <= now)
+            .map(|(log, _)| *log)
+            .collect()
+    }
+
+    /// Brings these logs forward, several at once, each by at most so many events. True if any of them moved.
+    pub(crate) async fn bring_forward(&mut self, logs: Vec<LogKey>, events_max: i64) -> bool {
+        let work: Vec<(LogKey, LogName, Position)> = logs
+            .into_iter()
+            .filter_map(|log| {
+                let behind = self.behind.get(&log)?;
+                let turn = Position(self.engine.applied(log).0.saturating_add(events_max));
+                Some((log, behind.name.clone(), behind.head.min(turn)))
+            })
+            .collect();
+        let engine = self.engine.clone();
+        let mut outcomes = stream::iter(work)
+            .map(move |(log, name, until)| {
+                let engine = engine.clone();
+                // A task each, so that several logs use several cores.
+                tokio::spawn(async move {
+                    let before = engine.applied(log);
+                    (log, before, engine.catch_up(&name, until).await)
+                })
+            })
+            .buffer_unordered(CONCURRENT_LOGS_MAX);
+        let mut any_moved = false;
+        while let Some(outcome) = outcomes.next().await {
+            match outcome {
+                Ok((log, before, outcome)) => any_moved |= self.note(log, before, outcome),
+                Err(panicked) => tracing::error!(%panicked, "a log could not be brought forward"),
+            }
+        }
+        self.settle();
+        any_moved
+    }
+
+    fn note(&mut self, log: LogKey, before: Position, outcome: Result<Outcome, Setback>) -> bool {
+        let Some(behind) = self.behind.get_mut(&log) else {
+            return false;
+        };
+        match outcome {
+            Ok(Outcome::At(position)) if position > before => {
+                behind.failures = 0;
+                self.engine.status().works();
+                true
+            }
+            Ok(Outcome::Stopped) => true,
+            Ok(Outcome::At(_) | Outcome::Busy) => {
+                behind.not_before = Instant::now() + PAUSE_MIN;
+                false
+            }
+            Err(setback) => {
+                behind.not_before =
+                    Instant::now() + PAUSE_MAX.min(PAUSE_MIN * 2_u32.pow(behind.failures.min(8)));
+                behind.failures += 1;
+                self.engine.status().failed(&setback);
+                self.forget();
+                false
+            }
+        }
+    }
+
+    /// Forgets the logs that are no longer behind, and tells how far the others are.
+    pub(crate) fn settle(&mut self) {
+        let engine = &self.engine;
+        let mut lag_events_max = 0;
+        self.behind.retain(|log, behind| {
+            let lag = behind.head.0 - engine.applied(*log).0;
+            let keep = lag > 0 && !engine.status().is_stopped(*log);
+            lag_events_max = lag_events_max.max(if keep { lag } else { 0 });
+            keep
+        });
+        engine.status().swept(lag_events_max);
+    }
+}
