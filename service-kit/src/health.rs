@@ -1,0 +1,206 @@
+//! Readiness: whether this process can do its work now, told by its parts.
+//!
+//! Liveness needs nothing from here: a process that answers is alive.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde::Serialize;
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+/// How long a check may take before it counts as failed.
+const CHECK_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a report is given again: whoever asks often must not load what is checked.
+const REPORT_AGE_MAX: Duration = Duration::from_millis(500);
+
+type CheckFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type CheckFn = dyn Fn() -> CheckFuture + Send + Sync;
+
+/// The checks of this process. Clones share them.
+#[derive(Clone)]
+pub struct Health {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    finishing: CancellationToken,
+    checks: RwLock<Vec<(&'static str, Arc<CheckFn>)>>,
+    last: Mutex<Option<(Instant, Report)>>,
+}
+
+/// The state of the process at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub ready: bool,
+    pub checks: Vec<CheckReport>,
+}
+
+/// The state of one part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    pub name: &'static str,
+    pub ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Health").finish_non_exhaustive()
+    }
+}
+
+impl Health {
+    /// Ready as long as every check is, and nobody has asked the process to finish.
+    pub fn new(finishing: CancellationToken) -> Health {
+        Health {
+            shared: Arc::new(Shared {
+                finishing,
+                checks: RwLock::new(Vec::new()),
+                last: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Adds a check that is made whenever somebody asks. Its error is public: a sentence without internals.
+    pub fn add<F>(&self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        let check: Arc<CheckFn> = Arc::new(move || Box::pin(check()));
+        let mut checks = self.shared.checks.write().unwrap_or_else(PoisonError::into_inner);
+        checks.push((name, check));
+    }
+
+    /// Adds a check that the database answers.
+    pub fn add_database(&self, name: &'static str, pool: PgPool) {
+        self.add(name, move || {
+            let pool = pool.clone();
+            async move {
+                match sqlx::query("select 1").execute(&pool).await {
+                    Ok(_) => Ok(()),
+                    Err(error) => {
+                        tracing::warn!(check = name, %error, "the database does not answer");
+                        Err("the database does not answer".to_owned())
+                    }
+                }
+            }
+        });
+    }
+
+    /// Adds a check whose outcome its part reports by itself. Until it does, it is not ready.
+    pub fn add_flag(&self, name: &'static str) -> Flag {
+        let flag = Flag {
+            state: Arc::new(RwLock::new(Err("it is starting".to_owned()))),
+        };
+        let watched = flag.clone();
+        self.add(name, move || {
+            let state = watched
+                .state
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            async move { state }
+        });
+        flag
+    }
+
+    /// Makes all checks.
+    pub async fn report(&self) -> Report {
+        let mut last = self.shared.last.lock().await;
+        let finishing = self.shared.finishing.is_cancelled();
+        if let Some((at, report)) = &*last
+            && at.elapsed() < REPORT_AGE_MAX
+            && !finishing
+        {
+            return report.clone();
+        }
+        let checks = self
+            .shared
+            .checks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut checks = join_all(checks.into_iter().map(|(name, check)| run(name, check))).await;
+        if finishing {
+            checks.push(CheckReport {
+                name: "process",
+                ok: false,
+                reason: Some("it is finishing".to_owned()),
+            });
+        }
+        let ready = checks.iter().all(|check| check.ok);
+        let report = Report { ready, checks };
+        *last = Some((Instant::now(), report.clone()));
+        report
+    }
+}
+
+async fn run(name: &'static str, check: Arc<CheckFn>) -> CheckReport {
+    let outcome = tokio::time::timeout(CHECK_WAIT_MAX, check())
+        .await
+        .unwrap_or_else(|_| Err("the check took too long".to_owned()));
+    CheckReport {
+        name,
+        ok: outcome.is_ok(),
+        reason: outcome.err(),
+    }
+}
+
+/// The readiness of a part that knows it by itself.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    state: Arc<RwLock<Result<(), String>>>,
+}
+
+impl Flag {
+    pub fn ready(&self) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Ok(());
+    }
+
+    /// Not ready, for a reason that is public.
+    pub fn failing(&self, reason: impl Into<String>) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Err(reason.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_is_ready_when_all_of_its_parts_are() {
+        let health = Health::new(CancellationToken::new());
+        let flag = health.add_flag("part");
+        flag.ready();
+        assert!(health.report().await.ready);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_fails_is_named_with_its_reason() {
+        let health = Health::new(CancellationToken::new());
+        health.add("fine", || async { Ok(()) });
+        health.add_flag("part").failing("it stopped at position 7");
+        let report = health.report().await;
+        assert!(!report.ready);
+        assert_eq!(
+            report.checks[1].reason.as_deref(),
+            Some("it stopped at position 7")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_finishing_is_not_ready() {
+        let token = CancellationToken::new();
+        let health = Health::new(token.clone());
+        assert!(health.report().await.ready);
+        token.cancel();
+        assert!(!health.report().await.ready);
+    }
+}

@@ -1,0 +1,30 @@
+//! Who is calling: API keys, kept in schema `identity`, and the check of every request.
+//!
+//! What a caller may do is not decided here.
+
+mod authenticator;
+mod key;
+mod require;
+mod store;
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+pub use authenticator::Authenticator;
+pub use require::require;
+pub use store::{ApiKey, IdentityError, create_key, ensure_first_admin_key, list_keys, migrate, revoke_key};
+
+/// The caller of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    pub key_id: Arc<str>,
+    pub name: Arc<str>,
+}
+
+/// A key that has just been made. Its plaintext exists here and with whoever is told it, and nowhere else.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    pub key_id: String,
+    pub plaintext: SecretString,
+}

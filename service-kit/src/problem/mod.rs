@@ -1,0 +1,265 @@
+//! Problems: every answer that is not what the caller asked for, as RFC 9457 documents.
+//!
+//! A problem has two audiences. The caller reads the document: a stable code, a sentence, what to do. The operator
+//! reads the log, where the cause goes with the request's id; the cause is never sent.
+
+pub mod kinds;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use ::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use ::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::database;
+
+/// The media type of a problem document.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Where the pages that explain the codes live; a problem's `type` is a reference to one of them.
+pub const PAGES: &str = "/problems/";
+
+/// When a caller may try again, unless the one who raises the problem knows better.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// One row of the catalogue: what every problem with this code has in common.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProblemKind {
+    /// Stable for good: programs may depend on it.
+    pub code: &'static str,
+    pub status: u16,
+    pub title: &'static str,
+    /// What the caller should do.
+    pub advice: &'static str,
+}
+
+/// A problem on its way to the caller.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    kind: &'static ProblemKind,
+    detail: Cow<'static, str>,
+    members: Vec<(&'static str, Value)>,
+    retry_after_seconds: Option<u64>,
+    cause: Option<Box<str>>,
+}
+
+/// The cause of a problem, beside the response that it must not be written into. Logged by the HTTP layer.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    pub code: &'static str,
+    pub text: Box<str>,
+}
+
+impl Problem {
+    /// A problem of this kind; the detail is a sentence about this occurrence, for the caller.
+    pub fn new(kind: &'static ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
+        let unavailable = kind.status == StatusCode::SERVICE_UNAVAILABLE.as_u16();
+        Problem {
+            kind,
+            detail: detail.into(),
+            members: Vec::new(),
+            retry_after_seconds: unavailable.then_some(RETRY_AFTER_SECONDS),
+            cause: None,
+        }
+    }
+
+    /// Something went wrong that is neither the caller's fault nor the caller's business.
+    pub fn internal(cause: &dyn Error) -> Problem {
+        Problem::new(
+            &kinds::INTERNAL,
+            "The service met an error that it did not expect.",
+        )
+        .caused_by(cause)
+    }
+
+    /// A failed read. (A failed write is another matter: it may have happened.)
+    pub fn of_database(error: &sqlx::Error) -> Problem {
+        if database::is_unavailable(error) {
+            Problem::new(&kinds::STORE_UNAVAILABLE, "The database cannot be reached.").caused_by(error)
+        } else {
+            Problem::internal(error)
+        }
+    }
+
+    /// Adds an extension member to the document.
+    #[must_use]
+    pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Problem {
+        self.members.push((member, value.into()));
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn retry_after_seconds(mut self, seconds: u64) -> Problem {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Keeps an error, with its sources, for the operator's log.
+    #[must_use]
+    pub fn caused_by(mut self, error: &dyn Error) -> Problem {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            let cause = error.to_string();
+            // Many errors repeat their source in their own text.
+            if !text.ends_with(&cause) {
+                text.push_str(": ");
+                text.push_str(&cause);
+            }
+            source = error.source();
+        }
+        self.cause = Some(text.into());
+        self
+    }
+
+    pub fn kind(&self) -> &'static ProblemKind {
+        self.kind
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The document.
+    pub fn body_json(&self) -> Value {
+        serde_json::to_value(self).expect("a problem is a map with string keys")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.code, self.detail)
+    }
+}
+
+impl Error for Problem {}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(5 + self.members.len()))?;
+        map.serialize_entry("type", &format_args!("{PAGES}{}", self.kind.code))?;
+        map.serialize_entry("title", self.kind.title)?;
+        map.serialize_entry("status", &self.kind.status)?;
+        map.serialize_entry("detail", &self.detail)?;
+        map.serialize_entry("code", self.kind.code)?;
+        for (member, value) in &self.members {
+            map.serialize_entry(member, value)?;
+        }
+        map.end()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.kind.status)
+            .expect("the catalogue holds valid statuses only: its test says so");
+        let body = serde_json::to_vec(&self).expect("a problem is a map with string keys");
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(text) = self.cause {
+            let code = self.kind.code;
+            response.extensions_mut().insert(Cause { code, text });
+        }
+        response
+    }
+}
+
+/// The document as OpenAPI describes it.
+#[derive(Debug, ToSchema)]
+#[schema(
+    description = "RFC 9457 problem document. `code` is stable; `type` is the address of its page.",
+    example = json!({
+        "type": "/problems/ledger-unknown",
+        "title": "There is no such ledger",
+        "status": 404,
+        "detail": "There is no ledger `hosuehold`.",
+        "code": "ledger-unknown"
+    })
+)]
+#[expect(
+    dead_code,
+    reason = "only its schema is used; problems are written by `Problem` itself"
+)]
+struct Document {
+    #[schema(format = "uri-reference")]
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    code: String,
+}
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        Document::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Problem")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_problem_is_the_document_of_the_rfc_with_a_code() {
+        let problem = Problem::new(&kinds::LEDGER_UNKNOWN, "There is no ledger `x`.").with("ledger", "x");
+        assert_eq!(
+            problem.body_json(),
+            json!({
+                "type": "/problems/ledger-unknown",
+                "title": kinds::LEDGER_UNKNOWN.title,
+                "status": 404,
+                "detail": "There is no ledger `x`.",
+                "code": "ledger-unknown",
+                "ledger": "x",
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_unavailable_says_when_to_try_again() {
+        let response = Problem::new(&kinds::BUSY, "The inbox is full.").into_response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let response = Problem::new(&kinds::BUSY, "The inbox is full.")
+            .retry_after_seconds(9)
+            .into_response();
+        assert_eq!(response.headers()[RETRY_AFTER], "9");
+    }
+
+    #[test]
+    fn who_is_not_known_is_asked_for_a_bearer_token() {
+        let response = Problem::new(&kinds::KEY_MISSING, "No key was sent.").into_response();
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+    }
+
+    #[test]
+    fn the_cause_goes_beside_the_response_and_not_into_it() {
+        let error = sqlx::Error::Protocol("secret internals".into());
+        let problem = Problem::of_database(&error);
+        assert!(!problem.body_json().to_string().contains("secret internals"));
+        let response = problem.into_response();
+        let cause = response.extensions().get::<Cause>().expect("the cause is kept");
+        assert!(cause.text.contains("secret internals"), "{}", cause.text);
+    }
+}
