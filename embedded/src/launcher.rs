@@ -43,30 +43,39 @@ impl Launcher {
     }
 
     /// For a server that refuses root: when we are root, its children run as the owner of `belongings` if
-    /// that is somebody else, else as `postgres` or `nobody`, and must be able to get to all of `needed`.
-    pub(crate) fn unprivileged(belongings: Option<u32>, needed: &[&Path]) -> Result<Launcher, EmbeddedError> {
-        let ourselves = Launcher::as_ourselves();
-        if !Uid::effective().is_root() {
-            return Ok(ourselves);
-        }
-        let run_as = choose_user(belongings)?;
-        let mut launcher = Launcher {
-            run_as: Some(run_as.clone()),
-            ..ourselves
-        };
-        let closed = needed
-            .iter()
-            .find_map(|path| folders::first_closed_to(path, run_as.uid, run_as.gid));
-        if let Some(folder) = closed {
-            launcher.reach = true;
-            if !launcher.works() {
-                return Err(EmbeddedError::NotTraversable {
-                    user: run_as.name,
-                    folder,
-                });
-            }
+    /// that is somebody else, else as `postgres` or `nobody`.
+    pub(crate) fn unprivileged(belongings: Option<u32>) -> Result<Launcher, EmbeddedError> {
+        let mut launcher = Launcher::as_ourselves();
+        if Uid::effective().is_root() {
+            launcher.run_as = Some(choose_user(belongings)?);
         }
         Ok(launcher)
+    }
+
+    /// The same, able to work in this folder even if only root can get there.
+    pub(crate) fn reaching(mut self, folder: &Path) -> Result<Launcher, EmbeddedError> {
+        if let Err(refusal) = self.may_pass(folder) {
+            self.reach = true;
+            if !self.works() {
+                return Err(refusal);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Can its children get there by ordinary rights? Programs need that: they look for their own parts in
+    /// ways (`access(2)`) that no capability helps with.
+    pub(crate) fn may_pass(&self, folder: &Path) -> Result<(), EmbeddedError> {
+        let Some(user) = &self.run_as else {
+            return Ok(());
+        };
+        match folders::first_closed_to(folder, user.uid, user.gid) {
+            None => Ok(()),
+            Some(folder) => Err(EmbeddedError::NotTraversable {
+                user: user.name.clone(),
+                folder,
+            }),
+        }
     }
 
     /// Whom the server's files must belong to, if not to us.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::{Binaries, Options};
 use crate::error::EmbeddedError;
+use crate::launcher::Launcher;
 
 /// What Recount needs of Postgres.
 pub(super) const OLDEST_MAJOR: u32 = 15;
@@ -18,6 +19,9 @@ const PACKAGED: [&str; 4] = [
     "/usr/local/lib/postgresql",
     "/opt/postgresql",
 ];
+
+/// Where root keeps what other users shall run.
+const SHARED_CACHE: &str = "/var/cache/recount";
 
 /// A folder with both programs, of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,40 +41,64 @@ impl Found {
 }
 
 /// Binaries for a cluster of the given version; if there is no cluster yet, of any version that will do.
-pub(super) async fn choose(options: &Options, cluster: Option<&str>) -> Result<Found, EmbeddedError> {
+pub(super) async fn choose(
+    options: &Options,
+    cluster: Option<&str>,
+    launcher: &Launcher,
+) -> Result<Found, EmbeddedError> {
+    let cache = cache_for(&options.cache_dir, launcher);
     let major = cluster.map(|version| version.parse::<u32>().unwrap_or_default());
     let fits = |found: &Found| match major {
         Some(major) => found.major == major,
         None => found.major >= OLDEST_MAJOR,
     };
-    let candidates = match &options.binaries {
-        Binaries::In(folder) => vec![probe(folder).map_err(|reason| EmbeddedError::BadBinaries {
-            folder: folder.clone(),
-            reason,
-        })?],
-        Binaries::FindOrFetch => [of_machine(), of_cache(&options.cache_dir)].concat(),
-        Binaries::Fetch => of_cache(&options.cache_dir),
+    let mut candidates = match &options.binaries {
+        Binaries::In(folder) => vec![given(folder, launcher)?],
+        Binaries::FindOrFetch => [of_machine(), of_cache(cache)].concat(),
+        Binaries::Fetch => of_cache(cache),
     };
+    candidates.retain(|found| launcher.may_pass(&found.folder).is_ok());
     if let Some(found) = candidates.iter().find(|found| fits(found)) {
         return Ok(found.clone());
     }
     if major.is_some_and(|major| major < OLDEST_MAJOR) || matches!(options.binaries, Binaries::In(_)) {
         return Err(none_fits(options, cluster, &candidates, String::new()));
     }
-    let fetched = fetch(options, major).await;
-    fetched.map_err(|reason| none_fits(options, cluster, &candidates, reason))
+    let fetched = fetch(cache, major).await;
+    let found = fetched.map_err(|reason| none_fits(options, cluster, &candidates, reason))?;
+    launcher.may_pass(&found.folder)?;
+    Ok(found)
+}
+
+/// The user's cache, unless the server (which does not run as root) could not get to programs in there.
+fn cache_for<'a>(cache: &'a Path, launcher: &Launcher) -> &'a Path {
+    if launcher.may_pass(cache).is_ok() {
+        cache
+    } else {
+        Path::new(SHARED_CACHE)
+    }
+}
+
+fn given(folder: &Path, launcher: &Launcher) -> Result<Found, EmbeddedError> {
+    let bad = |reason| EmbeddedError::BadBinaries {
+        folder: folder.to_path_buf(),
+        reason,
+    };
+    let found = probe(folder).map_err(bad)?;
+    launcher.may_pass(&found.folder)?;
+    Ok(found)
 }
 
 #[cfg(feature = "fetch")]
-async fn fetch(options: &Options, major: Option<u32>) -> Result<Found, String> {
-    let fetched = super::fetch::fetch(&options.cache_dir, major.unwrap_or(super::fetch::MAJOR)).await;
+async fn fetch(cache: &Path, major: Option<u32>) -> Result<Found, String> {
+    let fetched = super::fetch::fetch(cache, major.unwrap_or(super::fetch::MAJOR)).await;
     let folder = fetched.map_err(|error| format!(", and could not fetch one: {error}"))?;
     probe(&folder).map_err(|reason| format!(", and the fetched one does not run here: {reason}"))
 }
 
 #[cfg(not(feature = "fetch"))]
 #[expect(clippy::unused_async, reason = "its twin with the feature `fetch` awaits")]
-async fn fetch(_options: &Options, _major: Option<u32>) -> Result<Found, String> {
+async fn fetch(_cache: &Path, _major: Option<u32>) -> Result<Found, String> {
     Err(", and this build cannot fetch one (feature `fetch`)".to_owned())
 }
 

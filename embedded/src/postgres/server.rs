@@ -127,8 +127,8 @@ impl Plan {
         let owner = cluster.owner()?;
         cluster.clear().await?;
         let version = cluster.version()?;
-        let binaries = binaries::choose(&self.options, version.as_deref()).await?;
-        let launcher = Launcher::unprivileged(owner, &[&self.data, &binaries.folder])?;
+        let launcher = Launcher::unprivileged(owner)?.reaching(&self.data)?;
+        let binaries = binaries::choose(&self.options, version.as_deref(), &launcher).await?;
         let log_file = log_path(&self.data);
         log::rotate(&log_file)?;
 
