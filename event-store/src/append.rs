@@ -1,5 +1,7 @@
 //! Appending a batch: one statement, one round trip, all or nothing.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use recount_events::{LogKey, NewEvent, Position};
 use uuid::Uuid;
@@ -140,10 +142,12 @@ impl EventStore {
     /// Appends the batch, if the head is where the batch says.
     ///
     /// [`StoreError::OutcomeUnknown`] means just that: [`EventStore::raise_fence`] and reading the log back settle it.
-    pub async fn append(&self, batch: &Append) -> Result<Appended, StoreError> {
+    ///
+    /// A statement that takes longer than `time_max` is one of those: its connection is taken for dead.
+    pub async fn append(&self, batch: &Append, time_max: Duration) -> Result<Appended, StoreError> {
         // A failure to get a connection is not an unknown outcome: nothing was sent.
         let mut connection = self.pool().acquire().await.map_err(StoreError::from_read)?;
-        let appended = sqlx::query_scalar::<_, bool>(APPEND)
+        let statement = sqlx::query_scalar::<_, bool>(APPEND)
             .bind(batch.log.0)
             .bind(batch.head.0)
             .bind(batch.fence)
@@ -160,8 +164,11 @@ impl EventStore {
             .bind(&batch.requests)
             .bind(&batch.positions)
             .bind(&batch.outcomes)
-            .fetch_one(&mut *connection)
-            .await;
+            .fetch_one(&mut *connection);
+        let Ok(appended) = tokio::time::timeout(time_max, statement).await else {
+            connection.close_on_drop();
+            return Err(StoreError::OutcomeUnknown(sqlx::Error::PoolTimedOut));
+        };
         match appended {
             Ok(true) => Ok(Appended::Done),
             Ok(false) => Ok(Appended::HeadMoved),

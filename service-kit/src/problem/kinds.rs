@@ -73,6 +73,9 @@ catalogue! {
     IDEMPOTENCY_KEY_REUSED = 422 "idempotency-key-reused"
         "The idempotency key was used for another request"
         "Use a new key for a new request; repeat a request with exactly the body that it had."
+    REJECTED = 422 "rejected"
+        "The command was rejected"
+        "The detail says why. The reason was recorded by an earlier version, which had a code of its own for it."
     INTERNAL = 500 "internal"
         "The service failed"
         "Tell the operator the request's id (header x-request-id). A command may be repeated with the same \

@@ -4,6 +4,7 @@
 //! reads the log, where the cause goes with the request's id; the cause is never sent.
 
 pub mod kinds;
+mod openapi;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -18,6 +19,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::database;
+
+pub use openapi::responses;
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -44,7 +47,7 @@ pub struct ProblemKind {
 pub struct Problem {
     kind: &'static ProblemKind,
     detail: Cow<'static, str>,
-    members: Vec<(&'static str, Value)>,
+    members: Vec<(Cow<'static, str>, Value)>,
     retry_after_seconds: Option<u64>,
     cause: Option<Box<str>>,
 }
@@ -89,8 +92,8 @@ impl Problem {
 
     /// Adds an extension member to the document.
     #[must_use]
-    pub fn with(mut self, member: &'static str, value: impl Into<Value>) -> Problem {
-        self.members.push((member, value.into()));
+    pub fn with(mut self, member: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Problem {
+        self.members.push((member.into(), value.into()));
         self
     }
 

@@ -1,0 +1,21 @@
+//! The engine: commands of any domain become events in a log.
+//!
+//! [`Engine`] takes [`Submission`]s and hands each to the one [`writer`] of its log in this process. What the engine
+//! must know of a domain is the trait [`Domain`], and nothing else: no word of any domain stands in here.
+
+mod batch;
+mod domain;
+mod entities;
+mod registry;
+mod seen;
+mod steps;
+mod submission;
+mod tuning;
+mod writer;
+
+pub use domain::{Domain, Encoded, Find, Undecodable};
+pub use registry::Engine;
+pub use submission::{
+    Accepted, EventRef, IdempotencyKey, Outcome, Refusal, Submission, SubmissionOutcome, SubmitError,
+};
+pub use tuning::Tuning;

@@ -1,0 +1,413 @@
+//! The writer: the one loop per log and process that decides and appends.
+//!
+//! It takes what waits, decides it in memory one after another, and commits all of it with one statement; only then
+//! are the callers answered. If another process wrote in between, nothing was committed: the writer reads the tail
+//! and decides again. If the connection broke during the commit, it finds out from the log what happened, never by
+//! guessing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use recount_event_store::{Appended, EventStore, Log, Notifier, StoreError};
+use recount_events::{LogKey, Position};
+use recount_service_kit::clock;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::batch::{Batch, Prepared};
+use super::domain::Domain;
+use super::entities::Entities;
+use super::registry::Room;
+use super::seen::SeenFilter;
+use super::submission::{Submission, SubmissionOutcome, SubmitError};
+use super::tuning::Tuning;
+
+/// How long to wait before the store is tried again: at first, and at most.
+const BACKOFF_FIRST: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+/// How long one statement may take before the connection is taken for dead.
+const STATEMENT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Events that are read at a time when another process has written.
+const TAIL_PAGE: u32 = 1_000;
+
+/// What a writer works with.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub log: LogKey,
+    pub store: EventStore,
+    pub notifier: Notifier,
+    pub tuning: Tuning,
+}
+
+/// A submission in the inbox.
+#[derive(Debug)]
+pub(super) struct Waiting<D: Domain> {
+    pub submission: Submission<D::Command>,
+    reply: Option<oneshot::Sender<Result<SubmissionOutcome, SubmitError>>>,
+    _room: Room,
+    deadline: DateTime<Utc>,
+}
+
+impl<D: Domain> Waiting<D> {
+    pub(super) fn new(
+        submission: Submission<D::Command>,
+        reply: oneshot::Sender<Result<SubmissionOutcome, SubmitError>>,
+        room: Room,
+        deadline: DateTime<Utc>,
+    ) -> Waiting<D> {
+        Waiting {
+            submission,
+            reply: Some(reply),
+            _room: room,
+            deadline,
+        }
+    }
+
+    /// Tells the caller, if it is still there and has not been told.
+    pub(super) fn answer(&mut self, outcome: Result<SubmissionOutcome, SubmitError>) {
+        if let Some(reply) = self.reply.take() {
+            let _ = reply.send(outcome);
+        }
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        self.reply.is_none()
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.deadline < clock::now()
+    }
+}
+
+/// Runs the writer of a log until it has had no work for a while, or the engine stops and the inbox is empty.
+pub(super) async fn run<D: Domain>(
+    context: Context,
+    mut inbox: mpsc::Receiver<Waiting<D>>,
+    stopping: CancellationToken,
+) {
+    let mut writer: Option<Writer<D>> = None;
+    let mut waiting: Vec<Waiting<D>> = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            match next(&mut inbox, context.tuning.idle, &stopping).await {
+                Some(first) => waiting.push(first),
+                None => return,
+            }
+        }
+        fill(&mut waiting, &mut inbox, context.tuning.batch_commands_max);
+        let active = match &mut writer {
+            Some(writer) => writer,
+            None => match Writer::open(&context).await {
+                Ok(Some(opened)) => writer.insert(opened),
+                Ok(None) => {
+                    refuse(&mut waiting, &SubmitError::LogUnknown);
+                    continue;
+                }
+                Err(error) => {
+                    tracing::warn!(log = context.log.0, %error, "a log cannot be opened");
+                    tokio::time::sleep(BACKOFF_FIRST).await;
+                    refuse(&mut waiting, &SubmitError::Unavailable);
+                    continue;
+                }
+            },
+        };
+        waiting = active.process(std::mem::take(&mut waiting)).await;
+    }
+}
+
+/// The next submission; `None` when the writer shall end. Closes the inbox first, so that nothing is left in it.
+async fn next<D: Domain>(
+    inbox: &mut mpsc::Receiver<Waiting<D>>,
+    idle: Duration,
+    stopping: &CancellationToken,
+) -> Option<Waiting<D>> {
+    tokio::select! {
+        biased;
+        first = inbox.recv() => return first,
+        () = stopping.cancelled() => {}
+        () = tokio::time::sleep(idle) => {}
+    }
+    inbox.close();
+    inbox.recv().await
+}
+
+fn fill<D: Domain>(
+    waiting: &mut Vec<Waiting<D>>,
+    inbox: &mut mpsc::Receiver<Waiting<D>>,
+    commands_max: usize,
+) {
+    let mut commands: usize = waiting
+        .iter()
+        .map(|waiting| waiting.submission.commands.len())
+        .sum();
+    while commands < commands_max {
+        match inbox.try_recv() {
+            Ok(next) => {
+                commands += next.submission.commands.len();
+                waiting.push(next);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+fn refuse<D: Domain>(waiting: &mut Vec<Waiting<D>>, error: &SubmitError) {
+    waiting
+        .drain(..)
+        .for_each(|mut waiting| waiting.answer(Err(error.clone())));
+}
+
+/// The state of a log's writer between batches.
+#[derive(Debug)]
+pub(super) struct Writer<D: Domain> {
+    pub(super) log: LogKey,
+    pub(super) store: EventStore,
+    pub(super) tuning: Tuning,
+    pub(super) head: Position,
+    pub(super) fence: i64,
+    pub(super) recorded_at: DateTime<Utc>,
+    pub(super) entities: Entities<D>,
+    pub(super) seen: SeenFilter,
+    notifier: Notifier,
+    /// One task at a time keeps snapshots.
+    snapshots: std::sync::Arc<Semaphore>,
+}
+
+/// Why a batch was not committed, and what to do.
+#[derive(Debug)]
+pub(super) enum Setback {
+    /// Somebody else wrote, or it is not certain who wrote: read the log and decide again.
+    HeadMoved,
+    /// A key that was taken for new has an outcome.
+    KeyTaken,
+    /// The store cannot be reached; nothing was sent.
+    Unavailable(StoreError),
+    /// The connection was lost during the commit.
+    OutcomeUnknown(StoreError),
+    /// The store or the domain cannot take this batch, now or later.
+    Refused(String),
+}
+
+impl From<StoreError> for Setback {
+    fn from(error: StoreError) -> Setback {
+        match error {
+            StoreError::Unavailable(_) => Setback::Unavailable(error),
+            StoreError::OutcomeUnknown(_) => Setback::OutcomeUnknown(error),
+            StoreError::Refused(source) => Setback::Refused(source.to_string()),
+            StoreError::KeyCollision { .. } | StoreError::Corrupt(_) => Setback::Refused(error.to_string()),
+        }
+    }
+}
+
+impl<D: Domain> Writer<D> {
+    async fn open(context: &Context) -> Result<Option<Writer<D>>, StoreError> {
+        let Some(Log {
+            head,
+            fence,
+            recorded_at,
+            ..
+        }) = context.store.log(context.log).await?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Writer {
+            log: context.log,
+            store: context.store.clone(),
+            tuning: context.tuning.clone(),
+            head,
+            fence,
+            recorded_at,
+            entities: Entities::new(context.tuning.entities_max),
+            seen: SeenFilter::start(&context.store, context.log, context.tuning.seen_max),
+            notifier: context.notifier.clone(),
+            snapshots: std::sync::Arc::new(Semaphore::new(1)),
+        }))
+    }
+
+    /// Sees submissions through to their answers. Gives back those that have to wait for what this batch wrote.
+    async fn process(&mut self, waiting: Vec<Waiting<D>>) -> Vec<Waiting<D>> {
+        let mut batch = Batch::new(waiting);
+        let mut backoff = BACKOFF_FIRST;
+        loop {
+            batch.answer_overdue(Waiting::is_overdue, &SubmitError::Unavailable);
+            if batch.is_empty() {
+                self.entities.put_back();
+                return batch.into_deferred();
+            }
+            let setback = match self.attempt(&mut batch).await {
+                Ok(()) => return batch.into_deferred(),
+                Err(setback) => setback,
+            };
+            self.entities.discard_drafts();
+            match setback {
+                Setback::HeadMoved => {
+                    metrics::counter!("recount_writer_lost_races_total").increment(1);
+                    if let Err(error) = self.catch_up().await {
+                        tracing::warn!(log = self.log.0, ?error, "the tail of a log cannot be read");
+                        wait(&mut backoff).await;
+                    }
+                }
+                Setback::KeyTaken => batch.look_up_all_keys(),
+                Setback::Unavailable(error) => {
+                    tracing::warn!(log = self.log.0, %error, source = ?error, "a batch waits for the store");
+                    wait(&mut backoff).await;
+                }
+                Setback::OutcomeUnknown(error) => {
+                    tracing::warn!(log = self.log.0, %error, source = ?error, "finding out what became of a batch");
+                    if self.settle(&mut batch).await {
+                        return batch.into_deferred();
+                    }
+                }
+                Setback::Refused(reason) => {
+                    tracing::error!(log = self.log.0, reason, "a batch was refused");
+                    // One submission that cannot be stored must not take the others with it.
+                    self.entities.put_back();
+                    batch.isolate(&SubmitError::Internal);
+                }
+            }
+        }
+    }
+
+    /// Decides the batch and commits it.
+    async fn attempt(&mut self, batch: &mut Batch<D>) -> Result<(), Setback> {
+        self.recall(batch).await?;
+        if batch.is_empty() {
+            self.entities.put_back();
+            return Ok(());
+        }
+        self.load(batch).await?;
+        let prepared = self.decide(batch)?;
+        match self.commit(&prepared).await? {
+            Appended::HeadMoved => return Err(Setback::HeadMoved),
+            Appended::KeyTaken => return Err(Setback::KeyTaken),
+            Appended::Done => {}
+        }
+        self.succeed(batch, &prepared);
+        Ok(())
+    }
+
+    async fn commit(&self, prepared: &Prepared) -> Result<Appended, Setback> {
+        let started = std::time::Instant::now();
+        let appended = self.store.append(&prepared.append, STATEMENT_TIME_MAX).await?;
+        metrics::histogram!("recount_append_seconds").record(started.elapsed());
+        metrics::counter!("recount_events_appended_total").increment(prepared.append.events() as u64);
+        Ok(appended)
+    }
+
+    /// The batch is durable: make it this writer's truth, and tell the callers.
+    fn succeed(&mut self, batch: &mut Batch<D>, prepared: &Prepared) {
+        self.entities.commit_drafts();
+        self.head = prepared.append.next_position();
+        self.recorded_at = prepared.recorded_at;
+        prepared.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+        batch.answer_decided(&mut self.seen);
+        if prepared.append.events() > 0 {
+            self.notifier.moved();
+        }
+        self.keep_snapshots();
+        self.entities.put_back();
+    }
+
+    fn keep_snapshots(&mut self) {
+        let Ok(permit) = self.snapshots.clone().try_acquire_owned() else {
+            return;
+        };
+        let due = self.entities.due_snapshots(self.tuning.snapshot_every);
+        if due.is_empty() {
+            return;
+        }
+        let (store, log) = (self.store.clone(), self.log);
+        tokio::spawn(async move {
+            if let Err(error) = store.save_snapshots(log, &due).await {
+                tracing::debug!(%error, "snapshots were not kept; the next ones will be");
+            }
+            drop(permit);
+        });
+    }
+
+    /// Reads what others have appended.
+    async fn catch_up(&mut self) -> Result<(), Setback> {
+        let log = self
+            .store
+            .log(self.log)
+            .await?
+            .ok_or_else(|| Setback::Refused("the log is gone".to_owned()))?;
+        let mut position = self.head;
+        while position < log.head {
+            let events = self.store.read(self.log, position, TAIL_PAGE).await?;
+            if events.is_empty() {
+                return Err(Setback::Refused(format!(
+                    "the log ends at {position} before its head"
+                )));
+            }
+            for event in &events {
+                event.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+                match D::decode(&event.event_type, event.version, &event.data) {
+                    Ok(decoded) => self.entities.catch_up(&event.tags, event.position, &decoded),
+                    Err(error) => {
+                        self.entities.clear();
+                        return Err(Setback::Refused(error.to_string()));
+                    }
+                }
+                position = event.position;
+            }
+            self.head = position;
+        }
+        self.fence = log.fence;
+        self.recorded_at = self.recorded_at.max(log.recorded_at);
+        Ok(())
+    }
+
+    /// Finds out whether a batch whose commit broke is in the log. Answers its callers if it is.
+    async fn settle(&mut self, batch: &mut Batch<D>) -> bool {
+        let mut backoff = BACKOFF_FIRST;
+        loop {
+            batch.answer_overdue(Waiting::is_overdue, &SubmitError::OutcomeUnknown);
+            match self.look_for(batch.first_event_id()).await {
+                Ok(found) => {
+                    tracing::info!(log = self.log.0, found, "found out what became of a batch");
+                    if found {
+                        batch.answer_decided(&mut self.seen);
+                        self.notifier.moved();
+                        self.entities.put_back();
+                    } else {
+                        // Outcomes without events leave no trace in the log itself: the keys tell.
+                        batch.look_up_all_keys();
+                    }
+                    return found;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        log = self.log.0,
+                        ?error,
+                        "the store cannot be asked what became of a batch"
+                    );
+                    wait(&mut backoff).await;
+                }
+            }
+        }
+    }
+
+    /// Whether the event that would follow the head is this one. Nothing that is on its way can get there later.
+    async fn look_for(&mut self, first_event: Option<uuid::Uuid>) -> Result<bool, Setback> {
+        self.store.raise_fence(self.log).await?;
+        let found = match first_event {
+            Some(id) => self
+                .store
+                .read(self.log, self.head, 1)
+                .await?
+                .first()
+                .is_some_and(|event| event.id == id),
+            None => false,
+        };
+        self.catch_up().await?;
+        Ok(found)
+    }
+}
+
+async fn wait(backoff: &mut Duration) {
+    tokio::time::sleep(*backoff).await;
+    *backoff = (*backoff * 2).min(BACKOFF_MAX);
+}

@@ -1,0 +1,125 @@
+//! The log as it is, for those who want to see every event with their own eyes.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use recount_events::{Position, RecordedEvent, Tag};
+use recount_service_kit::http::{Path, Query};
+use recount_service_kit::problem::{Problem, kinds};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::handlers::ledger_name;
+use super::router::{LedgerState, store_problem};
+
+const LIMIT_MAX: u32 = 1_000;
+const LIMIT_DEFAULT: u32 = 100;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// The events after this position.
+    #[serde(default)]
+    after: i64,
+    /// At most this many, up to 1,000.
+    #[serde(default = "limit_default")]
+    limit: u32,
+}
+
+fn limit_default() -> u32 {
+    LIMIT_DEFAULT
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventsBody {
+    events: Vec<EventBody>,
+    /// The `after` of the next page; null at the end of the log.
+    next: Option<i64>,
+}
+
+/// An event as it stands in the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EventBody {
+    position: i64,
+    id: uuid::Uuid,
+    #[serde(rename = "type")]
+    event_type: String,
+    version: i16,
+    /// The entities that the event concerns.
+    #[schema(value_type = Vec<String>)]
+    tags: Vec<Tag>,
+    /// Exactly as it was recorded.
+    #[schema(value_type = Object)]
+    data: Box<RawValue>,
+    /// Who caused it.
+    #[schema(value_type = Object)]
+    meta: Box<RawValue>,
+    recorded_at: DateTime<Utc>,
+}
+
+/// Reads the log: every event, in the order of its position, with its data byte for byte.
+#[utoipa::path(
+    get, path = "/v1/ledgers/{ledger}/events", tag = "log",
+    params(("ledger" = String, Path, description = "The ledger's name"), EventsQuery),
+    responses(
+        (status = 200, description = "Events in order", body = EventsBody),
+        (status = 400, description = "A parameter is malformed", body = Problem),
+        (status = 401, description = "The key is missing or wrong", body = Problem),
+        (status = 404, description = "There is no such ledger", body = Problem),
+        (status = 503, description = "Try again", body = Problem),
+    )
+)]
+pub(super) async fn list_events(
+    State(state): State<LedgerState>,
+    Path(ledger): Path<String>,
+    Query(EventsQuery { after, limit }): Query<EventsQuery>,
+) -> Result<Response, Problem> {
+    let log = ledger_name(&ledger)?;
+    if !(1..=LIMIT_MAX).contains(&limit) || after < 0 {
+        let detail = format!("`limit` is from 1 to {LIMIT_MAX}, and `after` is not negative.");
+        return Err(Problem::new(&kinds::INVALID_REQUEST, detail));
+    }
+    let store = state.engine.store();
+    let unknown = || Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
+    let head = store
+        .log(log.key())
+        .await
+        .map_err(store_problem)?
+        .ok_or_else(unknown)?
+        .head;
+    let events = store
+        .read(log.key(), Position(after), limit)
+        .await
+        .map_err(store_problem)?;
+    let last = events.last().map_or(Position(after), |event| event.position);
+    let body = EventsBody {
+        next: (last < head).then_some(last.0),
+        events: events.into_iter().map(body_of).collect::<Result<_, _>>()?,
+    };
+    Ok((
+        [(HeaderName::from_static("recount-position"), head.to_string())],
+        Json(body),
+    )
+        .into_response())
+}
+
+fn body_of(event: RecordedEvent) -> Result<EventBody, Problem> {
+    let raw = |text: String| {
+        RawValue::from_string(text)
+            .map_err(|_| Problem::new(&kinds::INTERNAL, "An event's data is not JSON."))
+    };
+    Ok(EventBody {
+        position: event.position.0,
+        id: event.id,
+        event_type: event.event_type,
+        version: event.version,
+        tags: event.tags,
+        data: raw(event.data)?,
+        meta: raw(event.meta)?,
+        recorded_at: event.recorded_at,
+    })
+}

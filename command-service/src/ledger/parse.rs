@@ -1,0 +1,142 @@
+//! From the bytes of a request to commands: what is malformed is refused here, with the place where it is.
+
+use recount_domain::Command;
+use recount_service_kit::http::parse_json_within;
+use recount_service_kit::problem::{Problem, kinds};
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::wire::{
+    CloseAccountData, CommandKind, FormError, FreezeData, OpenAccountData, PostTransactionData,
+    RegisterAssetData, ReverseTransactionData, SetOverdraftPolicyData, Wire,
+};
+
+/// Commands that one request may hold: a bound on how long it keeps the writer from others.
+pub(super) const BATCH_COMMANDS_MAX: usize = 1_000;
+
+/// The command of this kind whose data is this JSON, which stands at `pointer` in the body.
+pub(super) fn command(kind: CommandKind, json: &[u8], pointer: &str) -> Result<Command, Problem> {
+    let command = match kind {
+        CommandKind::RegisterAsset => read::<RegisterAssetData>(json, pointer)?.into_command(),
+        CommandKind::OpenAccount => read::<OpenAccountData>(json, pointer)?.into_command(),
+        CommandKind::FreezeAccount => read::<FreezeData>(json, pointer)?.freeze(),
+        CommandKind::UnfreezeAccount => read::<FreezeData>(json, pointer)?.unfreeze(),
+        CommandKind::CloseAccount => read::<CloseAccountData>(json, pointer)?.into_command(),
+        CommandKind::SetOverdraftPolicy => read::<SetOverdraftPolicyData>(json, pointer)?.into_command(),
+        CommandKind::PostTransaction => read::<PostTransactionData>(json, pointer)?.into_command(),
+        CommandKind::ReverseTransaction => read::<ReverseTransactionData>(json, pointer)?.into_command(),
+    };
+    command.map_err(|FormError { at, reason }| invalid(format!("{pointer}{at}"), &reason))
+}
+
+/// One of a list of commands: `{"command": "post-transaction", "data": {…}}`.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BatchItem {
+    command: String,
+    data: Box<RawValue>,
+}
+
+/// The commands of a batch.
+pub(super) fn batch(json: &[u8]) -> Result<Vec<Command>, Problem> {
+    let items: Vec<BatchItem> = read(json, "")?;
+    if !(1..=BATCH_COMMANDS_MAX).contains(&items.len()) {
+        let reason = format!(
+            "a batch has from 1 to {BATCH_COMMANDS_MAX} commands, and this one has {}",
+            items.len()
+        );
+        return Err(invalid(String::new(), &reason));
+    }
+    let command_of = |(index, item): (usize, &BatchItem)| {
+        let kind = CommandKind::named(&item.command)
+            .ok_or_else(|| invalid(format!("/{index}/command"), &no_such_command(&item.command)))?;
+        command(kind, item.data.get().as_bytes(), &format!("/{index}/data"))
+    };
+    items.iter().enumerate().map(command_of).collect()
+}
+
+/// Why there is no such command, as a clause.
+pub(super) fn no_such_command(name: &str) -> String {
+    let known: Vec<&str> = CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    format!(
+        "there is no command `{name}`; the commands are {}",
+        known.join(", ")
+    )
+}
+
+fn invalid(pointer: String, reason: &str) -> Problem {
+    Problem::new(&kinds::INVALID_REQUEST, format!("At `{pointer}`: {reason}.")).with("pointer", pointer)
+}
+
+/// Reads JSON. Finding the place of an error costs time, so it is found only for what fails.
+fn read<T: DeserializeOwned>(json: &[u8], pointer: &str) -> Result<T, Problem> {
+    serde_json::from_slice(json).or_else(|_| parse_json_within(json, pointer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(kind: CommandKind, json: &str) -> (String, String) {
+        let problem = command(kind, json.as_bytes(), "").expect_err("it was read");
+        assert_eq!(problem.kind().code, "invalid-request", "{problem}");
+        let body = problem.body_json();
+        (
+            body["pointer"].as_str().unwrap().to_owned(),
+            problem.detail().to_owned(),
+        )
+    }
+
+    #[test]
+    fn malformed_json_is_told_from_json_of_another_shape() {
+        let problem = command(CommandKind::OpenAccount, b"{\"account\":", "").expect_err("it was read");
+        assert_eq!(problem.kind().code, "malformed-json");
+        let (_, detail) = refused(
+            CommandKind::OpenAccount,
+            r#"{"account":"a","kind":"asset","colour":"red"}"#,
+        );
+        assert!(detail.contains("unknown field `colour`"), "{detail}");
+    }
+
+    #[test]
+    fn the_place_of_a_bad_amount_is_named() {
+        for (amount, part) in [
+            ("\"0\"", "more than zero"),
+            ("\"-5\"", "more than zero"),
+            ("\"1.50\"", "whole minor units"),
+            ("\"170141183460469231731687303715884105728\"", "at most"),
+            ("12", "expected a string"),
+            ("1.5", "expected a string"),
+        ] {
+            let json = format!(
+                r#"{{"transfers":[{{"debit":"a","credit":"b","asset":"USD/2","amount":{amount}}}]}}"#
+            );
+            let (pointer, detail) = refused(CommandKind::PostTransaction, &json);
+            assert_eq!(pointer, "/transfers/0/amount", "{amount}");
+            assert!(detail.contains(part), "{amount}: {detail}");
+        }
+    }
+
+    #[test]
+    fn a_transaction_takes_entries_or_transfers_and_not_both() {
+        for json in ["{}", r#"{"entries":[],"transfers":[]}"#] {
+            assert_eq!(refused(CommandKind::PostTransaction, json).0, "/entries");
+        }
+    }
+
+    #[test]
+    fn the_place_in_a_batch_is_named() {
+        let pointer = |json: &str| {
+            let body = batch(json.as_bytes()).expect_err("it was read").body_json();
+            body["pointer"].as_str().unwrap().to_owned()
+        };
+        let good = r#"{"command":"close-account","data":{"account":"a"}}"#;
+        let bad = r#"{"command":"close-account","data":{"account":""}}"#;
+        assert_eq!(pointer(&format!("[{good},{bad}]")), "/1/data/account");
+        assert_eq!(
+            pointer(r#"[{"command":"close-everything","data":{}}]"#),
+            "/0/command"
+        );
+        assert_eq!(pointer("[]"), "");
+    }
+}

@@ -1,0 +1,57 @@
+//! The routes of the command API, and their OpenAPI description, from one definition.
+
+use axum::routing::post;
+use recount_event_store::StoreError;
+use recount_service_kit::problem::{Problem, kinds};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::adapter::Ledger;
+use super::{events, handlers};
+use crate::engine::Engine;
+
+/// What the handlers work with.
+#[derive(Clone, Debug)]
+pub struct LedgerState {
+    pub engine: Engine<Ledger>,
+}
+
+/// The command API. Whoever mounts it puts authentication around it.
+pub fn router(state: LedgerState) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(handlers::create_ledger))
+        .routes(routes!(handlers::submit_batch))
+        .routes(routes!(handlers::register_asset))
+        .routes(routes!(handlers::open_account))
+        .routes(routes!(handlers::freeze_account))
+        .routes(routes!(handlers::unfreeze_account))
+        .routes(routes!(handlers::close_account))
+        .routes(routes!(handlers::set_overdraft_policy))
+        .routes(routes!(handlers::post_transaction))
+        .routes(routes!(handlers::reverse_transaction))
+        .routes(routes!(events::list_events))
+        .route(
+            "/v1/ledgers/{ledger}/commands/{command}",
+            post(handlers::unknown_command),
+        )
+        .with_state(state)
+}
+
+/// What a caller is told of a failure of the store; the operator finds the cause in the log.
+pub(super) fn store_problem(error: StoreError) -> Problem {
+    match &error {
+        StoreError::KeyCollision { .. } => Problem::new(&kinds::INVALID_REQUEST, error.to_string()),
+        _ if error.retryable() => {
+            tracing::warn!(?error, "the store cannot be reached");
+            Problem::new(
+                &kinds::STORE_UNAVAILABLE,
+                "The event store cannot be reached. Nothing was done.",
+            )
+            .retry_after_seconds(2)
+        }
+        _ => {
+            tracing::error!(?error, "the store refused a statement");
+            Problem::new(&kinds::INTERNAL, "The request could not be processed.")
+        }
+    }
+}

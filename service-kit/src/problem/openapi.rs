@@ -1,0 +1,61 @@
+//! Problems in an OpenAPI document: the answers of an operation, made from the rows of the catalogue.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::{Ref, RefOr};
+
+use super::{MEDIA_TYPE, Problem, ProblemKind};
+
+/// The answers that these problems make, one for each status, with an example for each code.
+///
+/// For `utoipa::IntoResponses`, so that an operation names its problems and nothing is written twice.
+pub fn responses(kinds: &[&'static ProblemKind]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<&ProblemKind>> = BTreeMap::new();
+    for kind in kinds {
+        by_status.entry(kind.status).or_default().push(kind);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, kinds)| (status.to_string(), RefOr::T(response(&kinds))))
+        .collect()
+}
+
+fn response(kinds: &[&'static ProblemKind]) -> Response {
+    let mut description = String::new();
+    let mut content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name())));
+    for kind in kinds {
+        writeln!(description, "- `{}`: {}. {}", kind.code, kind.title, kind.advice)
+            .expect("writing into a string does not fail");
+        let document = Problem::new(kind, format!("{}.", kind.title)).body_json();
+        let example = ExampleBuilder::new().value(Some(document)).build();
+        content = content.examples_from_iter([(kind.code, example)]);
+    }
+    ResponseBuilder::new()
+        .description(description)
+        .content(MEDIA_TYPE, content.build())
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kinds;
+    use super::*;
+
+    #[test]
+    fn kinds_of_one_status_are_one_answer_with_an_example_each() {
+        let responses = responses(&[&kinds::BUSY, &kinds::STORE_UNAVAILABLE, &kinds::LEDGER_UNKNOWN]);
+        assert_eq!(responses.keys().collect::<Vec<_>>(), ["404", "503"]);
+        let text = serde_json::to_value(&responses["503"]).unwrap();
+        let examples = &text["content"]["application/problem+json"]["examples"];
+        assert_eq!(examples["busy"]["value"]["status"], 503);
+        assert_eq!(
+            examples["store-unavailable"]["value"]["code"],
+            "store-unavailable"
+        );
+    }
+}
