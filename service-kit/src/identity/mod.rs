@@ -4,6 +4,7 @@
 
 mod authenticator;
 mod key;
+mod openapi;
 mod require;
 mod store;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub use authenticator::Authenticator;
+pub use openapi::document;
 pub use require::require;
 pub use store::{ApiKey, IdentityError, create_key, ensure_first_admin_key, list_keys, migrate, revoke_key};
 
