@@ -109,6 +109,9 @@ pub enum EmbeddedError {
         install: &'static str,
     },
 
+    #[error("found no free port for Kafka from 20000 to 29999 on 127.0.0.1. Stop something that holds them")]
+    NoFreePort,
+
     #[error("{path} is not the file that was pinned ({reason}). Remove {folder} and start again; if it happens again, do not trust the source of the download", path = .path.display(), folder = .folder.display())]
     WrongSum {
         path: PathBuf,

@@ -20,7 +20,6 @@ const POLL: Duration = Duration::from_millis(50);
 pub(crate) struct Process {
     pub(crate) name: String,
     pub(crate) working_dir: PathBuf,
-    #[expect(dead_code, reason = "Kafka is told by its arguments")]
     pub(crate) arguments: Vec<OsString>,
 }
 

@@ -1,0 +1,50 @@
+//! Which Java runs it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::error::EmbeddedError;
+use crate::launcher::find_program;
+
+const OLDEST_MAJOR: u32 = 17;
+
+const MISSING: EmbeddedError = EmbeddedError::Missing {
+    what: "Java 17 or newer",
+    install: "apt install openjdk-17-jre-headless",
+};
+
+/// `$JAVA_HOME`'s, else the one on PATH.
+pub(super) fn find() -> Result<PathBuf, EmbeddedError> {
+    let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin").join("java"));
+    let candidates = [home, find_program("java")];
+    let fits = |java: &PathBuf| major(java).is_some_and(|major| major >= OLDEST_MAJOR);
+    candidates.into_iter().flatten().find(fits).ok_or(MISSING)
+}
+
+fn major(java: &PathBuf) -> Option<u32> {
+    let output = Command::new(java).arg("-version").output().ok()?;
+    parse_major(&String::from_utf8_lossy(&output.stderr))
+}
+
+/// From `openjdk version "17.0.15" 2025-04-15`; Java 8 and older say `1.8`, which is old enough.
+fn parse_major(text: &str) -> Option<u32> {
+    let version = text.split_once("version \"")?.1;
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn major_versions_are_read_from_what_java_says() {
+        assert_eq!(
+            parse_major("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime"),
+            Some(17)
+        );
+        assert_eq!(parse_major("java version \"1.8.0_202\""), Some(1));
+        assert_eq!(parse_major("openjdk version \"21\" 2023-09-19"), Some(21));
+        assert_eq!(parse_major("no java here"), None);
+    }
+}
