@@ -1,4 +1,5 @@
 //! The publisher and the consumer against a real Apache Kafka, at `RECOUNT_TEST_KAFKA`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

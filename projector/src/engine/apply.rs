@@ -31,27 +31,18 @@ pub struct ApplyFailure(#[from] sqlx::Error);
 /// Where an event is poisoned, those before it are applied first. An event that only the database refuses (its
 /// data breaks a constraint) is found by halving the batch.
 pub(crate) async fn apply<P: Projection>(
-    pool: &PgPool,
-    projection: &P,
-    schema: &str,
-    name: &LogName,
+    attempt: &Attempt<'_, P>,
     events: &[RecordedEvent],
 ) -> Result<Applied, ApplyFailure> {
     let Some(last) = events.last().map(|event| event.position) else {
         return Ok(Applied::AlreadyStored(Position::START));
     };
-    let attempt = Attempt {
-        pool,
-        projection,
-        schema,
-        name,
-    };
     let mut size_max = events.len();
     let mut reached = None;
     loop {
         match attempt.once(events, size_max).await? {
-            Once::Stored(position) if position == last => return Ok(Applied::Stored(position)),
-            Once::Stored(position) => reached = Some(position),
+            Once::Stored { to, .. } if to == last => return Ok(Applied::Stored(to)),
+            Once::Stored { to, .. } => reached = Some(to),
             Once::Seen(position) if position >= last => return Ok(Applied::AlreadyStored(position)),
             Once::Seen(position) => return Ok(Applied::Ahead(position)),
             Once::Busy => return Ok(reached.map_or(Applied::Busy, Applied::Stored)),
@@ -68,7 +59,10 @@ pub(crate) async fn apply<P: Projection>(
 
 /// What one transaction did.
 enum Once {
-    Stored(Position),
+    Stored {
+        to: Position,
+        events: usize,
+    },
     /// Nothing in the batch follows this position directly.
     Seen(Position),
     Busy,
@@ -81,18 +75,38 @@ enum Once {
     },
 }
 
-struct Attempt<'a, P> {
-    pool: &'a PgPool,
-    projection: &'a P,
-    schema: &'a str,
-    name: &'a LogName,
+/// What a batch is applied with.
+pub(crate) struct Attempt<'a, P> {
+    pub(crate) pool: &'a PgPool,
+    pub(crate) projection: &'a P,
+    pub(crate) schema: &'a str,
+    pub(crate) name: &'a LogName,
+    /// Called after each commit, with the number of events that it made visible.
+    pub(crate) committed: &'a (dyn Fn(usize) + Sync),
 }
 
 impl<P: Projection> Attempt<'_, P> {
     async fn once(&self, events: &[RecordedEvent], size_max: usize) -> Result<Once, ApplyFailure> {
-        let log = self.name.key();
         let mut transaction = self.pool.begin().await?;
-        let from = match progress::claim(&mut transaction, self.schema, log).await? {
+        let once = self.within(&mut transaction, events, size_max).await?;
+        if let Once::Stored { events, .. } = once {
+            transaction.commit().await?;
+            (self.committed)(events);
+        } else {
+            // At once: the claim would otherwise be held until the connection is used again.
+            transaction.rollback().await?;
+        }
+        Ok(once)
+    }
+
+    async fn within(
+        &self,
+        transaction: &mut PgConnection,
+        events: &[RecordedEvent],
+        size_max: usize,
+    ) -> Result<Once, ApplyFailure> {
+        let log = self.name.key();
+        let from = match progress::claim(transaction, self.schema, log).await? {
             Claim::At(position) => position,
             Claim::Busy => return Ok(Once::Busy),
         };
@@ -100,15 +114,17 @@ impl<P: Projection> Attempt<'_, P> {
         let Some(to) = batch.last().map(|event| event.position) else {
             return Ok(Once::Seen(from));
         };
-        if let Err(refusal) = self.project(&mut transaction, batch).await? {
+        if let Err(refusal) = self.project(transaction, batch).await? {
             return Ok(refusal);
         }
-        if !progress::advance(&mut transaction, log, self.name, from, to).await? {
+        if !progress::advance(transaction, log, self.name, from, to).await? {
             // The lock should have kept everybody away; whoever moved it was right to, and this is undone.
             return Ok(Once::Busy);
         }
-        transaction.commit().await?;
-        Ok(Once::Stored(to))
+        Ok(Once::Stored {
+            to,
+            events: batch.len(),
+        })
     }
 
     /// Applies the batch, and tells apart what will not go away.
@@ -141,7 +157,7 @@ impl<P: Projection> Attempt<'_, P> {
                 before: 0,
                 stopped: Stopped {
                     at: batch[0].position,
-                    reason: format!("the database refuses its data: {error}"),
+                    reason: format!("the database refuses its data: {}", refusal(&error)),
                 },
             })),
             Err(ApplyError::Database(error)) => Err(error.into()),
@@ -154,10 +170,12 @@ impl<P: Projection> Attempt<'_, P> {
         let before = Position(stopped.at.0 - 1);
         let mut transaction = self.pool.begin().await?;
         if progress::claim(&mut transaction, self.schema, log).await? != Claim::At(before) {
+            transaction.rollback().await?;
             return Ok(None);
         }
         progress::stop(&mut transaction, log, self.name, before, &stopped).await?;
         transaction.commit().await?;
+        (self.committed)(0);
         Ok(Some(Applied::Stopped(before, stopped)))
     }
 }
@@ -184,5 +202,12 @@ fn is_about_data(error: &sqlx::Error) -> bool {
         // A value that cannot even be sent.
         sqlx::Error::Encode(_) => true,
         _ => false,
+    }
+}
+
+fn refusal(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
     }
 }

@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tokio::time::{Instant, sleep};
 
 use super::announce::Announcer;
-use super::apply::{self, Applied, ApplyFailure};
+use super::apply::{self, Applied, ApplyFailure, Attempt};
 use super::progress;
 use super::projection::{Projection, schema_of};
 use super::status::Status;
@@ -198,18 +198,23 @@ impl<P: Projection> Engine<P> {
     async fn apply(&self, name: &LogName, events: &[RecordedEvent]) -> Result<Outcome, Setback> {
         let log = name.key();
         let parts = &*self.0;
-        let before = self.applied(log);
-        let applied = apply::apply(&parts.pool, &parts.projection, &parts.schema, name, events).await?;
+        let attempt = Attempt {
+            pool: &parts.pool,
+            projection: &parts.projection,
+            schema: &parts.schema,
+            name,
+            committed: &|events| {
+                parts.announcer.moved();
+                parts.status.applied(events as u64);
+            },
+        };
+        let applied = apply::apply(&attempt, events).await?;
         let position = match &applied {
             Applied::Busy => return Ok(Outcome::Busy),
-            Applied::Stored(position) | Applied::Stopped(position, _) => {
-                parts.announcer.moved();
-                parts
-                    .status
-                    .applied(u64::try_from(position.0 - before.0).unwrap_or(0));
-                *position
-            }
-            Applied::AlreadyStored(position) | Applied::Ahead(position) => *position,
+            Applied::Stored(position)
+            | Applied::Stopped(position, _)
+            | Applied::AlreadyStored(position)
+            | Applied::Ahead(position) => *position,
         };
         self.believed().insert(log, position);
         match applied {

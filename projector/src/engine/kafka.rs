@@ -1,6 +1,7 @@
 //! Kafka as a source: the fast path, with the store behind it for whatever Kafka does not bring.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -27,18 +28,22 @@ const REPAIR_INTERVAL: Duration = Duration::from_secs(2);
 /// Keeps a build up to date from Kafka until the token is cancelled, and from the store where Kafka brings nothing.
 ///
 /// A Kafka that is not there is no error: until it comes, the repairs keep the build at most some seconds behind.
-pub async fn follow_kafka<P: Projection>(
+///
+/// Fails at once, before there is anything to await, if the settings for Kafka are not usable. Must be called within
+/// a tokio runtime.
+pub fn follow_kafka<P: Projection>(
     engine: Engine<P>,
     topic: Topic,
     token: CancellationToken,
-) -> Result<(), MessagingError> {
+) -> Result<impl Future<Output = ()> + Send + 'static, MessagingError> {
     let consumer = Consumer::new(&topic, &format!("recount-projector-{}", engine.build()))?;
-    tokio::join!(
-        make_topic(&topic, &token),
-        consume(&engine, consumer, &token),
-        repair(&engine, &token)
-    );
-    Ok(())
+    Ok(async move {
+        tokio::join!(
+            make_topic(&topic, &token),
+            consume(&engine, consumer, &token),
+            repair(&engine, &token)
+        );
+    })
 }
 
 /// Tries until there is a topic: whoever starts first makes it.
@@ -165,7 +170,7 @@ fn count_rejected<P: Projection>(engine: &Engine<P>, batch: &Batch) {
 
 /// Reads from the store what Kafka did not bring: it is gone, the topic is lost, its records have expired.
 async fn repair<P: Projection>(engine: &Engine<P>, token: &CancellationToken) {
-    let mut sweep = Sweep::new(engine.clone());
+    let mut sweep = Sweep::new(engine.clone(), token.clone());
     // Where head and build were at the last look.
     let mut last: HashMap<LogKey, (Position, Position)> = HashMap::new();
     loop {
@@ -179,7 +184,8 @@ async fn repair<P: Projection>(engine: &Engine<P>, token: &CancellationToken) {
                 let stuck: Vec<LogKey> = stuck.collect();
                 if !stuck.is_empty() {
                     tracing::debug!(logs = stuck.len(), "read from the store what Kafka did not bring");
-                    sweep.bring_forward(stuck, i64::MAX).await;
+                    // One turn after another, as long as it helps.
+                    while sweep.bring_forward(&stuck).await && !token.is_cancelled() {}
                 }
             }
             Err(setback) => {

@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt};
 use recount_events::{LogKey, LogName, Position};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::catch_up::{Engine, Outcome, Setback};
+use super::catch_up::{BATCH_EVENTS_MAX, Engine, Outcome, Setback};
 use super::projection::Projection;
 
 /// A statement may commit later than one with a later moment: each look goes back this far. Far longer than a
@@ -21,6 +22,8 @@ const OVERLAP_INTERVAL: Duration = Duration::from_millis(500);
 const FULL_INTERVAL: Duration = Duration::from_secs(30);
 /// Logs that are brought forward at the same time.
 const CONCURRENT_LOGS_MAX: usize = 4;
+/// So much of one log, then the others have their turn, or the end of the process.
+const TURN_EVENTS_MAX: i64 = 4 * BATCH_EVENTS_MAX as i64;
 /// After a failure a log is left alone for so long, doubled each time up to the maximum.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -37,6 +40,7 @@ pub(crate) struct Behind {
 /// What is known of the logs that a build is behind in.
 pub(crate) struct Sweep<P> {
     engine: Engine<P>,
+    token: CancellationToken,
     behind: HashMap<LogKey, Behind>,
     watermark: Option<DateTime<Utc>>,
     full_at: Option<Instant>,
@@ -44,9 +48,11 @@ pub(crate) struct Sweep<P> {
 }
 
 impl<P: Projection> Sweep<P> {
-    pub(crate) fn new(engine: Engine<P>) -> Sweep<P> {
+    /// Once the token is cancelled, no more logs are begun.
+    pub(crate) fn new(engine: Engine<P>, token: CancellationToken) -> Sweep<P> {
         Sweep {
             engine,
+            token,
             behind: HashMap::new(),
             watermark: None,
             full_at: None,
@@ -109,18 +115,20 @@ impl<P: Projection> Sweep<P> {
             .collect()
     }
 
-    /// Brings these logs forward, several at once, each by at most so many events. True if any of them moved.
-    pub(crate) async fn bring_forward(&mut self, logs: Vec<LogKey>, events_max: i64) -> bool {
+    /// Gives these logs a turn each, several at once. True if any of them moved.
+    pub(crate) async fn bring_forward(&mut self, logs: &[LogKey]) -> bool {
         let work: Vec<(LogKey, LogName, Position)> = logs
-            .into_iter()
+            .iter()
             .filter_map(|log| {
-                let behind = self.behind.get(&log)?;
-                let turn = Position(self.engine.applied(log).0.saturating_add(events_max));
-                Some((log, behind.name.clone(), behind.head.min(turn)))
+                let behind = self.behind.get(log)?;
+                let turn = Position(self.engine.applied(*log).0.saturating_add(TURN_EVENTS_MAX));
+                Some((*log, behind.name.clone(), behind.head.min(turn)))
             })
             .collect();
+        let token = self.token.clone();
         let engine = self.engine.clone();
         let mut outcomes = stream::iter(work)
+            .take_while(move |_| std::future::ready(!token.is_cancelled()))
             .map(move |(log, name, until)| {
                 let engine = engine.clone();
                 // A task each, so that several logs use several cores.

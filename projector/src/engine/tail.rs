@@ -5,7 +5,7 @@ use std::time::Duration;
 use recount_event_store::News;
 use tokio_util::sync::CancellationToken;
 
-use super::catch_up::{BATCH_EVENTS_MAX, Engine};
+use super::catch_up::Engine;
 use super::projection::Projection;
 use super::sweep::Sweep;
 
@@ -13,13 +13,11 @@ use super::sweep::Sweep;
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// While a log is paused or in another process's hands it is looked at this often.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
-/// So much of one log, then the others have their turn.
-const TURN_EVENTS_MAX: i64 = 4 * BATCH_EVENTS_MAX as i64;
 
 /// Keeps a build up to date from the store until the token is cancelled; then ends after the batches under way.
 pub async fn tail_store<P: Projection>(engine: Engine<P>, token: CancellationToken) {
     let mut news = News::listen(engine.store().pool()).await;
-    let mut sweep = Sweep::new(engine.clone());
+    let mut sweep = Sweep::new(engine.clone(), token.clone());
     while !token.is_cancelled() {
         let moved = match sweep.look().await {
             Ok(()) => {
@@ -27,7 +25,7 @@ pub async fn tail_store<P: Projection>(engine: Engine<P>, token: CancellationTok
                     engine.status().works();
                 }
                 let due = sweep.due();
-                sweep.bring_forward(due, TURN_EVENTS_MAX).await
+                sweep.bring_forward(&due).await
             }
             Err(setback) => {
                 engine.status().failed(&setback);

@@ -94,8 +94,14 @@ pub(super) struct NewEntry {
 }
 
 impl Changes {
-    /// Folds one more event in.
-    pub(super) fn add(&mut self, position: Position, recorded_at: DateTime<Utc>, event: LedgerEvent) {
+    /// Folds one more event in, or says how it contradicts the batch so far. What contradicts rows that are there
+    /// is found by the database.
+    pub(super) fn add(
+        &mut self,
+        position: Position,
+        recorded_at: DateTime<Utc>,
+        event: LedgerEvent,
+    ) -> Result<(), String> {
         match event {
             LedgerEvent::LedgerCreated(event) => self.ledgers.push(NewLedger {
                 ledger: event.ledger,
@@ -106,7 +112,7 @@ impl Changes {
                 asset: event.asset,
                 position,
             }),
-            LedgerEvent::AccountOpened(event) => self.open(position, recorded_at, event),
+            LedgerEvent::AccountOpened(event) => self.open(position, recorded_at, event)?,
             LedgerEvent::AccountFrozen(event) => self.freeze(position, &event.account, event.scope, true),
             LedgerEvent::AccountUnfrozen(event) => self.freeze(position, &event.account, event.scope, false),
             LedgerEvent::AccountClosed(event) => self.account(position, &event.account).closed = Some(true),
@@ -115,10 +121,22 @@ impl Changes {
             }
             LedgerEvent::TransactionPosted(event) => self.post(position, recorded_at, event),
         }
+        Ok(())
     }
 
-    fn open(&mut self, position: Position, recorded_at: DateTime<Utc>, event: AccountOpened) {
+    fn open(
+        &mut self,
+        position: Position,
+        recorded_at: DateTime<Utc>,
+        event: AccountOpened,
+    ) -> Result<(), String> {
         let account = self.account(position, &event.account);
+        if let Some(first) = &account.opened {
+            return Err(format!(
+                "`{}` was opened at position {}",
+                event.account, first.position
+            ));
+        }
         account.overdraft = Some(overdraft_json(&event.overdraft));
         account.opened = Some(Opened {
             kind: event.kind,
@@ -126,6 +144,7 @@ impl Changes {
             position,
             recorded_at,
         });
+        Ok(())
     }
 
     fn freeze(&mut self, position: Position, account: &AccountName, scope: FreezeScope, frozen: bool) {

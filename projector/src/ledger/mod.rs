@@ -10,7 +10,7 @@ mod balances;
 mod changes;
 mod write;
 
-use recount_events::ledger;
+use recount_events::ledger::{self, DecodeError};
 use sqlx::PgConnection;
 
 use crate::engine::{ApplyError, LogBatch, Projection};
@@ -47,20 +47,26 @@ impl Projection for LedgerProjection {
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
         let mut changes = Changes::default();
         for event in batch.events {
-            let decoded = ledger::decode(&event.event_type, event.version, &event.data).map_err(|error| {
-                let reason = match std::error::Error::source(&error) {
-                    Some(source) => format!("{error}: {source}"),
-                    None => error.to_string(),
-                };
-                ApplyError::Poisoned {
-                    position: event.position,
-                    reason,
-                }
-            })?;
-            changes.add(event.position, event.recorded_at, decoded);
+            let poisoned = |reason| ApplyError::Poisoned {
+                position: event.position,
+                reason,
+            };
+            let decoded = ledger::decode(&event.event_type, event.version, &event.data)
+                .map_err(|error| poisoned(sentence(&error)))?;
+            changes
+                .add(event.position, event.recorded_at, decoded)
+                .map_err(poisoned)?;
         }
         balances::run(connection, batch.log, &mut changes).await?;
         write::all(connection, batch.log, &changes).await?;
         Ok(())
+    }
+}
+
+/// The error with its source, for an operator.
+fn sentence(error: &DecodeError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }

@@ -1,0 +1,92 @@
+//! The projector as a process of its own: settings, start, end.
+
+use std::time::Duration;
+
+use axum::Router;
+use clap::Args;
+use recount_event_store::{EventStore, migrations};
+use recount_messaging::Topic;
+use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs, NoDatabase, secret};
+use recount_service_kit::database::{self, ConnectError};
+use recount_service_kit::health::Health;
+use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
+use recount_service_kit::telemetry;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use crate::service::{Projector, StartError};
+
+/// How long answers to health checks may still take at the end.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+/// Logs are read some at a time, and one connection listens for news.
+const STORE_CONNECTIONS_MAX: u32 = 8;
+/// Logs are written some at a time, and one connection announces.
+const READ_CONNECTIONS_MAX: u32 = 8;
+const APPLICATION_NAME: &str = "recount-projector";
+
+/// The settings of the role.
+#[derive(Args, Clone, Debug)]
+pub struct ProjectorConfig {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// The Postgres for the read models, where it is another one than the log's.
+    #[arg(long, env = "RECOUNT_READ_DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    pub read_database_url: Option<SecretString>,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub listen: ListenArgs,
+}
+
+/// Why the role did not start, or did not end as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectorError {
+    #[error(transparent)]
+    NoDatabase(#[from] NoDatabase),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Store(#[from] migrations::MigrationError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl ProjectorConfig {
+    fn topic(&self) -> Option<Topic> {
+        let brokers = self.kafka.kafka.as_ref()?;
+        Some(Topic {
+            partitions: self.kafka.partitions,
+            ..Topic::at(brokers).named(&self.kafka.topic)
+        })
+    }
+}
+
+/// Runs the role until the token is cancelled. The schemas must be there: `recount migrate` makes them.
+pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(), ProjectorError> {
+    let listener = http::bind(config.listen.listen).await?;
+    let url = config.database.required()?;
+    let store_pool = database::connect(url, STORE_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
+    migrations::verify(&store_pool).await?;
+    let read_url = config.read_database_url.as_ref().unwrap_or(url);
+    let read_pool = database::connect(read_url, READ_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
+    let projector = Projector::start(
+        EventStore::new(store_pool.clone()),
+        read_pool.clone(),
+        config.topic(),
+    )
+    .await?;
+
+    let health = Health::new(token.clone());
+    health.add_database("event store", store_pool);
+    health.add_database("read database", read_pool);
+    projector.watch(&health);
+    projector.watch_stopped(&health);
+    let router = Surroundings::new(health, telemetry::metrics_handle()).surround(Router::new());
+    let served = http::serve(router, listener, token, DRAIN_TIME_MAX).await;
+    projector.stop().await;
+    Ok(served?)
+}

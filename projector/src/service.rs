@@ -1,0 +1,119 @@
+//! The parts of a running projector, started and stopped together.
+
+use std::time::Duration;
+
+use recount_event_store::EventStore;
+use recount_messaging::{MessagingError, Topic};
+use recount_service_kit::health::Health;
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{self, Engine, SchemaError, Status, follow_kafka, tail_store};
+use crate::ledger::LedgerProjection;
+
+/// How long the batches under way may take once it is time to stop. A transaction that is dropped then is undone
+/// whole, and its events are applied after the next start.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Makes the ledger's read models if they are not there.
+pub async fn migrate(read_pool: &PgPool) -> Result<(), SchemaError> {
+    engine::migrate(read_pool, &LedgerProjection).await
+}
+
+/// Why a projector did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    #[error("the settings for Kafka are not usable")]
+    Kafka(#[source] MessagingError),
+}
+
+/// The projector of the ledger in this process.
+#[derive(Debug)]
+pub struct Projector {
+    status: Status,
+    token: CancellationToken,
+    source: JoinHandle<()>,
+}
+
+impl Projector {
+    /// Starts it, on schemas that are up to date. With a topic events come from Kafka, and from the store where
+    /// Kafka brings nothing; without one, from the store. The read models may live in another database.
+    pub async fn start(
+        store: EventStore,
+        read_pool: PgPool,
+        topic: Option<Topic>,
+    ) -> Result<Projector, StartError> {
+        engine::verify(&read_pool, &LedgerProjection).await?;
+        let engine = Engine::new(LedgerProjection, store, read_pool);
+        let status = engine.status().clone();
+        let token = CancellationToken::new();
+        let source = match topic {
+            None => tokio::spawn(tail_store(engine, token.clone())),
+            Some(topic) => {
+                let following = follow_kafka(engine, topic, token.clone()).map_err(StartError::Kafka)?;
+                tokio::spawn(following)
+            }
+        };
+        Ok(Projector {
+            status,
+            token,
+            source,
+        })
+    }
+
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Adds the check that the read models follow the log.
+    pub fn watch(&self, health: &Health) {
+        let status = self.status.clone();
+        health.add("read models", move || {
+            let report = status.report();
+            std::future::ready(if report.failure.is_some() {
+                Err("the read models are held up; the process's log says why".to_owned())
+            } else if report.swept {
+                Ok(())
+            } else {
+                Err("the log has not been looked at yet".to_owned())
+            })
+        });
+    }
+
+    /// Adds the check that no log is stopped. For a process that only projects: one that also serves must go on
+    /// serving the logs that are well.
+    pub fn watch_stopped(&self, health: &Health) {
+        let status = self.status.clone();
+        health.add("stopped logs", move || {
+            let stopped = status.report().stopped;
+            std::future::ready(match stopped.first() {
+                None => Ok(()),
+                Some((log, first)) => Err(format!(
+                    "{} stopped; `{log}` cannot go on from position {}",
+                    if stopped.len() == 1 {
+                        "1 log is".to_owned()
+                    } else {
+                        format!("{} logs are", stopped.len())
+                    },
+                    first.at
+                )),
+            })
+        });
+    }
+
+    /// Finishes the batches under way, within a bound, and stops.
+    pub async fn stop(mut self) {
+        self.token.cancel();
+        match tokio::time::timeout(STOP_TIME_MAX, &mut self.source).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the projector ended in a panic"),
+            Err(_) => {
+                self.source.abort();
+                tracing::warn!("the projector did not finish in time; what it was writing is undone");
+            }
+        }
+    }
+}

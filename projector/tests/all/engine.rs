@@ -1,0 +1,349 @@
+//! The engine, with a projection that is no ledger, on a real Postgres.
+
+use std::sync::atomic::Ordering;
+
+use crate::support::{PATIENCE, Tally, World, log, until};
+use recount_events::Position;
+use recount_projector::engine::{self, Outcome, Projection, SchemaError, tail_store};
+use sqlx::postgres::PgListener;
+use tokio_util::sync::CancellationToken;
+
+#[tokio::test]
+async fn what_a_feed_brings_twice_is_applied_once() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 10).await;
+    let events = world.store.read(main.key(), Position::START, 10).await.unwrap();
+    let engine = world.engine(Tally::default()).await;
+    assert_eq!(
+        engine.feed(&main, &events[..6]).await.unwrap(),
+        Outcome::At(Position(6))
+    );
+    assert_eq!(
+        engine.feed(&main, &events[..6]).await.unwrap(),
+        Outcome::At(Position(6))
+    );
+    assert_eq!(
+        engine.feed(&main, &events[3..]).await.unwrap(),
+        Outcome::At(Position(10))
+    );
+    assert_eq!(world.tallied(&main).await, 10);
+    assert_eq!(engine.status().report().events_applied, 10);
+}
+
+#[tokio::test]
+async fn a_gap_in_a_feed_is_read_from_the_store() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 30).await;
+    let events = world.store.read(main.key(), Position::START, 30).await.unwrap();
+    let engine = world.engine(Tally::default()).await;
+    let with_gaps: Vec<_> = [&events[4..7], &events[9..12], &events[20..21]].concat();
+    assert_eq!(
+        engine.feed(&main, &with_gaps).await.unwrap(),
+        Outcome::At(Position(21))
+    );
+    assert_eq!(world.tallied(&main).await, 21);
+}
+
+#[tokio::test]
+async fn a_feed_that_brings_the_later_events_first_is_put_in_order() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 9).await;
+    let events = world.store.read(main.key(), Position::START, 9).await.unwrap();
+    let engine = world.engine(Tally::default()).await;
+    for part in [&events[6..9], &events[3..6], &events[..3]] {
+        assert_eq!(engine.feed(&main, part).await.unwrap(), Outcome::At(Position(9)));
+    }
+    assert_eq!(world.tallied(&main).await, 9);
+}
+
+#[tokio::test]
+async fn events_that_the_store_does_not_have_are_left() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 9).await;
+    let mut events = world.store.read(main.key(), Position::START, 9).await.unwrap();
+    for event in &mut events {
+        event.position = Position(event.position.0 + 10);
+    }
+    let engine = world.engine(Tally::default()).await;
+    assert_eq!(
+        engine.feed(&main, &events).await.unwrap(),
+        Outcome::At(Position(9))
+    );
+    assert_eq!(world.tallied(&main).await, 9);
+}
+
+#[tokio::test]
+async fn two_engines_at_once_on_the_same_logs_apply_each_event_once() {
+    let world = World::new().await;
+    let names = [log("one"), log("two"), log("three")];
+    let token = CancellationToken::new();
+    let (first, second) = (
+        world.engine(Tally::default()).await,
+        world.engine(Tally::default()).await,
+    );
+    let tasks = [
+        tokio::spawn(tail_store(first.clone(), token.clone())),
+        tokio::spawn(tail_store(second.clone(), token.clone())),
+    ];
+    for _ in 0..40 {
+        for name in &names {
+            world.count(name, 7).await;
+        }
+    }
+    for name in &names {
+        until("all events are tallied", async || {
+            world.tallied(name).await == 280
+        })
+        .await;
+    }
+    token.cancel();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let applied = [first, second].map(|engine| engine.status().report().events_applied);
+    assert_eq!(applied.iter().sum::<u64>(), 840, "{applied:?}");
+}
+
+#[tokio::test]
+async fn a_poisoned_event_stops_its_log_visibly_and_no_other_until_a_restart_can_apply_it() {
+    let world = World::new().await;
+    let (sick, sound) = (log("sick"), log("sound"));
+    world.count(&sick, 5).await;
+    world
+        .append(&sick, vec![("poisoned", "{}".to_owned(), Vec::new())])
+        .await;
+    world.count(&sick, 3).await;
+    world.count(&sound, 4).await;
+    let tally = Tally::default();
+    let engine = world.engine(tally.clone()).await;
+    let token = CancellationToken::new();
+    let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
+    until("the log is stopped", async || {
+        !engine.status().report().stopped.is_empty()
+    })
+    .await;
+    until("the other log is done", async || world.tallied(&sound).await == 4).await;
+    assert_eq!(world.tallied(&sick).await, 5);
+    let stopped = &engine.status().report().stopped[0];
+    assert_eq!((&stopped.0, stopped.1.at), (&sick, Position(6)));
+    assert_eq!(
+        world
+            .text("select concat_ws(' ', log_name, position, stopped_at, stopped_reason) from read.progress where stopped_at > 0")
+            .await,
+        ["sick 5 6 nobody can read it"]
+    );
+    world.count(&sound, 1).await;
+    until("the other log goes on", async || world.tallied(&sound).await == 5).await;
+    token.cancel();
+    task.await.unwrap();
+
+    tally.mended.store(true, Ordering::Relaxed);
+    let restarted = world.engine(tally).await;
+    assert_eq!(
+        restarted.catch_up(&sick, Position(9)).await.unwrap(),
+        Outcome::At(Position(9))
+    );
+    assert_eq!(world.tallied(&sick).await, 9);
+    assert!(
+        world
+            .text("select stopped_reason from read.progress where stopped_at is not null")
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_log_whose_first_event_is_poisoned_stops_before_it_and_can_go_on_later() {
+    let world = World::new().await;
+    let main = log("main");
+    world
+        .append(&main, vec![("poisoned", "{}".to_owned(), Vec::new())])
+        .await;
+    let tally = Tally::default();
+    let engine = world.engine(tally.clone()).await;
+    assert_eq!(
+        engine.catch_up(&main, Position(1)).await.unwrap(),
+        Outcome::Stopped
+    );
+    assert_eq!(
+        world
+            .text("select position || ' ' || stopped_at from read.progress")
+            .await,
+        ["0 1"]
+    );
+    tally.mended.store(true, Ordering::Relaxed);
+    let restarted = world.engine(tally).await;
+    assert_eq!(
+        restarted.catch_up(&main, Position(1)).await.unwrap(),
+        Outcome::At(Position(1))
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_only_the_database_refuses_is_found_and_stops_its_log() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 100).await;
+    world
+        .append(&main, vec![("refused", "{}".to_owned(), Vec::new())])
+        .await;
+    world.count(&main, 100).await;
+    let engine = world.engine(Tally::default()).await;
+    assert_eq!(
+        engine.catch_up(&main, Position(201)).await.unwrap(),
+        Outcome::Stopped
+    );
+    assert_eq!(world.tallied(&main).await, 100);
+    assert_eq!(engine.status().report().stopped[0].1.at, Position(101));
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_goes_on_where_the_last_one_ended() {
+    let world = World::new().await;
+    let main = log("main");
+    for _ in 0..3 {
+        world.count(&main, 2_500).await;
+    }
+    for _ in 0..100 {
+        let token = CancellationToken::new();
+        let engine = world.engine(Tally::default()).await;
+        let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
+        until("something is applied", async || {
+            engine.status().report().events_applied > 0
+        })
+        .await;
+        token.cancel();
+        task.await.unwrap();
+        if world.tallied(&main).await == 7_500 {
+            return;
+        }
+    }
+    panic!("a hundred restarts did not get through");
+}
+
+#[tokio::test]
+async fn connections_that_break_in_the_middle_cost_nothing() {
+    let world = World::new().await;
+    let main = log("main");
+    let token = CancellationToken::new();
+    let engine = world.engine(Tally::default()).await;
+    let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
+    let mut broken = 0;
+    for round in 1..=30_i64 {
+        world.count(&main, 20).await;
+        if round % 5 == 0 {
+            broken += sqlx::query_scalar::<_, bool>(
+                "select pg_terminate_backend(pid) from pg_stat_activity
+                 where datname = current_database() and application_name = 'projector'",
+            )
+            .fetch_all(&world.pool)
+            .await
+            .unwrap()
+            .len();
+        }
+    }
+    assert!(broken > 0);
+    until("all events are tallied", async || {
+        world.tallied(&main).await == 600
+    })
+    .await;
+    token.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_lost_its_last_commits_is_brought_forward_again() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 20).await;
+    let engine = world.engine(Tally::default()).await;
+    engine.catch_up(&main, Position(20)).await.unwrap();
+    // What a crash does to commits that had not reached the disk: progress and data go back together.
+    sqlx::raw_sql(
+        "update tally_v1.progress set position = 12; update tally_v1.tallies set events = 12;
+         delete from tally_v1.seen where position > 12",
+    )
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    world.count(&main, 1).await;
+    let event = world.store.read(main.key(), Position(20), 1).await.unwrap();
+    assert_eq!(
+        engine.feed(&main, &event).await.unwrap(),
+        Outcome::At(Position(21))
+    );
+    assert_eq!(world.tallied(&main).await, 21);
+}
+
+#[tokio::test]
+async fn readers_that_listen_hear_of_progress() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 5).await;
+    let engine = world.engine(Tally::default()).await;
+    let mut listener = PgListener::connect_with(&world.pool).await.unwrap();
+    listener.listen("recount_read").await.unwrap();
+    engine.catch_up(&main, Position(5)).await.unwrap();
+    tokio::time::timeout(PATIENCE, listener.recv())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(world.progress("tally_v1", &main).await, 5);
+}
+
+#[tokio::test]
+async fn a_schema_is_made_once_however_many_make_it_and_another_version_is_refused() {
+    struct NextTally(Tally);
+    impl Projection for NextTally {
+        fn name(&self) -> &'static str {
+            self.0.name()
+        }
+        fn version(&self) -> u16 {
+            2
+        }
+        fn tables_sql(&self) -> &'static str {
+            self.0.tables_sql()
+        }
+        fn views(&self) -> &'static [&'static str] {
+            self.0.views()
+        }
+        async fn apply(
+            &self,
+            connection: &mut sqlx::PgConnection,
+            batch: engine::LogBatch<'_>,
+        ) -> Result<(), engine::ApplyError> {
+            self.0.apply(connection, batch).await
+        }
+    }
+    let world = World::new().await;
+    let tally = Tally::default();
+    assert!(matches!(
+        engine::verify(&world.pool, &tally).await,
+        Err(SchemaError::Missing { .. })
+    ));
+    let (one, two, three) = tokio::join!(
+        engine::migrate(&world.pool, &tally),
+        engine::migrate(&world.pool, &tally),
+        engine::migrate(&world.pool, &tally)
+    );
+    one.and(two).and(three).unwrap();
+    engine::verify(&world.pool, &tally).await.unwrap();
+    let next = NextTally(tally);
+    for refused in [
+        engine::verify(&world.pool, &next).await,
+        engine::migrate(&world.pool, &next).await,
+    ] {
+        assert!(matches!(
+            refused,
+            Err(SchemaError::OtherVersion {
+                there: 1,
+                needed: 2,
+                ..
+            })
+        ));
+    }
+}

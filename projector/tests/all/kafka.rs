@@ -1,0 +1,141 @@
+//! The engine behind a real Apache Kafka, and what it does when Kafka does not bring what it should.
+
+use std::time::Duration;
+
+use crate::support::{Tally, World, log, until};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use recount_events::{LogName, Position};
+use recount_messaging::{Publisher, Topic, ensure_topic};
+use recount_projector::engine::{Engine, follow_kafka};
+use recount_service_kit::ids;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+fn new_topic() -> Topic {
+    let brokers = std::env::var("RECOUNT_TEST_KAFKA")
+        .expect("RECOUNT_TEST_KAFKA names a broker: `cargo xtask test` starts one and sets it");
+    Topic {
+        partitions: 3,
+        ..Topic::at(brokers).named(format!("test.{}", ids::new_id().simple()))
+    }
+}
+
+fn follow(engine: &Engine<Tally>, topic: &Topic, token: &CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(follow_kafka(engine.clone(), topic.clone(), token.clone()).unwrap())
+}
+
+/// Publishes the log's events after a position, as the relay does.
+async fn publish(world: &World, publisher: &Publisher, name: &LogName, after: i64) {
+    let events = world
+        .store
+        .read(name.key(), Position(after), 10_000)
+        .await
+        .unwrap();
+    let delivered = publisher.publish(name, &events).await;
+    assert!(delivered.error.is_none(), "{delivered:?}");
+}
+
+#[tokio::test]
+async fn what_is_published_is_applied_once_also_when_it_is_published_twice() {
+    let world = World::new().await;
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let publisher = Publisher::new(&topic).unwrap();
+    let names: Vec<LogName> = (0..5).map(|n| log(&format!("log-{n}"))).collect();
+    for name in &names {
+        world.count(name, 300).await;
+        publish(&world, &publisher, name, 0).await;
+        publish(&world, &publisher, name, 100).await;
+    }
+    let engine = world.engine(Tally::default()).await;
+    let token = CancellationToken::new();
+    let task = follow(&engine, &topic, &token);
+    for name in &names {
+        until("all events are tallied", async || {
+            world.tallied(name).await == 300
+        })
+        .await;
+    }
+    token.cancel();
+    task.await.unwrap();
+    assert_eq!(engine.status().report().events_applied, 1_500);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_in_the_middle_is_made_good_from_the_store() {
+    let world = World::new().await;
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let publisher = Publisher::new(&topic).unwrap();
+    let main = log("main");
+    world.count(&main, 50).await;
+    publish(&world, &publisher, &main, 0).await;
+    let engine = world.engine(Tally::default()).await;
+    let token = CancellationToken::new();
+    let task = follow(&engine, &topic, &token);
+    until("what was published is tallied", async || {
+        world.tallied(&main).await == 50
+    })
+    .await;
+
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &topic.brokers)
+        .create()
+        .unwrap();
+    admin
+        .delete_topics(&[&topic.name], &AdminOptions::new())
+        .await
+        .unwrap()[0]
+        .as_ref()
+        .unwrap();
+    world.count(&main, 30).await;
+    until("what was never published is tallied", async || {
+        world.tallied(&main).await == 80
+    })
+    .await;
+
+    // The topic is there again, without what was in it: the gap is read from the store.
+    ensure_topic(&topic).await.unwrap();
+    world.count(&main, 20).await;
+    publish(&world, &publisher, &main, 95).await;
+    until("what came after is tallied", async || {
+        world.tallied(&main).await == 100
+    })
+    .await;
+    token.cancel();
+    task.await.unwrap();
+    assert_eq!(engine.status().report().events_applied, 100);
+}
+
+#[tokio::test]
+async fn without_any_kafka_the_store_keeps_the_build_up_to_date() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 2_500).await;
+    // A port that was just free: nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let topic = Topic::at(format!("127.0.0.1:{port}"));
+    let engine = world.engine(Tally::default()).await;
+    let token = CancellationToken::new();
+    let task = follow(&engine, &topic, &token);
+    until("all events are tallied", async || {
+        world.tallied(&main).await == 2_500
+    })
+    .await;
+    world.count(&main, 1).await;
+    until("the next event is tallied", async || {
+        world.tallied(&main).await == 2_501
+    })
+    .await;
+    token.cancel();
+    tokio::time::timeout(Duration::from_secs(20), task)
+        .await
+        .unwrap()
+        .unwrap();
+}

@@ -1,0 +1,205 @@
+//! A database of its own for each test, a log to append to, and a tiny projection that is no ledger.
+#![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses some of it"
+)]
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use recount_event_store::{Append, Appended, EventStore};
+use recount_events::{LogName, NewEvent, Position, Tag};
+use recount_projector::engine::{self, ApplyError, Engine, LogBatch, Projection};
+use recount_service_kit::{clock, ids};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use tokio::time::{Instant, sleep};
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) fn log(name: &str) -> LogName {
+    name.parse().unwrap()
+}
+
+/// Waits until the condition holds, and fails the test if it does not come to.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let end = Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(Instant::now() < end, "it did not come to this: {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// An event store and room for read models, in a database of their own.
+pub(crate) struct World {
+    /// The test's own connections.
+    pub(crate) pool: PgPool,
+    pub(crate) store: EventStore,
+    /// Those of the engines, under the application name `projector`.
+    engines: PgPool,
+}
+
+impl World {
+    pub(crate) async fn new() -> World {
+        let url = std::env::var("RECOUNT_TEST_DATABASE_URL")
+            .expect("RECOUNT_TEST_DATABASE_URL names a Postgres: `cargo xtask test` starts one and sets it");
+        let options: PgConnectOptions = url.parse().unwrap();
+        let name = format!("projector_{}", ids::new_id().simple());
+        let admin = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await
+            .unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}")))
+            .execute(&admin)
+            .await
+            .unwrap();
+        admin.close().await;
+        let options = options.database(&name);
+        let pool = PgPoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.clone())
+            .await
+            .unwrap();
+        let engines = PgPoolOptions::new()
+            .max_connections(12)
+            .connect_with(options.application_name("projector"))
+            .await
+            .unwrap();
+        recount_event_store::migrations::run(&pool).await.unwrap();
+        World {
+            store: EventStore::new(pool.clone()),
+            pool,
+            engines,
+        }
+    }
+
+    pub(crate) async fn engine<P: Projection>(&self, projection: P) -> Engine<P> {
+        engine::migrate(&self.pool, &projection).await.unwrap();
+        Engine::new(
+            projection,
+            EventStore::new(self.engines.clone()),
+            self.engines.clone(),
+        )
+    }
+
+    /// Appends events of these types, with these data, in one batch.
+    pub(crate) async fn append(
+        &self,
+        log: &LogName,
+        events: Vec<(&'static str, String, Vec<Tag>)>,
+    ) -> Position {
+        self.store.create_log(log).await.unwrap();
+        let head = self.store.log(log.key()).await.unwrap().unwrap();
+        let mut batch = Append::new(log.key(), head.head, head.fence, clock::now());
+        for (event_type, data, tags) in events {
+            batch.push_event(NewEvent {
+                id: ids::new_id(),
+                event_type,
+                version: 1,
+                tags,
+                data,
+                meta: "{}".into(),
+            });
+        }
+        let end = batch.next_position();
+        assert_eq!(self.store.append(&batch, PATIENCE).await.unwrap(), Appended::Done);
+        end
+    }
+
+    /// Appends so many events that [`Tally`] counts.
+    pub(crate) async fn count(&self, log: &LogName, events: usize) -> Position {
+        self.append(log, vec![("counted", "{}".to_owned(), Vec::new()); events])
+            .await
+    }
+
+    pub(crate) async fn progress(&self, schema: &str, log: &LogName) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(format!(
+            "select coalesce((select position from {schema}.progress where log = $1), 0)"
+        )))
+        .bind(log.key().0)
+        .fetch_one(&self.pool)
+        .await
+        .unwrap()
+    }
+
+    pub(crate) async fn tallied(&self, log: &LogName) -> i64 {
+        sqlx::query_scalar("select coalesce((select events from tally_v1.tallies where log = $1), 0)")
+            .bind(log.key().0)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn text(&self, sql: &'static str) -> Vec<String> {
+        sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap()
+    }
+}
+
+/// Counts the events of each log, and notes each by its position: an event that came twice would break the key.
+#[derive(Clone, Default)]
+pub(crate) struct Tally {
+    /// Once set, it can apply what it could not.
+    pub(crate) mended: Arc<AtomicBool>,
+}
+
+impl Projection for Tally {
+    fn name(&self) -> &'static str {
+        "tally"
+    }
+
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn tables_sql(&self) -> &'static str {
+        "create table tallies (log bigint primary key, events bigint not null);
+         create table seen (log bigint, position bigint, what text check (what <> 'refused'), primary key (log, position));"
+    }
+
+    fn views(&self) -> &'static [&'static str] {
+        &["tallies"]
+    }
+
+    async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
+        let mended = self.mended.load(Ordering::Relaxed);
+        if let Some(poisoned) = batch
+            .events
+            .iter()
+            .find(|event| event.event_type == "poisoned" && !mended)
+        {
+            return Err(ApplyError::Poisoned {
+                position: poisoned.position,
+                reason: "nobody can read it".to_owned(),
+            });
+        }
+        let positions: Vec<i64> = batch.events.iter().map(|event| event.position.0).collect();
+        let whats: Vec<&str> = batch
+            .events
+            .iter()
+            .map(|event| {
+                if mended {
+                    "mended"
+                } else {
+                    event.event_type.as_str()
+                }
+            })
+            .collect();
+        sqlx::query("insert into seen select $1, * from unnest($2::bigint[], $3::text[])")
+            .bind(batch.log.0)
+            .bind(&positions)
+            .bind(whats)
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(
+            "insert into tallies as t values ($1, $2) on conflict (log) do update set events = t.events + $2",
+        )
+        .bind(batch.log.0)
+        .bind(i64::try_from(positions.len()).unwrap())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
