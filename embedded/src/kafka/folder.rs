@@ -166,6 +166,8 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
+/// The session is shorter than Kafka's 9 s because the controller takes a killed broker for living that long,
+/// and lets the next one wait.
 fn configuration(ports: Ports, log_dirs: &str) -> String {
     let Ports { broker, controller } = ports;
     format!(
@@ -178,6 +180,8 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={log_dirs}
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
