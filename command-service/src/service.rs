@@ -2,6 +2,7 @@
 
 use recount_event_store::{EventStore, Notifier};
 use recount_messaging::Topic;
+use recount_service_kit::identity::Authenticator;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,22 +27,17 @@ impl CommandService {
         let relay_stopping = CancellationToken::new();
         let relay = topic.map(|topic| tokio::spawn(relay::run(store.clone(), topic, relay_stopping.clone())));
         let engine = Engine::new(store, Notifier::start(pool), tuning);
-        CommandService {
-            engine,
-            relay,
-            relay_stopping,
-        }
+        CommandService { engine, relay, relay_stopping }
     }
 
     pub fn engine(&self) -> &Engine<Ledger> {
         &self.engine
     }
 
-    /// The command API. Whoever mounts it puts authentication around it.
-    pub fn router(&self) -> OpenApiRouter {
-        ledger::router(LedgerState {
-            engine: self.engine.clone(),
-        })
+    /// The command API, which asks for a key.
+    pub fn router(&self, authenticator: Authenticator) -> OpenApiRouter {
+        let state = LedgerState { engine: self.engine.clone() };
+        ledger::router(state, authenticator)
     }
 
     /// Finishes what was taken on, then stops. Nothing may be submitted any more.

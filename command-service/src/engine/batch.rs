@@ -38,20 +38,13 @@ struct Item<D: Domain> {
 impl<D: Domain> Batch<D> {
     /// Of several submissions with one key the first is in the batch; the others wait for its outcome.
     pub(super) fn new(waiting: Vec<Waiting<D>>) -> Batch<D> {
-        let mut batch = Batch {
-            items: Vec::new(),
-            deferred: Vec::new(),
-            distrusts_filter: false,
-            first_event_id: None,
-        };
+        let mut batch =
+            Batch { items: Vec::new(), deferred: Vec::new(), distrusts_filter: false, first_event_id: None };
         let mut keys = std::collections::HashSet::new();
         for waiting in waiting {
             match &waiting.submission.key {
                 Some(key) if !keys.insert(key.key) => batch.deferred.push(waiting),
-                _ => batch.items.push(Item {
-                    waiting,
-                    decided: None,
-                }),
+                _ => batch.items.push(Item { waiting, decided: None }),
             }
         }
         batch
@@ -71,8 +64,7 @@ impl<D: Domain> Batch<D> {
 
     /// The commands of all submissions, in order.
     pub(super) fn commands(&self) -> impl Iterator<Item = &D::Command> {
-        self.submissions()
-            .flat_map(|waiting| waiting.submission.commands.iter())
+        self.submissions().flat_map(|waiting| waiting.submission.commands.iter())
     }
 
     /// Keeps what was decided of each submission, in order.
@@ -118,10 +110,7 @@ impl<D: Domain> Batch<D> {
     pub(super) fn isolate(&mut self, error: &SubmitError) {
         match self.items.len() {
             0 => {}
-            1 => self
-                .items
-                .drain(..)
-                .for_each(|mut item| item.waiting.answer(Err(error.clone()))),
+            1 => self.items.drain(..).for_each(|mut item| item.waiting.answer(Err(error.clone()))),
             _ => self.defer_from(1),
         }
     }

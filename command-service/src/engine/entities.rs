@@ -21,21 +21,13 @@ pub(super) struct Held<E> {
 
 impl<E> Held<E> {
     pub(super) fn nothing() -> Held<E> {
-        Held {
-            state: None,
-            position: Position::START,
-            unsaved: 0,
-        }
+        Held { state: None, position: Position::START, unsaved: 0 }
     }
 }
 
 impl<E: Clone> Clone for Held<E> {
     fn clone(&self) -> Held<E> {
-        Held {
-            state: self.state.clone(),
-            position: self.position,
-            unsaved: self.unsaved,
-        }
+        Held { state: self.state.clone(), position: self.position, unsaved: self.unsaved }
     }
 }
 
@@ -82,11 +74,7 @@ impl<D: Domain> Entities<D> {
     }
 
     pub(super) fn find(&self, tag: &Tag) -> Option<&D::Entity> {
-        self.drafted
-            .get(tag)
-            .or_else(|| self.committed.get(tag))?
-            .state
-            .as_ref()
+        self.drafted.get(tag).or_else(|| self.committed.get(tag))?.state.as_ref()
     }
 
     /// Like [`Entities::find`], and notes what was asked for and is not in the batch.
@@ -211,10 +199,7 @@ pub(super) struct Undo<D: Domain> {
 impl<D: Domain> Undo<D> {
     /// Nothing replaced. Only an atomic submission of several commands can have to be taken back.
     pub(super) fn new(wanted: bool) -> Undo<D> {
-        Undo {
-            wanted,
-            replaced: Vec::new(),
-        }
+        Undo { wanted, replaced: Vec::new() }
     }
 }
 
@@ -226,9 +211,7 @@ pub(super) struct Loading<D: Domain> {
 
 impl<D: Domain> Loading<D> {
     pub(super) fn new(tags: &[Tag]) -> Loading<D> {
-        Loading {
-            entities: tags.iter().map(|tag| (tag.clone(), Held::nothing())).collect(),
-        }
+        Loading { entities: tags.iter().map(|tag| (tag.clone(), Held::nothing())).collect() }
     }
 
     /// Takes a row of the store in.
@@ -238,20 +221,10 @@ impl<D: Domain> Loading<D> {
                 if let Some(held) = self.entities.get_mut(&snapshot.entity) {
                     let state =
                         serde_json::from_str(&snapshot.state).map_err(|error| Box::new(error) as Box<_>)?;
-                    *held = Held {
-                        state: Some(state),
-                        position: snapshot.position,
-                        unsaved: 0,
-                    };
+                    *held = Held { state: Some(state), position: snapshot.position, unsaved: 0 };
                 }
             }
-            EntityRow::Event {
-                position,
-                event_type,
-                version,
-                tags,
-                data,
-            } => {
+            EntityRow::Event { position, event_type, version, tags, data } => {
                 // A hash may bring an event that concerns none of them.
                 if tags.iter().any(|tag| self.entities.contains_key(tag)) {
                     let event = D::decode(&event_type, version, &data)?;

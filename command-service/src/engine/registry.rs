@@ -24,9 +24,7 @@ pub struct Engine<D: Domain> {
 
 impl<D: Domain> Clone for Engine<D> {
     fn clone(&self) -> Engine<D> {
-        Engine {
-            shared: self.shared.clone(),
-        }
+        Engine { shared: self.shared.clone() }
     }
 }
 
@@ -50,10 +48,7 @@ struct Inbox<D: Domain> {
 
 impl<D: Domain> Clone for Inbox<D> {
     fn clone(&self) -> Inbox<D> {
-        Inbox {
-            submissions: self.submissions.clone(),
-            room: self.room.clone(),
-        }
+        Inbox { submissions: self.submissions.clone(), room: self.room.clone() }
     }
 }
 
@@ -67,9 +62,7 @@ impl<D: Domain> Engine<D> {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         };
-        Engine {
-            shared: Arc::new(shared),
-        }
+        Engine { shared: Arc::new(shared) }
     }
 
     pub fn store(&self) -> &EventStore {
@@ -108,17 +101,8 @@ impl<D: Domain> Engine<D> {
         let mut inbox = self.inbox(log)?;
         let bytes = submission.bytes.clamp(1, self.shared.tuning.inbox_bytes_max);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room = inbox
-            .room
-            .clone()
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| SubmitError::Busy)?;
-        let mut waiting = Waiting::new(
-            submission,
-            reply,
-            room,
-            clock::now() + self.shared.tuning.patience,
-        );
+        let room = inbox.room.clone().try_acquire_many_owned(bytes).map_err(|_| SubmitError::Busy)?;
+        let mut waiting = Waiting::new(submission, reply, room, clock::now() + self.shared.tuning.patience);
         loop {
             match inbox.submissions.try_send(waiting) {
                 Ok(()) => return Ok(()),
@@ -158,10 +142,7 @@ impl<D: Domain> Engine<D> {
         }
         let tuning = &self.shared.tuning;
         let (submissions, inbox) = mpsc::channel(tuning.inbox_submissions_max);
-        let sender = Inbox {
-            submissions,
-            room: Arc::new(Semaphore::new(tuning.inbox_bytes_max)),
-        };
+        let sender = Inbox { submissions, room: Arc::new(Semaphore::new(tuning.inbox_bytes_max)) };
         let shared = self.shared.clone();
         self.shared.tasks.spawn(async move {
             let context = writer::Context {
@@ -187,10 +168,7 @@ impl<D: Domain> Engine<D> {
 impl<D: Domain> Shared<D> {
     fn forget_closed(&self, log: LogKey) {
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        if writers
-            .get(&log)
-            .is_some_and(|inbox| inbox.submissions.is_closed())
-        {
+        if writers.get(&log).is_some_and(|inbox| inbox.submissions.is_closed()) {
             writers.remove(&log);
         }
     }

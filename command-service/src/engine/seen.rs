@@ -23,25 +23,17 @@ struct GrowingFilter {
 
 impl GrowingFilter {
     fn new() -> GrowingFilter {
-        GrowingFilter {
-            filters: Vec::new(),
-            room: 0,
-            items: 0,
-        }
+        GrowingFilter { filters: Vec::new(), room: 0, items: 0 }
     }
 
     fn insert(&mut self, item: i64) {
         if self.room == 0 {
             self.room = FIRST_CAPACITY << self.filters.len();
-            self.filters
-                .push(BloomFilter::with_false_pos(FALSE_POSITIVE_RATE).expected_items(self.room));
+            self.filters.push(BloomFilter::with_false_pos(FALSE_POSITIVE_RATE).expected_items(self.room));
         }
         self.room -= 1;
         self.items += 1;
-        self.filters
-            .last_mut()
-            .expect("one was just pushed")
-            .insert(&item);
+        self.filters.last_mut().expect("one was just pushed").insert(&item);
     }
 
     fn contains(&self, item: i64) -> bool {
@@ -75,21 +67,14 @@ impl SeenFilter {
         let (done, history) = oneshot::channel();
         let store = store.clone();
         tokio::spawn(async move {
-            let history = read_history(&store, log, items_max)
-                .await
-                .unwrap_or_else(|error| {
-                    tracing::warn!(%error, "what a log has seen could not be read; it is looked up instead");
-                    None
-                });
+            let history = read_history(&store, log, items_max).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "what a log has seen could not be read; it is looked up instead");
+                None
+            });
             // The writer may be gone again; then nobody needs it.
             let _ = done.send(history);
         });
-        SeenFilter {
-            log,
-            history: History::Reading(history),
-            recent: GrowingFilter::new(),
-            items_max,
-        }
+        SeenFilter { log, history: History::Reading(history), recent: GrowingFilter::new(), items_max }
     }
 
     pub(super) fn insert_tag(&mut self, tag: &Tag) {

@@ -62,9 +62,7 @@ impl<D: Domain> Writer<D> {
                 self.load_missing(&missing).await?;
             }
         }
-        Err(Setback::Refused(
-            "a command needs entities without end".to_owned(),
-        ))
+        Err(Setback::Refused("a command needs entities without end".to_owned()))
     }
 
     async fn load_missing(&mut self, missing: &[Tag]) -> Result<(), Setback> {
@@ -83,14 +81,7 @@ impl<D: Domain> Writer<D> {
     pub(super) fn decide(&mut self, batch: &mut Batch<D>) -> Result<Prepared, Setback> {
         let recorded_at = clock::now().max(self.recorded_at);
         let append = Append::new(self.log, self.head, self.fence, recorded_at);
-        let mut draft = Draft {
-            writer: self,
-            prepared: Prepared {
-                append,
-                tags: Vec::new(),
-                recorded_at,
-            },
-        };
+        let mut draft = Draft { writer: self, prepared: Prepared { append, tags: Vec::new(), recorded_at } };
         let mut outcomes = Vec::new();
         let mut undecided = None;
         let mut first_event_id = None;
@@ -108,9 +99,7 @@ impl<D: Domain> Writer<D> {
             // It reads an entity that was not loaded, because of what an earlier one in this batch did: in the next
             // batch that is in the log. The first one has none before it, so its domain does not name what it reads.
             Some(0) => {
-                return Err(Setback::Refused(
-                    "a decision read an entity that it did not name".to_owned(),
-                ));
+                return Err(Setback::Refused("a decision read an entity that it did not name".to_owned()));
             }
             Some(index) => batch.defer_from(index),
             None => {}
@@ -151,11 +140,7 @@ impl<D: Domain> Draft<'_, D> {
             if submission.atomic && matches!(outcome, Outcome::Rejected(_)) {
                 self.writer.entities.undo(progress.undo);
                 let position = self.prepared.append.next_position();
-                return Some(SubmissionOutcome {
-                    position,
-                    outcomes: vec![outcome],
-                    failed: Some(index),
-                });
+                return Some(SubmissionOutcome { position, outcomes: vec![outcome], failed: Some(index) });
             }
             progress.outcomes.push(outcome);
         }
@@ -164,11 +149,7 @@ impl<D: Domain> Draft<'_, D> {
             self.prepared.append.push_event(event);
         }
         let position = self.prepared.append.next_position();
-        Some(SubmissionOutcome {
-            position,
-            outcomes: progress.outcomes,
-            failed: None,
-        })
+        Some(SubmissionOutcome { position, outcomes: progress.outcomes, failed: None })
     }
 
     fn command(
@@ -179,11 +160,8 @@ impl<D: Domain> Draft<'_, D> {
     ) -> Option<Outcome> {
         let missed = RefCell::new(Vec::new());
         let entities = &self.writer.entities;
-        let decision = D::decide(
-            command,
-            &|tag| entities.find_noting(tag, &missed),
-            self.prepared.recorded_at,
-        );
+        let decision =
+            D::decide(command, &|tag| entities.find_noting(tag, &missed), self.prepared.recorded_at);
         if !missed.into_inner().is_empty() {
             return None;
         }
@@ -195,15 +173,9 @@ impl<D: Domain> Draft<'_, D> {
         for event in events {
             let position = self.position_after(progress.events.len());
             let encoded = D::encode(&event);
-            self.writer
-                .entities
-                .draft(&encoded.tags, position, &event, &mut progress.undo);
+            self.writer.entities.draft(&encoded.tags, position, &event, &mut progress.undo);
             let id = ids::new_id();
-            refs.push(EventRef {
-                position,
-                id,
-                event_type: encoded.event_type.to_owned(),
-            });
+            refs.push(EventRef { position, id, event_type: encoded.event_type.to_owned() });
             progress.events.push(NewEvent {
                 id,
                 event_type: encoded.event_type,
@@ -214,11 +186,7 @@ impl<D: Domain> Draft<'_, D> {
             });
         }
         let position = Position(self.position_after(progress.events.len()).0 - 1);
-        Some(Outcome::Accepted(Accepted {
-            position,
-            events: refs,
-            answer: D::answer(command),
-        }))
+        Some(Outcome::Accepted(Accepted { position, events: refs, answer: D::answer(command) }))
     }
 
     /// The position of the event that follows this many of the submission.

@@ -31,10 +31,7 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// The key as the caller chose it, and whatever tells the request from another.
     pub fn new(key: &str, request: &[&[u8]]) -> IdempotencyKey {
-        IdempotencyKey {
-            key: KeyHash(hash(&[key.as_bytes()])),
-            request: RequestHash(hash(request)),
-        }
+        IdempotencyKey { key: KeyHash(hash(&[key.as_bytes()])), request: RequestHash(hash(request)) }
     }
 }
 

@@ -57,12 +57,7 @@ impl<D: Domain> Waiting<D> {
         room: Room,
         deadline: DateTime<Utc>,
     ) -> Waiting<D> {
-        Waiting {
-            submission,
-            reply: Some(reply),
-            _room: room,
-            deadline,
-        }
+        Waiting { submission, reply: Some(reply), _room: room, deadline }
     }
 
     /// Tells the caller, if it is still there and has not been told.
@@ -138,10 +133,7 @@ fn fill<D: Domain>(
     inbox: &mut mpsc::Receiver<Waiting<D>>,
     commands_max: usize,
 ) {
-    let mut commands: usize = waiting
-        .iter()
-        .map(|waiting| waiting.submission.commands.len())
-        .sum();
+    let mut commands: usize = waiting.iter().map(|waiting| waiting.submission.commands.len()).sum();
     while commands < commands_max {
         match inbox.try_recv() {
             Ok(next) => {
@@ -154,9 +146,7 @@ fn fill<D: Domain>(
 }
 
 fn refuse<D: Domain>(waiting: &mut Vec<Waiting<D>>, error: &SubmitError) {
-    waiting
-        .drain(..)
-        .for_each(|mut waiting| waiting.answer(Err(error.clone())));
+    waiting.drain(..).for_each(|mut waiting| waiting.answer(Err(error.clone())));
 }
 
 /// The state of a log's writer between batches.
@@ -203,13 +193,7 @@ impl From<StoreError> for Setback {
 
 impl<D: Domain> Writer<D> {
     async fn open(context: &Context) -> Result<Option<Writer<D>>, StoreError> {
-        let Some(Log {
-            head,
-            fence,
-            recorded_at,
-            ..
-        }) = context.store.log(context.log).await?
-        else {
+        let Some(Log { head, fence, recorded_at, .. }) = context.store.log(context.log).await? else {
             return Ok(None);
         };
         Ok(Some(Writer {
@@ -329,18 +313,13 @@ impl<D: Domain> Writer<D> {
 
     /// Reads what others have appended.
     async fn catch_up(&mut self) -> Result<(), Setback> {
-        let log = self
-            .store
-            .log(self.log)
-            .await?
-            .ok_or_else(|| Setback::Refused("the log is gone".to_owned()))?;
+        let log =
+            self.store.log(self.log).await?.ok_or_else(|| Setback::Refused("the log is gone".to_owned()))?;
         let mut position = self.head;
         while position < log.head {
             let events = self.store.read(self.log, position, TAIL_PAGE).await?;
             if events.is_empty() {
-                return Err(Setback::Refused(format!(
-                    "the log ends at {position} before its head"
-                )));
+                return Err(Setback::Refused(format!("the log ends at {position} before its head")));
             }
             for event in &events {
                 event.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
@@ -394,12 +373,9 @@ impl<D: Domain> Writer<D> {
     async fn look_for(&mut self, first_event: Option<uuid::Uuid>) -> Result<bool, Setback> {
         self.store.raise_fence(self.log).await?;
         let found = match first_event {
-            Some(id) => self
-                .store
-                .read(self.log, self.head, 1)
-                .await?
-                .first()
-                .is_some_and(|event| event.id == id),
+            Some(id) => {
+                self.store.read(self.log, self.head, 1).await?.first().is_some_and(|event| event.id == id)
+            }
             None => false,
         };
         self.catch_up().await?;

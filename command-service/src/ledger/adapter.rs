@@ -45,17 +45,8 @@ impl Domain for Ledger {
     }
 
     fn encode(event: &LedgerEvent) -> Encoded {
-        let ledger::codec::Encoded {
-            event_type,
-            version,
-            data,
-        } = ledger::encode(event);
-        Encoded {
-            event_type,
-            version,
-            tags: event.tags(),
-            data,
-        }
+        let ledger::codec::Encoded { event_type, version, data } = ledger::encode(event);
+        Encoded { event_type, version, tags: event.tags(), data }
     }
 
     fn decode(event_type: &str, version: i16, data: &str) -> Result<LedgerEvent, Undecodable> {
@@ -78,10 +69,8 @@ impl Domain for Ledger {
     }
 
     fn refusal(rejection: &Rejection) -> Refusal {
-        let details = rejection
-            .details()
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), Value::String(value)));
+        let details =
+            rejection.details().into_iter().map(|(name, value)| (name.to_owned(), Value::String(value)));
         Refusal {
             code: rejection.code().code.to_owned(),
             detail: rejection.to_string(),

@@ -74,9 +74,7 @@ pub(super) type AcceptedJson = Accepted;
 
 static REJECTIONS: LazyLock<Vec<ProblemKind>> = LazyLock::new(|| {
     // A ledger that was not created is the same problem whoever finds out.
-    let codes = RejectionCode::ALL
-        .iter()
-        .filter(|code| code.code != kinds::LEDGER_UNKNOWN.code);
+    let codes = RejectionCode::ALL.iter().filter(|code| code.code != kinds::LEDGER_UNKNOWN.code);
     codes.map(kind_of).collect()
 });
 
@@ -88,19 +86,11 @@ pub fn catalogue() -> &'static [&'static ProblemKind] {
 
 fn kind_of(code: &RejectionCode) -> ProblemKind {
     let status = if code.conflict { 409 } else { 422 };
-    ProblemKind {
-        code: code.code,
-        status,
-        title: "The ledger rejected the command",
-        advice: code.advice,
-    }
+    ProblemKind { code: code.code, status, title: "The ledger rejected the command", advice: code.advice }
 }
 
 fn rejection(refusal: Refusal) -> Problem {
-    let known = catalogue()
-        .iter()
-        .chain(kinds::all())
-        .find(|kind| kind.code == refusal.code);
+    let known = catalogue().iter().chain(kinds::all()).find(|kind| kind.code == refusal.code);
     // A recorded rejection may have a code that a later version gave up.
     let mut problem = Problem::new(known.copied().unwrap_or(&kinds::REJECTED), refusal.detail);
     for (member, value) in refusal.details {
@@ -111,9 +101,7 @@ fn rejection(refusal: Refusal) -> Problem {
 
 fn with_position(position: Position, response: impl IntoResponse) -> Response {
     let mut response = response.into_response();
-    response
-        .headers_mut()
-        .insert(POSITION.clone(), HeaderValue::from(position.0));
+    response.headers_mut().insert(POSITION.clone(), HeaderValue::from(position.0));
     response
 }
 
@@ -129,11 +117,7 @@ pub(super) fn single(outcome: SubmissionOutcome, status: StatusCode) -> Response
 
 /// The answer to a batch.
 pub(super) fn batch(outcome: SubmissionOutcome) -> Response {
-    let SubmissionOutcome {
-        position,
-        mut outcomes,
-        failed,
-    } = outcome;
+    let SubmissionOutcome { position, mut outcomes, failed } = outcome;
     if let (Some(index), Some(Outcome::Rejected(refusal))) = (failed, outcomes.pop_if(|_| failed.is_some())) {
         return with_position(position, rejection(refusal).with("failed_command", index));
     }
@@ -141,13 +125,7 @@ pub(super) fn batch(outcome: SubmissionOutcome) -> Response {
         Outcome::Accepted(accepted) => OutcomeBody::Accepted(accepted),
         Outcome::Rejected(refusal) => OutcomeBody::Rejected(rejection(refusal)),
     });
-    with_position(
-        position,
-        Json(BatchBody {
-            position: position.0,
-            outcomes: outcomes.collect(),
-        }),
-    )
+    with_position(position, Json(BatchBody { position: position.0, outcomes: outcomes.collect() }))
 }
 
 impl From<SubmitError> for Problem {

@@ -85,26 +85,14 @@ pub(super) async fn list_events(
     }
     let store = state.engine.store();
     let unknown = || Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
-    let head = store
-        .log(log.key())
-        .await
-        .map_err(store_problem)?
-        .ok_or_else(unknown)?
-        .head;
-    let events = store
-        .read(log.key(), Position(after), limit)
-        .await
-        .map_err(store_problem)?;
+    let head = store.log(log.key()).await.map_err(store_problem)?.ok_or_else(unknown)?.head;
+    let events = store.read(log.key(), Position(after), limit).await.map_err(store_problem)?;
     let last = events.last().map_or(Position(after), |event| event.position);
     let body = EventsBody {
         next: (last < head).then_some(last.0),
         events: events.into_iter().map(body_of).collect::<Result<_, _>>()?,
     };
-    Ok((
-        [(HeaderName::from_static("recount-position"), head.to_string())],
-        Json(body),
-    )
-        .into_response())
+    Ok(([(HeaderName::from_static("recount-position"), head.to_string())], Json(body)).into_response())
 }
 
 fn body_of(event: RecordedEvent) -> Result<EventBody, Problem> {

@@ -41,10 +41,7 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
         let Extension(identity) = Extension::<Identity>::from_request_parts(parts, state)
             .await
             .map_err(|_| Problem::new(&kinds::KEY_MISSING, "The request carries no key."))?;
-        Ok(Caller {
-            headers: std::mem::take(&mut parts.headers),
-            identity,
-        })
+        Ok(Caller { headers: std::mem::take(&mut parts.headers), identity })
     }
 }
 
@@ -65,10 +62,7 @@ impl Caller {
             return Err(invalid());
         }
         let text = value.to_str().map_err(|_| invalid())?.trim();
-        let key = text
-            .strip_prefix('"')
-            .and_then(|text| text.strip_suffix('"'))
-            .unwrap_or(text);
+        let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
         if (1..=KEY_LEN_MAX).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             Ok(Some(key))
         } else {
@@ -80,11 +74,7 @@ impl Caller {
     fn meta(&self) -> Arc<str> {
         let mut meta = serde_json::Map::new();
         meta.insert("actor".to_owned(), (*self.identity.key_id).into());
-        if let Some(trace) = self
-            .headers
-            .get("traceparent")
-            .and_then(|value| value.to_str().ok())
-        {
+        if let Some(trace) = self.headers.get("traceparent").and_then(|value| value.to_str().ok()) {
             const TRACEPARENT_LEN: usize = 55;
             if trace.len() == TRACEPARENT_LEN {
                 meta.insert("traceparent".to_owned(), trace.into());
@@ -99,26 +89,17 @@ impl Caller {
         atomic: bool,
         request: &[&[u8]],
     ) -> Result<Submission<Command>, Problem> {
-        let key = self
-            .idempotency_key()?
-            .map(|key| IdempotencyKey::new(key, request));
+        let key = self.idempotency_key()?.map(|key| IdempotencyKey::new(key, request));
         // What a command takes in memory beside its text.
         const COMMAND_OVERHEAD_BYTES: usize = 512;
         let bytes =
             request.iter().map(|part| part.len()).sum::<usize>() + commands.len() * COMMAND_OVERHEAD_BYTES;
-        Ok(Submission {
-            commands,
-            atomic,
-            key,
-            meta: self.meta(),
-            bytes,
-        })
+        Ok(Submission { commands, atomic, key, meta: self.meta(), bytes })
     }
 }
 
 pub(super) fn ledger_name(name: &str) -> Result<LogName, Problem> {
-    name.parse()
-        .map_err(|error| Problem::new(&kinds::INVALID_REQUEST, format!("{error}")))
+    name.parse().map_err(|error| Problem::new(&kinds::INVALID_REQUEST, format!("{error}")))
 }
 
 /// Creates a ledger. Repeating it changes nothing.
@@ -139,22 +120,11 @@ pub(super) async fn create_ledger(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
-    state
-        .engine
-        .create_log(&log)
-        .await
-        .map_err(super::router::store_problem)?;
+    state.engine.create_log(&log).await.map_err(super::router::store_problem)?;
     let submission = caller.submission(vec![Command::CreateLedger { ledger }], false, &[b"create-ledger"])?;
     let outcome = state.engine.submit(log.key(), submission).await?;
     let created = matches!(outcome.outcomes.first(), Some(crate::engine::Outcome::Accepted(it)) if !it.events.is_empty());
-    Ok(answers::single(
-        outcome,
-        if created {
-            StatusCode::CREATED
-        } else {
-            StatusCode::OK
-        },
-    ))
+    Ok(answers::single(outcome, if created { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
 /// Submits one command of a known kind.
@@ -232,10 +202,7 @@ command_handlers! {
 
 /// Answers for every command that is not there.
 pub(super) async fn unknown_command(Path((_, command)): Path<(String, String)>) -> Problem {
-    Problem::new(
-        &kinds::UNKNOWN_COMMAND,
-        format!("Here {}.", parse::no_such_command(&command)),
-    )
+    Problem::new(&kinds::UNKNOWN_COMMAND, format!("Here {}.", parse::no_such_command(&command)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

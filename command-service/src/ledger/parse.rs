@@ -41,10 +41,8 @@ struct BatchItem {
 pub(super) fn batch(json: &[u8]) -> Result<Vec<Command>, Problem> {
     let items: Vec<BatchItem> = read(json, "")?;
     if !(1..=BATCH_COMMANDS_MAX).contains(&items.len()) {
-        let reason = format!(
-            "a batch has from 1 to {BATCH_COMMANDS_MAX} commands, and this one has {}",
-            items.len()
-        );
+        let reason =
+            format!("a batch has from 1 to {BATCH_COMMANDS_MAX} commands, and this one has {}", items.len());
         return Err(invalid(String::new(), &reason));
     }
     let command_of = |(index, item): (usize, &BatchItem)| {
@@ -58,10 +56,7 @@ pub(super) fn batch(json: &[u8]) -> Result<Vec<Command>, Problem> {
 /// Why there is no such command, as a clause.
 pub(super) fn no_such_command(name: &str) -> String {
     let known: Vec<&str> = CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    format!(
-        "there is no command `{name}`; the commands are {}",
-        known.join(", ")
-    )
+    format!("there is no command `{name}`; the commands are {}", known.join(", "))
 }
 
 fn invalid(pointer: String, reason: &str) -> Problem {
@@ -81,20 +76,15 @@ mod tests {
         let problem = command(kind, json.as_bytes(), "").expect_err("it was read");
         assert_eq!(problem.kind().code, "invalid-request", "{problem}");
         let body = problem.body_json();
-        (
-            body["pointer"].as_str().unwrap().to_owned(),
-            problem.detail().to_owned(),
-        )
+        (body["pointer"].as_str().unwrap().to_owned(), problem.detail().to_owned())
     }
 
     #[test]
     fn malformed_json_is_told_from_json_of_another_shape() {
         let problem = command(CommandKind::OpenAccount, b"{\"account\":", "").expect_err("it was read");
         assert_eq!(problem.kind().code, "malformed-json");
-        let (_, detail) = refused(
-            CommandKind::OpenAccount,
-            r#"{"account":"a","kind":"asset","colour":"red"}"#,
-        );
+        let (_, detail) =
+            refused(CommandKind::OpenAccount, r#"{"account":"a","kind":"asset","colour":"red"}"#);
         assert!(detail.contains("unknown field `colour`"), "{detail}");
     }
 
@@ -133,10 +123,7 @@ mod tests {
         let good = r#"{"command":"close-account","data":{"account":"a"}}"#;
         let bad = r#"{"command":"close-account","data":{"account":""}}"#;
         assert_eq!(pointer(&format!("[{good},{bad}]")), "/1/data/account");
-        assert_eq!(
-            pointer(r#"[{"command":"close-everything","data":{}}]"#),
-            "/0/command"
-        );
+        assert_eq!(pointer(r#"[{"command":"close-everything","data":{}}]"#), "/0/command");
         assert_eq!(pointer("[]"), "");
     }
 }

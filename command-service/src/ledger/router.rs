@@ -1,7 +1,9 @@
 //! The routes of the command API, and their OpenAPI description, from one definition.
 
+use axum::middleware::from_fn_with_state;
 use axum::routing::post;
 use recount_event_store::StoreError;
+use recount_service_kit::identity::{self, Authenticator};
 use recount_service_kit::problem::{Problem, kinds};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,9 +18,9 @@ pub struct LedgerState {
     pub engine: Engine<Ledger>,
 }
 
-/// The command API. Whoever mounts it puts authentication around it.
-pub fn router(state: LedgerState) -> OpenApiRouter {
-    OpenApiRouter::new()
+/// The command API, which asks for a key.
+pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter {
+    let mut router = OpenApiRouter::new()
         .routes(routes!(handlers::create_ledger))
         .routes(routes!(handlers::submit_batch))
         .routes(routes!(handlers::register_asset))
@@ -30,11 +32,11 @@ pub fn router(state: LedgerState) -> OpenApiRouter {
         .routes(routes!(handlers::post_transaction))
         .routes(routes!(handlers::reverse_transaction))
         .routes(routes!(events::list_events))
-        .route(
-            "/v1/ledgers/{ledger}/commands/{command}",
-            post(handlers::unknown_command),
-        )
-        .with_state(state)
+        .route("/v1/ledgers/{ledger}/commands/{command}", post(handlers::unknown_command))
+        .route_layer(from_fn_with_state(authenticator, identity::require))
+        .with_state(state);
+    identity::document(router.get_openapi_mut());
+    router
 }
 
 /// What a caller is told of a failure of the store; the operator finds the cause in the log.
@@ -43,11 +45,8 @@ pub(super) fn store_problem(error: StoreError) -> Problem {
         StoreError::KeyCollision { .. } => Problem::new(&kinds::INVALID_REQUEST, error.to_string()),
         _ if error.retryable() => {
             tracing::warn!(?error, "the store cannot be reached");
-            Problem::new(
-                &kinds::STORE_UNAVAILABLE,
-                "The event store cannot be reached. Nothing was done.",
-            )
-            .retry_after_seconds(2)
+            Problem::new(&kinds::STORE_UNAVAILABLE, "The event store cannot be reached. Nothing was done.")
+                .retry_after_seconds(2)
         }
         _ => {
             tracing::error!(?error, "the store refused a statement");

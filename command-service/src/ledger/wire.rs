@@ -63,10 +63,7 @@ pub(super) struct FormError {
 
 impl FormError {
     fn new(at: impl Into<String>, reason: impl std::fmt::Display) -> FormError {
-        FormError {
-            at: at.into(),
-            reason: reason.to_string(),
-        }
+        FormError { at: at.into(), reason: reason.to_string() }
     }
 }
 
@@ -251,9 +248,7 @@ pub(super) struct ReverseTransactionData {
 
 impl Wire for RegisterAssetData {
     fn into_command(self) -> Result<Command, FormError> {
-        Ok(Command::RegisterAsset {
-            asset: parsed("/asset", &self.asset)?,
-        })
+        Ok(Command::RegisterAsset { asset: parsed("/asset", &self.asset)? })
     }
 }
 
@@ -270,9 +265,7 @@ impl Wire for OpenAccountData {
 
 impl Wire for CloseAccountData {
     fn into_command(self) -> Result<Command, FormError> {
-        Ok(Command::CloseAccount {
-            account: parsed("/account", &self.account)?,
-        })
+        Ok(Command::CloseAccount { account: parsed("/account", &self.account)? })
     }
 }
 
@@ -287,17 +280,11 @@ impl Wire for SetOverdraftPolicyData {
 
 impl FreezeData {
     pub(super) fn freeze(self) -> Result<Command, FormError> {
-        Ok(Command::FreezeAccount {
-            account: parsed("/account", &self.account)?,
-            scope: self.scope.into(),
-        })
+        Ok(Command::FreezeAccount { account: parsed("/account", &self.account)?, scope: self.scope.into() })
     }
 
     pub(super) fn unfreeze(self) -> Result<Command, FormError> {
-        Ok(Command::UnfreezeAccount {
-            account: parsed("/account", &self.account)?,
-            scope: self.scope.into(),
-        })
+        Ok(Command::UnfreezeAccount { account: parsed("/account", &self.account)?, scope: self.scope.into() })
     }
 }
 
@@ -317,21 +304,14 @@ impl Wire for PostTransactionData {
                 entries
             }
             _ => {
-                return Err(FormError::new(
-                    "/entries",
-                    "give either `entries` or `transfers`, and not both",
-                ));
+                return Err(FormError::new("/entries", "give either `entries` or `transfers`, and not both"));
             }
         };
         Ok(Command::PostTransaction(PostTransaction {
             transaction: given_or_new("/transaction", self.transaction.as_deref())?,
             entries,
             effective_at: self.effective_at.as_deref().map(moment).transpose()?,
-            reference: self
-                .reference
-                .as_deref()
-                .map(|text| parsed("/reference", text))
-                .transpose()?,
+            reference: self.reference.as_deref().map(|text| parsed("/reference", text)).transpose()?,
             metadata: bounded(self.metadata)?,
         }))
     }
@@ -351,11 +331,7 @@ impl Wire for ReverseTransactionData {
             transaction,
             reversal,
             effective_at: self.effective_at.as_deref().map(moment).transpose()?,
-            reference: self
-                .reference
-                .as_deref()
-                .map(|text| parsed("/reference", text))
-                .transpose()?,
+            reference: self.reference.as_deref().map(|text| parsed("/reference", text)).transpose()?,
             metadata: bounded(self.metadata)?,
         }))
     }
@@ -387,18 +363,8 @@ impl TransferData {
             return Err(FormError::new(at, "a transfer takes two different accounts"));
         }
         Ok([
-            Entry {
-                account: debit,
-                direction: Direction::Debit,
-                asset: asset.clone(),
-                amount,
-            },
-            Entry {
-                account: credit,
-                direction: Direction::Credit,
-                asset,
-                amount,
-            },
+            Entry { account: debit, direction: Direction::Debit, asset: asset.clone(), amount },
+            Entry { account: credit, direction: Direction::Credit, asset, amount },
         ])
     }
 }
@@ -458,8 +424,7 @@ fn parsed_in<T: std::str::FromStr<Err: std::fmt::Display>>(
     member: &str,
     text: &str,
 ) -> Result<T, FormError> {
-    text.parse()
-        .map_err(|error| FormError::new(format!("/{list}/{n}/{member}"), error))
+    text.parse().map_err(|error| FormError::new(format!("/{list}/{n}/{member}"), error))
 }
 
 fn given_or_new(at: &str, id: Option<&str>) -> Result<TransactionId, FormError> {
@@ -485,14 +450,11 @@ fn bounded(metadata: Metadata) -> Result<Metadata, FormError> {
 /// A moment, in the microseconds that the store keeps.
 pub(super) fn moment(text: &str) -> Result<DateTime<Utc>, FormError> {
     let parsed = if text.len() == 10 {
-        text.parse::<NaiveDate>()
-            .map(|date| date.and_time(NaiveTime::MIN).and_utc())
+        text.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc())
     } else {
         DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc())
     };
-    let micros = parsed
-        .ok()
-        .and_then(|moment| DateTime::from_timestamp_micros(moment.timestamp_micros()));
+    let micros = parsed.ok().and_then(|moment| DateTime::from_timestamp_micros(moment.timestamp_micros()));
     micros.ok_or_else(|| {
         FormError::new(
             "/effective_at",

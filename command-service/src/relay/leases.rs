@@ -27,13 +27,7 @@ pub(super) struct Leases {
 impl Leases {
     pub(super) fn new(store: EventStore) -> Leases {
         let now = Instant::now();
-        Leases {
-            store,
-            holder: ids::new_id(),
-            shards: HashSet::new(),
-            valid_until: now,
-            renew_at: now,
-        }
+        Leases { store, holder: ids::new_id(), shards: HashSet::new(), valid_until: now, renew_at: now }
     }
 
     /// Renews what is held and takes what is free, when it is time. Answers whether it holds other shards than before.
@@ -49,11 +43,7 @@ impl Leases {
         let shards: HashSet<i16> = shards.into_iter().collect();
         let changed = shards != self.shards;
         if changed {
-            tracing::info!(
-                held = shards.len(),
-                of = relay::SHARDS,
-                "the relay's leases have changed"
-            );
+            tracing::info!(held = shards.len(), of = relay::SHARDS, "the relay's leases have changed");
         }
         self.shards = shards;
         Ok(changed)

@@ -28,13 +28,7 @@ pub(super) struct Backlog {
 impl Backlog {
     pub(super) fn new(store: EventStore, publisher: Publisher) -> Backlog {
         let moves = Moves::new(store.clone());
-        Backlog {
-            store,
-            publisher,
-            moves,
-            published: HashMap::new(),
-            behind: HashMap::new(),
-        }
+        Backlog { store, publisher, moves, published: HashMap::new(), behind: HashMap::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -51,29 +45,17 @@ impl Backlog {
     /// Finds the logs that have news.
     pub(super) async fn look(&mut self, leases: &Leases) -> Result<(), StoreError> {
         let look = self.moves.look().await?;
-        let mine: Vec<_> = look
-            .logs
-            .into_iter()
-            .filter(|log| leases.covers(log.key))
-            .collect();
-        let unknown: Vec<LogKey> = mine
-            .iter()
-            .map(|log| log.key)
-            .filter(|log| !self.published.contains_key(log))
-            .collect();
+        let mine: Vec<_> = look.logs.into_iter().filter(|log| leases.covers(log.key)).collect();
+        let unknown: Vec<LogKey> =
+            mine.iter().map(|log| log.key).filter(|log| !self.published.contains_key(log)).collect();
         if !unknown.is_empty() {
             let saved = self.store.published(&unknown).await?;
             for log in unknown {
-                self.published
-                    .insert(log, saved.get(&log).copied().unwrap_or(Position::START));
+                self.published.insert(log, saved.get(&log).copied().unwrap_or(Position::START));
             }
         }
         for log in mine {
-            if self
-                .published
-                .get(&log.key)
-                .is_some_and(|published| *published < log.head)
-            {
+            if self.published.get(&log.key).is_some_and(|published| *published < log.head) {
                 self.behind.insert(log.key, (log.name, log.head));
             }
         }
@@ -89,10 +71,8 @@ impl Backlog {
             }
             self.publish_log(log, leases).await?;
         }
-        let lag = self
-            .behind
-            .iter()
-            .map(|(log, (_, head))| head.0 - self.published.get(log).map_or(0, |at| at.0));
+        let lag =
+            self.behind.iter().map(|(log, (_, head))| head.0 - self.published.get(log).map_or(0, |at| at.0));
         metrics::gauge!("recount_relay_lag_events")
             .set(u32::try_from(lag.max().unwrap_or(0)).unwrap_or(u32::MAX));
         Ok(())

@@ -1,0 +1,58 @@
+//! The settings of the role.
+
+use std::time::Duration;
+
+use clap::Args;
+use recount_messaging::Topic;
+use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
+
+use crate::engine::Tuning;
+
+/// The settings of `recount command-service`.
+#[derive(Args, Clone, Debug)]
+pub struct CommandServiceConfig {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub listen: ListenArgs,
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+impl CommandServiceConfig {
+    pub(crate) fn topic(&self) -> Option<Topic> {
+        self.kafka.kafka.as_deref().map(|brokers| topic(&self.kafka, brokers))
+    }
+}
+
+/// The topic that the settings name, on these brokers.
+pub fn topic(args: &KafkaArgs, brokers: &str) -> Topic {
+    Topic { partitions: args.partitions, ..Topic::at(brokers).named(&args.topic) }
+}
+
+/// The bounds of the engine that an operator may want to move.
+#[derive(Args, Clone, Debug)]
+pub struct EngineArgs {
+    /// Submissions that may wait for one ledger; more are answered with 503 and Retry-After.
+    #[arg(long, env = "RECOUNT_INBOX_MAX", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
+    pub inbox_max: u32,
+    /// Entities of one ledger (accounts, most of all) that are kept in memory.
+    #[arg(long, env = "RECOUNT_ENTITIES_MAX", default_value_t = 1 << 18, value_parser = clap::value_parser!(u32).range(1..))]
+    pub entities_max: u32,
+    /// How long a command may take, in seconds, before its caller is told to repeat it.
+    #[arg(long, env = "RECOUNT_COMMAND_PATIENCE", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub command_patience: u64,
+}
+
+impl EngineArgs {
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            inbox_submissions_max: usize::try_from(self.inbox_max).unwrap_or(usize::MAX),
+            entities_max: usize::try_from(self.entities_max).unwrap_or(usize::MAX),
+            patience: Duration::from_secs(self.command_patience),
+            ..Tuning::default()
+        }
+    }
+}

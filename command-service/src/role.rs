@@ -1,0 +1,81 @@
+//! The role as a process: settings in, a server that runs until it is asked to finish.
+
+use std::time::Duration;
+
+use recount_event_store::{SERVICE_ROLE, migrations};
+use recount_service_kit::config::NoDatabase;
+use recount_service_kit::database::{self, ConnectError};
+use recount_service_kit::health::Health;
+use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
+use recount_service_kit::identity::Authenticator;
+use recount_service_kit::shutdown::Shutdown;
+use recount_service_kit::telemetry;
+use secrecy::SecretString;
+use sqlx::PgPool;
+
+use crate::config::CommandServiceConfig;
+use crate::ledger;
+use crate::service::CommandService;
+
+const APPLICATION_NAME: &str = "recount-command-service";
+/// Each log's writer uses one connection at a time, and so does each look at the log.
+const CONNECTIONS_MAX: u32 = 16;
+/// Commands are answered within their patience; this is a little more than the usual one.
+const DRAIN_BOUND: Duration = Duration::from_secs(12);
+
+/// Why the role could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandServiceError {
+    #[error(transparent)]
+    NoDatabase(#[from] NoDatabase),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Schema(#[from] migrations::MigrationError),
+    #[error("the rights of this login could not be looked up")]
+    Rights(#[source] sqlx::Error),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Runs the role until it is asked to finish. The schemas must be there: `recount migrate` makes them.
+pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(), CommandServiceError> {
+    // The address first: it is the cheapest thing that can be wrong.
+    let listener = http::bind(config.listen.listen).await?;
+    let pool = connect(config.database.required()?).await?;
+    migrations::verify(&pool).await?;
+    let health = Health::new(shutdown.token());
+    health.add_database("event store", pool.clone());
+    let service = CommandService::start(pool.clone(), config.topic(), config.engine.tuning());
+    let (routes, document) = service.router(Authenticator::new(pool)).split_for_parts();
+    let router = Surroundings::new(health, telemetry::metrics_handle())
+        .with_catalogue(ledger::catalogue())
+        .surround(routes.merge(http::openapi(&document)));
+    tracing::info!(address = %config.listen.listen, "the command service takes commands");
+    let served = http::serve(router, listener, shutdown.token(), DRAIN_BOUND).await;
+    service.stop().await;
+    Ok(served?)
+}
+
+/// Connects as the role that may append to the log and not change it, where this login may act as it.
+pub async fn connect(url: &SecretString) -> Result<PgPool, CommandServiceError> {
+    let login = database::connect(url, 1, APPLICATION_NAME, None).await?;
+    let may: Option<bool> = sqlx::query_scalar(
+        "select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = $1",
+    )
+    .bind(SERVICE_ROLE)
+    .fetch_optional(&login)
+    .await
+    .map_err(CommandServiceError::Rights)?;
+    login.close().await;
+    let role = (may == Some(true)).then_some(SERVICE_ROLE);
+    if role.is_none() {
+        tracing::warn!(
+            role = SERVICE_ROLE,
+            "this login may not act as the service role; only triggers keep the log from being changed"
+        );
+    }
+    Ok(database::connect(url, CONNECTIONS_MAX, APPLICATION_NAME, role).await?)
+}

@@ -1,0 +1,198 @@
+//! `recount import`: a journal of postings becomes transactions of a ledger.
+//!
+//! The import hands commands to the same engine that the command service runs on. It can be run again, and beside a
+//! running service: the id of each transaction is derived from the file's own, so that what is there already is
+//! recognised and not posted twice.
+
+mod journal;
+mod plan;
+mod report;
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use recount_command_service::CommandService;
+use recount_command_service::engine::{Engine, Outcome, Refusal, Submission, Tuning};
+use recount_command_service::ledger::Ledger;
+use recount_domain::Command;
+use recount_events::{LogKey, LogName, Position};
+
+use crate::database::{DatabaseArgs, Deployment};
+use journal::LineError;
+use plan::Plan;
+use report::Report;
+
+/// Commands that go to the engine at a time: enough to share a commit, few enough to show progress.
+const CHUNK: usize = 200;
+/// Lines that are named when a file cannot be read; the number of the others is.
+const ERRORS_SHOWN_MAX: usize = 20;
+
+/// Import a journal of postings
+///
+/// The file is CSV with the columns transaction, date, description, account, amount and commodity, and a row for each
+/// posting; amounts are signed, debits positive. Each group of rows with the same transaction becomes one transaction.
+/// A file that cannot be read to its end changes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The journal
+    file: PathBuf,
+    /// The ledger; it is created if it is not there
+    #[arg(long)]
+    ledger: LogName,
+    /// Where the transactions come from: transactions of one source and name are the same transaction. Say another one
+    /// to import a second journal that counts its transactions from 1 again
+    #[arg(long, default_value = "journal")]
+    source: String,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
+    let file = File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
+    let journal = match journal::read(file) {
+        Ok(journal) => journal,
+        Err(errors) => {
+            bail!("{} cannot be imported, and nothing was:\n{}", args.file.display(), listed(&errors))
+        }
+    };
+    let deployment = Deployment::open(&args.database).await?;
+    let pool = deployment.service_pool().await?;
+    let service = CommandService::start(pool, None, Tuning::default());
+    let result = Importer::open(service.engine(), &args).await?.import(&journal, &args).await;
+    service.stop().await;
+    deployment.close().await?;
+    print!("{}", result?);
+    Ok(())
+}
+
+fn listed(errors: &[LineError]) -> String {
+    let mut lines: Vec<String> =
+        errors.iter().take(ERRORS_SHOWN_MAX).map(|error| format!("  {error}")).collect();
+    if errors.len() > ERRORS_SHOWN_MAX {
+        lines.push(format!("  and {} more", errors.len() - ERRORS_SHOWN_MAX));
+    }
+    lines.join("\n")
+}
+
+/// Commands on their way into one ledger.
+struct Importer<'e> {
+    engine: &'e Engine<Ledger>,
+    ledger: LogName,
+    log: LogKey,
+}
+
+impl<'e> Importer<'e> {
+    async fn open(engine: &'e Engine<Ledger>, args: &ImportArgs) -> anyhow::Result<Importer<'e>> {
+        let (ledger, log) = (args.ledger.clone(), args.ledger.key());
+        engine.create_log(&ledger).await?;
+        Ok(Importer { engine, ledger, log })
+    }
+
+    async fn import(&self, journal: &journal::Journal, args: &ImportArgs) -> anyhow::Result<Report> {
+        let (position, outcomes) =
+            self.submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }]).await?;
+        let mut report = Report::new(self.ledger.clone(), position, journal.zero_lines.clone());
+        report.ledger_created = outcomes.iter().any(happened);
+
+        let mut plan = Plan::new(journal, &self.ledger, &args.source)?;
+        for (commodity, scale) in &journal.scales {
+            let asset = self.register_asset(commodity, *scale).await?;
+            plan.use_asset(commodity, asset);
+        }
+        self.open_accounts(&plan, &mut report).await?;
+        self.post_transactions(&plan, &mut report).await?;
+        Ok(report)
+    }
+
+    /// Registers a commodity in the scale that the file needs, or takes the finer one that the ledger has.
+    async fn register_asset(
+        &self,
+        commodity: &str,
+        scale: u8,
+    ) -> anyhow::Result<recount_events::ledger::Asset> {
+        let asset: recount_events::ledger::Asset = format!("{commodity}/{scale}").parse()?;
+        let (_, outcomes) = self.submit(vec![Command::RegisterAsset { asset: asset.clone() }]).await?;
+        match outcomes.into_iter().next() {
+            Some(Outcome::Accepted(_)) => Ok(asset),
+            Some(Outcome::Rejected(refusal)) => {
+                let registered = refusal.details.get("registered").and_then(|value| value.as_str());
+                match registered
+                    .and_then(|registered| registered.parse::<recount_events::ledger::Asset>().ok())
+                {
+                    Some(registered) if registered.scale() >= scale => Ok(registered),
+                    Some(registered) => bail!(
+                        "the ledger counts {commodity} with {} decimals, and the file writes it with {scale}; nothing \
+                         was posted",
+                        registered.scale()
+                    ),
+                    None => bail!("commodity {commodity}: {}", refusal.detail),
+                }
+            }
+            None => bail!("commodity {commodity}: there was no answer"),
+        }
+    }
+
+    async fn open_accounts(&self, plan: &Plan<'_>, report: &mut Report) -> anyhow::Result<()> {
+        let commands = plan.open_accounts();
+        for chunk in commands.chunks(CHUNK) {
+            let (_, outcomes) = self.submit(chunk.to_vec()).await?;
+            for outcome in &outcomes {
+                match outcome {
+                    Outcome::Accepted(_) => report.accounts_opened += usize::from(happened(outcome)),
+                    // It was opened by somebody else, of this kind: it can be posted to.
+                    Outcome::Rejected(refusal) if was_opened_otherwise(refusal) => {}
+                    Outcome::Rejected(refusal) => bail!("{}; no transaction was posted", refusal.detail),
+                }
+            }
+        }
+        report.accounts = commands.len();
+        Ok(())
+    }
+
+    async fn post_transactions(&self, plan: &Plan<'_>, report: &mut Report) -> anyhow::Result<()> {
+        let commands = plan.post_transactions()?;
+        let progress = ProgressBar::new(commands.len() as u64).with_style(style());
+        for chunk in commands.chunks(CHUNK) {
+            let (position, outcomes) =
+                self.submit(chunk.iter().map(|(_, command)| command.clone()).collect()).await?;
+            for ((transaction, _), outcome) in chunk.iter().zip(&outcomes) {
+                match outcome {
+                    Outcome::Accepted(_) if happened(outcome) => report.posted += 1,
+                    Outcome::Accepted(_) => report.there_already += 1,
+                    Outcome::Rejected(refusal) => report.refuse(transaction, refusal),
+                }
+            }
+            report.position = position;
+            progress.inc(chunk.len() as u64);
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    async fn submit(&self, commands: Vec<Command>) -> anyhow::Result<(Position, Vec<Outcome>)> {
+        let meta = r#"{"actor":"import"}"#.into();
+        let bytes = commands.len();
+        let submission = Submission { commands, atomic: false, key: None, meta, bytes };
+        // What was committed so far is recognised by the next run.
+        let outcome =
+            self.engine.submit(self.log, submission).await.context("the import stopped; run it again")?;
+        Ok((outcome.position, outcome.outcomes))
+    }
+}
+
+fn happened(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Accepted(accepted) if !accepted.events.is_empty())
+}
+
+fn was_opened_otherwise(refusal: &Refusal) -> bool {
+    let field = refusal.details.get("field").and_then(|value| value.as_str());
+    refusal.code == "account-conflict" && field != Some("kind")
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {pos}/{len} transactions, {per_sec}")
+        .expect("the template is a constant of this program")
+}

@@ -1,0 +1,127 @@
+//! From a journal to commands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, bail};
+use recount_domain::{Command, OpenAccount, PostTransaction};
+use recount_events::LogName;
+use recount_events::ledger::{
+    AccountKind, AccountName, Amount, Asset, Direction, Entry, Metadata, Overdraft, TransactionId,
+};
+use uuid::Uuid;
+
+use super::journal::{Journal, Posting, Transaction};
+
+/// The namespace of the ids of imported transactions.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6c1f_5f0e_8a57_4a5e_9d0b_0d6d_5b3c_71a2);
+
+/// The kinds of account, by the first part of their names.
+const KINDS: [(&str, AccountKind); 5] = [
+    ("Assets", AccountKind::Asset),
+    ("Liabilities", AccountKind::Liability),
+    ("Equity", AccountKind::Equity),
+    ("Income", AccountKind::Income),
+    ("Expenses", AccountKind::Expense),
+];
+
+/// What is to be asked of the ledger.
+#[derive(Debug)]
+pub(super) struct Plan<'j> {
+    journal: &'j Journal,
+    ids: Uuid,
+    accounts: BTreeMap<AccountName, AccountKind>,
+    assets: BTreeMap<String, Asset>,
+}
+
+impl<'j> Plan<'j> {
+    pub(super) fn new(journal: &'j Journal, ledger: &LogName, source: &str) -> anyhow::Result<Plan<'j>> {
+        let mut accounts = BTreeMap::new();
+        let names: BTreeMap<&str, u64> =
+            postings(journal).map(|it| (it.account.as_str(), it.line)).rev().collect();
+        let mut strangers = BTreeSet::new();
+        for (name, line) in names {
+            match kind_of(name) {
+                Some(kind) => {
+                    accounts.insert(name.parse()?, kind);
+                }
+                None => {
+                    strangers.insert(format!("  line {line}: account `{name}`"));
+                }
+            }
+        }
+        if !strangers.is_empty() {
+            let known: Vec<&str> = KINDS.iter().map(|(first, _)| *first).collect();
+            let strangers: Vec<String> = strangers.into_iter().collect();
+            bail!(
+                "the kind of an account comes from the first part of its name, one of {}; nothing was posted:\n{}",
+                known.join(", "),
+                strangers.join("\n")
+            );
+        }
+        let ids = Uuid::new_v5(&NAMESPACE, format!("{ledger}\n{source}").as_bytes());
+        Ok(Plan { journal, ids, accounts, assets: BTreeMap::new() })
+    }
+
+    /// Counts a commodity as this asset.
+    pub(super) fn use_asset(&mut self, commodity: &str, asset: Asset) {
+        self.assets.insert(commodity.to_owned(), asset);
+    }
+
+    /// Books of account set no limits, so neither do their accounts.
+    pub(super) fn open_accounts(&self) -> Vec<Command> {
+        let open = |(account, kind): (&AccountName, &AccountKind)| {
+            Command::OpenAccount(OpenAccount {
+                account: account.clone(),
+                kind: *kind,
+                overdraft: Overdraft::Unlimited,
+                metadata: Metadata::new(),
+            })
+        };
+        self.accounts.iter().map(open).collect()
+    }
+
+    /// A command for every transaction that posts anything.
+    pub(super) fn post_transactions(&self) -> anyhow::Result<Vec<(&'j Transaction, Command)>> {
+        let posting = self.journal.transactions.iter().filter(|transaction| !transaction.postings.is_empty());
+        posting.map(|transaction| Ok((transaction, self.post(transaction)?))).collect()
+    }
+
+    fn post(&self, transaction: &Transaction) -> anyhow::Result<Command> {
+        let id = Uuid::new_v5(&self.ids, transaction.name.as_bytes()).to_string();
+        let entries = transaction.postings.iter().map(|posting| self.entry(posting));
+        let mut metadata = Metadata::new();
+        metadata.insert("description".to_owned(), transaction.description.clone().into());
+        metadata.insert("imported_as".to_owned(), transaction.name.clone().into());
+        Ok(Command::PostTransaction(PostTransaction {
+            transaction: TransactionId::from_stored(&id),
+            entries: entries.collect::<anyhow::Result<_>>()?,
+            effective_at: Some(transaction.date.and_time(chrono::NaiveTime::MIN).and_utc()),
+            reference: None,
+            metadata,
+        }))
+    }
+
+    fn entry(&self, posting: &Posting) -> anyhow::Result<Entry> {
+        let asset = self.assets.get(&posting.commodity).context("a commodity was not registered")?;
+        let amount = posting.amount.minor_units(asset.scale());
+        let amount = amount.with_context(|| format!("line {}: the amount is too large", posting.line))?;
+        let magnitude = amount
+            .checked_abs()
+            .with_context(|| format!("line {}: the amount is too large", posting.line))?;
+        Ok(Entry {
+            account: posting.account.parse()?,
+            direction: if amount > 0 { Direction::Debit } else { Direction::Credit },
+            asset: asset.clone(),
+            amount: Amount::new(magnitude).with_context(|| format!("line {}", posting.line))?,
+        })
+    }
+}
+
+fn postings(journal: &Journal) -> impl DoubleEndedIterator<Item = &Posting> {
+    journal.transactions.iter().flat_map(|transaction| &transaction.postings)
+}
+
+fn kind_of(account: &str) -> Option<AccountKind> {
+    let first = account.split(':').next().unwrap_or_default();
+    KINDS.iter().find(|(name, _)| *name == first).map(|(_, kind)| *kind)
+}

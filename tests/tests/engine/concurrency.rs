@@ -1,0 +1,158 @@
+//! Many callers, several processes, one log.
+
+use recount_command_service::engine::{Engine, Outcome, Submission, SubmitError, Tuning};
+use recount_tests::theatre::{Command, Theatre};
+use recount_tests::world::{World, submission, told};
+use tokio::task::JoinSet;
+
+use crate::{announce, reserve};
+
+#[tokio::test]
+async fn commands_of_many_callers_are_decided_one_after_another() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    engine.submit(world.log.key(), submission(vec![announce("Hamlet", 60)])).await.unwrap();
+    let mut callers = JoinSet::new();
+    for n in 0..100 {
+        let (engine, log) = (engine.clone(), world.log.key());
+        callers.spawn(async move {
+            told(&engine.submit(log, submission(vec![reserve("Hamlet", &format!("g{n}"))])).await)
+        });
+    }
+    let answers = callers.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| *answer == "1 events").count(), 60);
+    assert_eq!(answers.iter().filter(|answer| *answer == "sold-out").count(), 40);
+    assert_eq!(world.events().await.len(), 61);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_log_sell_every_seat_once() {
+    let world = World::create().await;
+    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    engines[0].submit(world.log.key(), submission(vec![announce("Hamlet", 300)])).await.unwrap();
+    let mut callers = JoinSet::new();
+    for n in 0..400 {
+        let (engine, log) = (engines[n % 2].clone(), world.log.key());
+        callers.spawn(async move {
+            told(&engine.submit(log, submission(vec![reserve("Hamlet", &format!("g{n}"))])).await)
+        });
+    }
+    let answers = callers.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| *answer == "1 events").count(), 300);
+    assert_eq!(answers.iter().filter(|answer| *answer == "sold-out").count(), 100);
+    let mut seats: Vec<u64> = Vec::new();
+    for event in world.events().await {
+        let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+        seats.extend(data["seat"].as_u64());
+    }
+    assert_eq!(seats, (1..=300).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_rejection_is_as_fresh_as_an_acceptance() {
+    let world = World::create().await;
+    let one: Engine<Theatre> = world.engine(Tuning::default());
+    let other: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    assert_eq!(told(&one.submit(log, submission(vec![reserve("Hamlet", "g")])).await), "no-show");
+    assert_eq!(told(&other.submit(log, submission(vec![announce("Hamlet", 1)])).await), "1 events");
+    // What the first process remembers is outdated; its answer is not.
+    assert_eq!(told(&one.submit(log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
+}
+
+#[tokio::test]
+async fn an_atomic_submission_happens_whole_or_not_at_all() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    let atomic = |commands| Submission { atomic: true, ..submission(commands) };
+    let failed = engine
+        .submit(log, atomic(vec![announce("Hamlet", 1), reserve("Hamlet", "a"), reserve("Hamlet", "b")]))
+        .await;
+    assert_eq!(failed.as_ref().unwrap().failed, Some(2));
+    assert_eq!(told(&failed), "sold-out");
+    assert!(world.events().await.is_empty());
+    let done = engine.submit(log, atomic(vec![announce("Hamlet", 1), reserve("Hamlet", "a")])).await.unwrap();
+    assert_eq!((done.outcomes.len(), done.position.0), (2, 2));
+}
+
+#[tokio::test]
+async fn an_independent_submission_sees_what_its_earlier_commands_did() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let commands =
+        vec![reserve("Hamlet", "a"), announce("Hamlet", 1), reserve("Hamlet", "b"), reserve("Hamlet", "c")];
+    let outcome = engine.submit(world.log.key(), submission(commands)).await.unwrap();
+    let accepted: Vec<bool> =
+        outcome.outcomes.iter().map(|outcome| matches!(outcome, Outcome::Accepted(_))).collect();
+    assert_eq!(accepted, [false, true, true, false]);
+    assert_eq!(world.events().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_command_may_read_an_entity_that_another_entity_names() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let prepare =
+        vec![announce("Hamlet", 9), announce("Faust", 9), reserve("Hamlet", "ann"), reserve("Faust", "ben")];
+    engine.submit(log, submission(prepare)).await.unwrap();
+    let follow =
+        |guest: &str, friend: &str| Command::Follow { guest: guest.to_owned(), show: friend.to_owned() };
+    // Nothing is in this engine's memory: it loads the guest, and then the show that the guest went to.
+    let cold: Engine<Theatre> = world.engine(Tuning::default());
+    assert_eq!(told(&cold.submit(log, submission(vec![follow("ann", "friend")])).await), "1 events");
+    // In one batch the guest changes shows first: what is needed then was not loaded, and is in the next batch.
+    let (moves, follows) = tokio::join!(
+        cold.submit(log, submission(vec![reserve("Faust", "ann")])),
+        cold.submit(log, submission(vec![follow("ann", "friend")]))
+    );
+    assert_eq!((told(&moves), told(&follows)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert_eq!(world.events().await.len(), 7);
+}
+
+#[tokio::test]
+async fn a_log_that_was_not_made_takes_nothing() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let nowhere = "nowhere".parse::<recount_events::LogName>().unwrap().key();
+    let answer = engine.submit(nowhere, submission(vec![announce("Hamlet", 1)])).await;
+    assert_eq!(answer.unwrap_err(), SubmitError::LogUnknown);
+}
+
+#[tokio::test]
+async fn a_full_inbox_is_told_at_once() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning { inbox_submissions_max: 2, ..Tuning::default() });
+    let log = world.log.key();
+    // The head is held by somebody else, so nothing gets past the commit.
+    let mut blocker = world.store.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
+    let mut callers = JoinSet::new();
+    for n in 0..20 {
+        let engine = engine.clone();
+        callers.spawn(async move {
+            told(&engine.submit(log, submission(vec![announce(&format!("s{n}"), 1)])).await)
+        });
+    }
+    assert_eq!(callers.join_next().await.unwrap().unwrap(), "Busy");
+    blocker.rollback().await.unwrap();
+    let answers = callers.join_all().await;
+    let done = answers.iter().filter(|answer| *answer == "1 events").count();
+    assert!(done >= 2, "{answers:?}");
+    assert_eq!(world.events().await.len(), done);
+}
+
+#[tokio::test]
+async fn what_waits_is_finished_when_the_engine_stops() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    let (answer, ()) = tokio::join!(engine.submit(log, submission(vec![announce("Hamlet", 1)])), async {
+        tokio::task::yield_now().await;
+        engine.stop().await;
+    });
+    assert_eq!(told(&answer), "1 events");
+    let late = engine.submit(log, submission(vec![announce("Faust", 1)])).await;
+    assert_eq!(late.unwrap_err(), SubmitError::ShuttingDown);
+}

@@ -1,0 +1,123 @@
+//! The store goes away, the connection breaks in the middle of a commit, hands reach into the log.
+
+use std::time::Duration;
+
+use recount_command_service::engine::{Engine, Tuning};
+use recount_test_support::eventually;
+use recount_tests::theatre::Theatre;
+use recount_tests::world::{World, keyed, submission, told};
+use tokio::task::JoinSet;
+
+use crate::{announce, reserve};
+
+#[tokio::test]
+async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    engine.submit(log, submission(vec![announce("Hamlet", 1_000)])).await.unwrap();
+    let mut callers = JoinSet::new();
+    for caller in 0..8 {
+        let engine = engine.clone();
+        callers.spawn(async move {
+            let mut sold = 0;
+            for n in 0..50 {
+                let key = format!("{caller}-{n}");
+                // As a client does: the same command with the same key until there is an answer.
+                while told(&engine.submit(log, keyed(reserve("Hamlet", &key), &key)).await) != "1 events" {}
+                sold += 1;
+            }
+            sold
+        });
+    }
+    let mut killed = 0;
+    while !callers.is_empty() {
+        let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid() and query like 'select store.append%'";
+        killed += sqlx::query_scalar::<_, i64>(kill).fetch_one(world.store.pool()).await.unwrap_or(0);
+        if let Ok(Some(sold)) = tokio::time::timeout(Duration::from_millis(20), callers.join_next()).await {
+            assert_eq!(sold.unwrap(), 50);
+        }
+    }
+    assert!(killed > 0, "no connection was broken");
+    assert_eq!(world.events().await.len(), 401);
+}
+
+#[tokio::test]
+async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let before = world.store.log(log).await.unwrap().unwrap();
+    world.store.raise_fence(log).await.unwrap();
+    let mut late = recount_event_store::Append::new(log, before.head, before.fence, before.recorded_at);
+    late.push_event(recount_events::NewEvent {
+        id: "018f0000-0000-7000-8000-000000000000".parse().unwrap(),
+        event_type: "announced",
+        version: 1,
+        tags: vec![],
+        data: "{}".to_owned(),
+        meta: "{}".into(),
+    });
+    let appended = world.store.append(&late, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(appended, recount_event_store::Appended::HeadMoved);
+    assert!(world.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_log_cannot_be_changed_even_by_its_owner() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    engine.submit(world.log.key(), submission(vec![announce("Hamlet", 1)])).await.unwrap();
+    for statement in [
+        "update store.events set data = '{}'",
+        "delete from store.events",
+        "truncate store.events",
+        "update store.event_tags set tag = 0",
+        "delete from store.event_tags",
+        "truncate store.event_tags",
+    ] {
+        let error = sqlx::query(statement).execute(world.store.pool()).await.expect_err(statement);
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        assert_eq!(code, "23001", "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_service_role_can_append_and_nothing_else() {
+    let world = World::create().await;
+    let mut connection = world.store.pool().acquire().await.unwrap();
+    sqlx::query("set role recount_service").execute(&mut *connection).await.unwrap();
+    for statement in [
+        "insert into store.events values (1, 1, gen_random_uuid(), 'x', 1, '{}', '{}', '{}', now())",
+        "insert into store.event_tags values (1, 1, 1)",
+        "insert into store.logs (log, name) values (1, 'x')",
+        "update store.logs set head = 0",
+        "delete from store.outcomes",
+        "alter table store.events disable trigger all",
+    ] {
+        let error = sqlx::query(statement).execute(&mut *connection).await.expect_err(statement);
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        assert_eq!(code, "42501", "{statement}: {error}");
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_callers_are_told_and_afterwards_all_is_well() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> =
+        world.engine(Tuning { patience: Duration::from_millis(300), ..Tuning::default() });
+    let log = world.log.key();
+    engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    // The head is locked: the statement hangs, and is given up as of unknown outcome.
+    let mut blocker = world.store.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
+    let answer = told(&engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await);
+    assert_eq!(answer, "OutcomeUnknown");
+    blocker.rollback().await.unwrap();
+    eventually(Duration::from_secs(20), "the command is done once", async || {
+        told(&engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await) == "1 events"
+    })
+    .await;
+    assert_eq!(world.events().await.len(), 2);
+}

@@ -1,0 +1,16 @@
+//! The engine on a real Postgres, with a domain that is no ledger.
+
+mod concurrency;
+mod faults;
+mod idempotency;
+mod memory;
+
+use recount_tests::theatre::Command;
+
+fn announce(show: &str, seats: u32) -> Command {
+    Command::Announce { show: show.to_owned(), seats }
+}
+
+fn reserve(show: &str, guest: &str) -> Command {
+    Command::Reserve { show: show.to_owned(), guest: guest.to_owned() }
+}

@@ -1,0 +1,72 @@
+//! What a writer keeps is a cache: with hardly any of it, everything is decided as before.
+
+use recount_command_service::engine::{Engine, Tuning};
+use recount_test_support::eventually;
+use recount_tests::theatre::{Theatre, show_tag};
+use recount_tests::world::{World, submission, told};
+use std::time::Duration;
+
+use crate::{announce, reserve};
+
+#[tokio::test]
+async fn with_room_for_one_entity_every_decision_is_the_same() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning { entities_max: 1, seen_max: 1, ..Tuning::default() });
+    let log = world.log.key();
+    for n in 0..5 {
+        engine.submit(log, submission(vec![announce(&format!("s{n}"), 2)])).await.unwrap();
+    }
+    for round in 0..3 {
+        for n in 0..5 {
+            let command = reserve(&format!("s{n}"), &format!("g{round}"));
+            let answer = told(&engine.submit(log, submission(vec![command])).await);
+            assert_eq!(answer, if round < 2 { "1 events" } else { "sold-out" });
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_writer_without_work_goes_and_comes_back() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> =
+        world.engine(Tuning { idle: Duration::from_millis(1), ..Tuning::default() });
+    let log = world.log.key();
+    engine.submit(log, submission(vec![announce("Hamlet", 50)])).await.unwrap();
+    for n in 0..50 {
+        // Sometimes the writer is just leaving.
+        tokio::time::timeout(Duration::from_millis(n % 3), std::future::pending::<()>()).await.unwrap_err();
+        assert_eq!(told(&engine.submit(log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
+    }
+    assert_eq!(world.events().await.len(), 51);
+}
+
+#[tokio::test]
+async fn a_long_lived_entity_is_loaded_from_its_snapshot() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning { snapshot_every: 10, ..Tuning::default() });
+    engine.submit(log, submission(vec![announce("Hamlet", 40)])).await.unwrap();
+    for _ in 0..35 {
+        engine.submit(log, submission(vec![reserve("Hamlet", "g")])).await.unwrap();
+    }
+    let snapshot_position = async || -> i64 {
+        sqlx::query_scalar("select coalesce(max(position), 0) from store.snapshots where entity = $1")
+            .bind(show_tag("Hamlet").as_str())
+            .fetch_one(world.store.pool())
+            .await
+            .unwrap()
+    };
+    eventually(Duration::from_secs(10), "a snapshot near the head", async || snapshot_position().await >= 20)
+        .await;
+    // The snapshot counts and not the events before it: it says that the show has one seat more.
+    sqlx::query("update store.snapshots set state = jsonb_set(state::jsonb, '{Show,seats}', '41')::json where entity = $1")
+        .bind(show_tag("Hamlet").as_str())
+        .execute(world.store.pool())
+        .await
+        .unwrap();
+    let cold: Engine<Theatre> = world.engine(Tuning::default());
+    for _ in 0..6 {
+        assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "h")])).await), "1 events");
+    }
+    assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "h")])).await), "sold-out");
+}
