@@ -1,0 +1,94 @@
+//! The assets that a ledger counts.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::Uri;
+use recount_service_kit::http::{Path, Query};
+use recount_service_kit::problem::Problem;
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
+use utoipa::{IntoParams, ToSchema};
+
+use super::list::{List, Listed, Page};
+use super::problems::OfLedgerLists;
+use crate::read::{Reader, Snapshot, Wish, failed};
+
+/// An asset.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Asset {
+    /// The asset with its scale, as entries name it.
+    #[schema(example = "USD/2")]
+    asset: String,
+    #[schema(example = "USD")]
+    code: String,
+    /// The number of decimals.
+    #[schema(example = 2)]
+    scale: i32,
+    registered_position: i64,
+}
+
+impl FromRow<'_, PgRow> for Asset {
+    fn from_row(row: &PgRow) -> Result<Asset, sqlx::Error> {
+        Ok(Asset {
+            asset: row.try_get("asset")?,
+            code: row.try_get("code")?,
+            scale: row.try_get("scale")?,
+            registered_position: row.try_get("registered_position")?,
+        })
+    }
+}
+
+/// Which assets.
+#[derive(Debug, Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// How many at most, from 1 to 500; 50 unless told.
+    #[serde(skip_serializing)]
+    limit: Option<u32>,
+    /// Where to go on: `next` of the page before.
+    #[serde(skip_serializing)]
+    cursor: Option<String>,
+}
+
+/// The assets of a ledger, by code.
+#[utoipa::path(get, path = "/v1/ledgers/{ledger}/assets", tag = "ledgers", operation_id = "list_assets",
+    params(("ledger" = String, Path, description = "The ledger's name"), Parameters,
+        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
+        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    responses((status = 200, description = "A page of assets", body = Page<Asset>,
+        headers(("Recount-Position" = i64, description = "The position that the answer reflects"),
+            ("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfLedgerLists))]
+pub(super) async fn list(
+    State(reader): State<Reader>,
+    Path(ledger): Path<String>,
+    Query(parameters): Query<Parameters>,
+    wish: Wish,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let list = List::new(uri, parameters.limit, &parameters)?;
+    let after = list.after(parameters.cursor.as_deref())?;
+    let mut snapshot = reader.ledger(&ledger, &wish).await?;
+    let listed = select(&mut snapshot, &list, after).await;
+    Ok(snapshot.answer(listed))
+}
+
+async fn select(
+    snapshot: &mut Snapshot,
+    list: &List,
+    after: Option<String>,
+) -> Result<Listed<Asset>, Problem> {
+    let log = snapshot.log();
+    let assets = sqlx::query_as(
+        "select asset, code, scale, registered_position from read.assets \
+         where log = $1 and code collate \"C\" > $2 order by code collate \"C\" limit $3",
+    )
+    .bind(log)
+    .bind(after.unwrap_or_default())
+    .bind(list.fetch())
+    .fetch_all(snapshot.connection())
+    .await
+    .map_err(|error| failed(&error))?;
+    Ok(list.page(assets, |asset: &Asset| asset.code.clone()))
+}

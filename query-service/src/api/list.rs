@@ -1,0 +1,132 @@
+//! Lists in pages: their bounds, their cursors, and the link to the page that follows.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::LINK;
+use http::{HeaderValue, Uri};
+use recount_service_kit::problem::{Problem, kinds};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use utoipa::ToSchema;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::cursor;
+
+const LIMIT_DEFAULT: u32 = 50;
+const LIMIT_MAX: u32 = 500;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    /// The cursor of the page that follows; null on the last one.
+    pub(super) next: Option<String>,
+}
+
+/// A list as a request asks for it.
+#[derive(Debug)]
+pub(super) struct List {
+    limit: usize,
+    hash: u64,
+    uri: Uri,
+}
+
+impl List {
+    /// The list at this address with these filters, which are all parameters but `limit` and `cursor`.
+    pub(super) fn new(uri: Uri, limit: Option<u32>, filters: &impl Serialize) -> Result<List, Problem> {
+        let limit = limit.unwrap_or(LIMIT_DEFAULT);
+        if !(1..=LIMIT_MAX).contains(&limit) {
+            let detail = format!("`limit` is {limit}; it has to be from 1 to {LIMIT_MAX}.");
+            return Err(Problem::new(&kinds::INVALID_REQUEST, detail).with("parameter", "limit"));
+        }
+        let identity =
+            serde_json::to_vec(&(uri.path(), filters)).expect("filters are made of texts and numbers");
+        Ok(List { limit: limit as usize, hash: xxh3_64(&identity), uri })
+    }
+
+    /// The key behind which the page starts, if there is a cursor.
+    pub(super) fn after<K: DeserializeOwned>(&self, cursor: Option<&str>) -> Result<Option<K>, Problem> {
+        cursor.map(|cursor| cursor::decode(self.hash, cursor)).transpose()
+    }
+
+    /// How many rows to fetch: one more than the page has, which tells whether there is another page.
+    pub(super) fn fetch(&self) -> i64 {
+        i64::try_from(self.limit + 1).expect("the limit is small")
+    }
+
+    /// The page of these rows.
+    pub(super) fn page<T, K: Serialize>(&self, mut items: Vec<T>, key: impl Fn(&T) -> K) -> Listed<T> {
+        let more = items.len() > self.limit;
+        items.truncate(self.limit);
+        let next = items.last().filter(|_| more).map(|last| cursor::encode(self.hash, &key(last)));
+        let link = next.as_deref().map(|cursor| self.link(cursor));
+        Listed { page: Page { items, next }, link }
+    }
+
+    fn link(&self, cursor: &str) -> HeaderValue {
+        let mut target = format!("{}?", self.uri.path());
+        let others = self.uri.query().unwrap_or_default().split('&');
+        for parameter in others.filter(|parameter| !parameter.is_empty() && !parameter.starts_with("cursor="))
+        {
+            target.push_str(parameter);
+            target.push('&');
+        }
+        HeaderValue::try_from(format!("<{target}cursor={cursor}>; rel=\"next\""))
+            .expect("an address that was received is made of visible characters, and so is a cursor")
+    }
+}
+
+/// A page on its way to the client, with the link to the one that follows.
+#[derive(Debug)]
+pub(super) struct Listed<T> {
+    page: Page<T>,
+    link: Option<HeaderValue>,
+}
+
+impl<T> Listed<T> {
+    pub(super) fn items_mut(&mut self) -> &mut [T] {
+        &mut self.page.items
+    }
+}
+
+impl<T: Serialize> IntoResponse for Listed<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.page).into_response();
+        if let Some(link) = self.link {
+            response.headers_mut().insert(LINK, link);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(uri: &'static str, limit: u32) -> List {
+        List::new(Uri::from_static(uri), Some(limit), &()).unwrap()
+    }
+
+    #[test]
+    fn a_page_that_is_not_the_last_links_to_the_next_with_the_same_parameters() {
+        let listed = list("/v1/x?cursor=old&kind=asset&limit=2", 2).page(vec![1, 2, 3], |item| *item);
+        assert_eq!(listed.page.items, [1, 2]);
+        let next = listed.page.next.unwrap();
+        let link = listed.link.unwrap();
+        assert_eq!(link, format!("</v1/x?kind=asset&limit=2&cursor={next}>; rel=\"next\""));
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        let listed = list("/v1/x", 2).page(vec![1, 2], |item| *item);
+        assert!(listed.page.next.is_none() && listed.link.is_none());
+    }
+
+    #[test]
+    fn a_limit_out_of_range_is_refused_with_the_range() {
+        for limit in [0, 501] {
+            let problem = List::new(Uri::from_static("/v1/x"), Some(limit), &()).unwrap_err();
+            assert!(problem.detail().contains("from 1 to 500"), "{}", problem.detail());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The role as a process: settings in, a server that runs until it is asked to finish.
+
+use std::time::Duration;
+
+use recount_service_kit::config::NoDatabase;
+use recount_service_kit::database::{self, ConnectError};
+use recount_service_kit::health::Health;
+use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
+use recount_service_kit::identity::Authenticator;
+use recount_service_kit::shutdown::Shutdown;
+use recount_service_kit::telemetry;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::config::QueryConfig;
+use crate::read::Reader;
+
+const APPLICATION_NAME: &str = "recount-query-service";
+/// Keys are remembered, so that few questions about them reach the database.
+const IDENTITY_CONNECTIONS: u32 = 2;
+/// A client that waits for a position is told so when the process finishes; others are done long before.
+const DRAIN_BOUND: Duration = Duration::from_secs(10);
+
+/// Why the role could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryServiceError {
+    #[error(transparent)]
+    NoDatabase(#[from] NoDatabase),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// Runs the role until it is asked to finish.
+pub async fn run(config: QueryConfig, shutdown: Shutdown) -> Result<(), QueryServiceError> {
+    // The address first: it is the cheapest thing that can be wrong.
+    let listener = http::bind(config.listen.listen).await?;
+    let metrics = telemetry::metrics_handle();
+    let health = Health::new(shutdown.token());
+
+    let reader = open(&config, shutdown.token(), &health).await?;
+    let identity_url = config.database.required()?;
+    let identity = database::connect(identity_url, IDENTITY_CONNECTIONS, APPLICATION_NAME, None).await?;
+    health.add_database("identity", identity.clone());
+
+    let (routes, document) = api::router(reader, Authenticator::new(identity)).split_for_parts();
+    let router = Surroundings::new(health, metrics).surround(routes.merge(http::openapi(&document)));
+    tracing::info!(address = %config.listen.listen, "the query service answers");
+    http::serve(router, listener, shutdown.token(), DRAIN_BOUND).await?;
+    Ok(())
+}
+
+/// Connects to the read models and watches their progress: the part of the role that `router` needs, for a process
+/// that runs several roles.
+pub async fn open(
+    config: &QueryConfig,
+    finishing: CancellationToken,
+    health: &Health,
+) -> Result<Reader, QueryServiceError> {
+    let pool = database::connect(config.read_url()?, config.read_connections, APPLICATION_NAME, None).await?;
+    let reader = Reader::start(pool, finishing);
+    let checked = reader.clone();
+    health.add("read models", move || {
+        let reader = checked.clone();
+        async move { reader.check().await }
+    });
+    Ok(reader)
+}
