@@ -77,9 +77,5 @@ impl ConsumerContext for Context {
 }
 
 fn numbers(partitions: &TopicPartitionList) -> Vec<i32> {
-    partitions
-        .elements()
-        .iter()
-        .map(|element| element.partition())
-        .collect()
+    partitions.elements().iter().map(|element| element.partition()).collect()
 }

@@ -74,15 +74,10 @@ impl Batch {
             Err(reason) => {
                 let (partition, offset) = (message.partition(), message.offset());
                 warn!(topic = message.topic(), partition, offset, %reason, "a record is no event of ours and is skipped");
-                self.rejected.push(Rejected {
-                    partition,
-                    offset,
-                    reason,
-                });
+                self.rejected.push(Rejected { partition, offset, reason });
             }
         }
-        self.next_offsets
-            .insert(message.partition(), message.offset() + 1);
+        self.next_offsets.insert(message.partition(), message.offset() + 1);
     }
 }
 
@@ -135,12 +130,7 @@ impl Consumer {
     /// To be called only after that. The commit itself goes out in the background and may fail, for one because
     /// the partition has moved to another member: then the events come again, here or there.
     pub fn commit(&mut self, batch: &Batch) {
-        self.applied.extend(
-            batch
-                .next_offsets
-                .iter()
-                .map(|(&partition, &offset)| (partition, offset)),
-        );
+        self.applied.extend(batch.next_offsets.iter().map(|(&partition, &offset)| (partition, offset)));
         self.commit_when_due();
     }
 
@@ -213,9 +203,8 @@ fn join(topic: &Topic, group: &str) -> Result<StreamConsumer<Context>, Messaging
         ("queued.min.messages", "20000"),
     ];
     let failed = |source| MessagingError::new("join the group", source);
-    let client: StreamConsumer<Context> = client::config(topic, &settings)
-        .create_with_context(Context)
-        .map_err(failed)?;
+    let client: StreamConsumer<Context> =
+        client::config(topic, &settings).create_with_context(Context).map_err(failed)?;
     client.subscribe(&[&topic.name]).map_err(failed)?;
     Ok(client)
 }

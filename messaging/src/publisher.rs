@@ -53,9 +53,7 @@ pub struct Delivered {
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Publisher")
-            .field("topic", &self.topic)
-            .finish_non_exhaustive()
+        f.debug_struct("Publisher").field("topic", &self.topic).finish_non_exhaustive()
     }
 }
 
@@ -64,10 +62,7 @@ impl Publisher {
     pub fn new(topic: &Topic) -> Result<Publisher, MessagingError> {
         Ok(Publisher {
             topic: topic.clone(),
-            producer: Mutex::new(Incarnation {
-                number: 0,
-                producer: connect(topic)?,
-            }),
+            producer: Mutex::new(Incarnation { number: 0, producer: connect(topic)? }),
             in_flight: Semaphore::new(IN_FLIGHT_KIB_MAX as usize),
         })
     }
@@ -108,10 +103,7 @@ impl Publisher {
                 Some(MessagingError::new("take the events", source))
             }
         };
-        Delivered {
-            prefix: sent.delivered,
-            error,
-        }
+        Delivered { prefix: sent.delivered, error }
     }
 
     /// Waits for room, by settling what this call itself has under way before waiting for others: so callers that
@@ -119,9 +111,7 @@ impl Publisher {
     async fn permit_for(&self, event: &RecordedEvent, sent: &mut Sent<'_>) -> SemaphorePermit<'_> {
         const OPEN: &str = "the semaphore lives as long as the publisher and is never closed";
         let bytes = event.data.len() + event.meta.len() + OVERHEAD_BYTES;
-        let kib = u32::try_from(bytes.div_ceil(1024))
-            .unwrap_or(u32::MAX)
-            .min(IN_FLIGHT_KIB_MAX);
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(IN_FLIGHT_KIB_MAX);
         while !sent.waiting.is_empty() {
             if let Ok(permit) = self.in_flight.try_acquire_many(kib) {
                 return permit;
@@ -133,10 +123,7 @@ impl Publisher {
 
     fn current(&self) -> Incarnation {
         // Poisoned means that another caller panicked between two plain assignments: the value is whole.
-        self.producer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.producer.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn recover(&self, failed: Incarnation, error: &KafkaError) {
@@ -161,10 +148,7 @@ impl Publisher {
         }
         match connect(&self.topic) {
             Ok(producer) => {
-                *current = Incarnation {
-                    number: failed + 1,
-                    producer,
-                };
+                *current = Incarnation { number: failed + 1, producer };
             }
             Err(error) => warn!(%error, "a new producer could not be made; the next call tries again"),
         }

@@ -70,15 +70,9 @@ pub fn headers(log: &LogName, event: &RecordedEvent) -> OwnedHeaders {
         (header::CONTENT_TYPE, CONTENT_TYPE),
     ]
     .into_iter()
-    .fold(
-        OwnedHeaders::new_with_capacity(header::COUNT),
-        |headers, (key, value)| {
-            headers.insert(Header {
-                key,
-                value: Some(value),
-            })
-        },
-    )
+    .fold(OwnedHeaders::new_with_capacity(header::COUNT), |headers, (key, value)| {
+        headers.insert(Header { key, value: Some(value) })
+    })
 }
 
 /// The event that a record carries.
@@ -92,10 +86,7 @@ pub fn event<H: Headers>(
     let log: LogName = utf8("key", key)?.parse()?;
     let source = headers.text(header::SOURCE)?;
     if source.strip_prefix(SOURCE_PREFIX) != Some(log.as_str()) {
-        return Err(RecordError::OtherSource {
-            source_header: source.to_owned(),
-            log,
-        });
+        return Err(RecordError::OtherSource { source_header: source.to_owned(), log });
     }
     let position: i64 = headers.parsed(header::POSITION)?;
     if position < 1 {
@@ -142,9 +133,7 @@ impl<'a> Found<'a> {
     where
         T: std::str::FromStr<Err: std::fmt::Display>,
     {
-        self.text(name)?
-            .parse()
-            .map_err(|error: T::Err| RecordError::Unreadable(name, error.to_string()))
+        self.text(name)?.parse().map_err(|error: T::Err| RecordError::Unreadable(name, error.to_string()))
     }
 }
 

@@ -49,10 +49,7 @@ impl Topic {
     }
 
     pub fn named(self, name: impl Into<String>) -> Topic {
-        Topic {
-            name: name.into(),
-            ..self
-        }
+        Topic { name: name.into(), ..self }
     }
 }
 
@@ -100,19 +97,14 @@ pub async fn reachable(topic: &Topic) -> bool {
 async fn create(topic: &Topic) -> Result<(), MessagingError> {
     const DOING: &str = "make the topic";
     let failed = |source| MessagingError::new(DOING, source);
-    let admin: AdminClient<Context> = client::config(topic, &[])
-        .create_with_context(Context)
-        .map_err(failed)?;
+    let admin: AdminClient<Context> =
+        client::config(topic, &[]).create_with_context(Context).map_err(failed)?;
     let new_topic = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(-1))
         .set("cleanup.policy", "delete")
         .set("max.message.bytes", RECORD_BYTES_MAX);
-    let options = AdminOptions::new()
-        .request_timeout(Some(REQUEST_TIME_MAX))
-        .operation_timeout(Some(REQUEST_TIME_MAX));
-    let results = admin
-        .create_topics([&new_topic], &options)
-        .await
-        .map_err(failed)?;
+    let options =
+        AdminOptions::new().request_timeout(Some(REQUEST_TIME_MAX)).operation_timeout(Some(REQUEST_TIME_MAX));
+    let results = admin.create_topics([&new_topic], &options).await.map_err(failed)?;
     for result in results {
         match result {
             Ok(_) => info!(topic = topic.name, partitions = topic.partitions, "topic made"),
@@ -139,11 +131,7 @@ async fn partition_count(topic: &Topic, time_max: Duration) -> Result<Option<i32
             Some((None, partitions)) => Ok(i32::try_from(partitions).ok().filter(|n| *n > 0)),
             Some((Some(error), _)) => {
                 let error = KafkaError::MetadataFetch(error.into());
-                if is_missing_topic(&error) {
-                    Ok(None)
-                } else {
-                    Err(error)
-                }
+                if is_missing_topic(&error) { Ok(None) } else { Err(error) }
             }
         }
     });

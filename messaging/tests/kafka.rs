@@ -19,10 +19,7 @@ fn new_topic() -> Topic {
     let brokers = std::env::var("RECOUNT_TEST_KAFKA")
         .expect("RECOUNT_TEST_KAFKA names a broker: `cargo xtask test` starts one and sets it");
     let unique = uuid_like();
-    Topic {
-        partitions: 3,
-        ..Topic::at(brokers).named(format!("test.{unique}"))
-    }
+    Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{unique}")) }
 }
 
 /// Unique enough for a name: the address space layout and the thread differ between processes and tests.
@@ -56,20 +53,12 @@ async fn read_until(consumer: &mut Consumer, log: &LogName, wanted: usize) -> BT
     let until = Instant::now() + PATIENCE;
     let mut seen = BTreeSet::new();
     while seen.len() < wanted {
-        assert!(
-            Instant::now() < until,
-            "{} of {wanted} events came within {PATIENCE:?}",
-            seen.len()
-        );
+        assert!(Instant::now() < until, "{} of {wanted} events came within {PATIENCE:?}", seen.len());
         // Errors of a Kafka that is not ready are reported as retryable: this is what a consumer does with them.
         match consumer.next_batch(500, Duration::from_millis(500)).await {
             Ok(batch) => {
                 seen.extend(
-                    batch
-                        .events
-                        .iter()
-                        .filter(|(name, _)| name == log)
-                        .map(|(_, event)| event.position.0),
+                    batch.events.iter().filter(|(name, _)| name == log).map(|(_, event)| event.position.0),
                 );
                 consumer.commit(&batch);
             }
@@ -80,16 +69,9 @@ async fn read_until(consumer: &mut Consumer, log: &LogName, wanted: usize) -> BT
 }
 
 async fn delete(topic: &Topic) {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &topic.brokers)
-        .create()
-        .unwrap();
-    admin
-        .delete_topics(&[&topic.name], &AdminOptions::new())
-        .await
-        .unwrap()[0]
-        .as_ref()
-        .unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
+    admin.delete_topics(&[&topic.name], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
 }
 
 #[tokio::test]
@@ -122,10 +104,7 @@ async fn a_topic_may_be_ensured_any_number_of_times_and_by_several_at_once() {
     let topic = new_topic();
     let (one, two, three) = tokio::join!(ensure_topic(&topic), ensure_topic(&topic), ensure_topic(&topic));
     one.and(two).and(three).unwrap();
-    let grown = Topic {
-        partitions: 7,
-        ..topic.clone()
-    };
+    let grown = Topic { partitions: 7, ..topic.clone() };
     ensure_topic(&grown).await.unwrap();
 }
 
@@ -135,18 +114,12 @@ async fn a_member_that_comes_back_goes_on_after_what_was_committed() {
     ensure_topic(&topic).await.unwrap();
     let name = log("main");
     let publisher = Publisher::new(&topic).unwrap();
-    assert_eq!(
-        publisher.publish(&name, &events(&name, 1..=100)).await.prefix,
-        100
-    );
+    assert_eq!(publisher.publish(&name, &events(&name, 1..=100)).await.prefix, 100);
     let mut first = Consumer::new(&topic, "readers").unwrap();
     read_until(&mut first, &name, 100).await;
     first.close().await;
 
-    assert_eq!(
-        publisher.publish(&name, &events(&name, 101..=150)).await.prefix,
-        50
-    );
+    assert_eq!(publisher.publish(&name, &events(&name, 101..=150)).await.prefix, 50);
     let mut second = Consumer::new(&topic, "readers").unwrap();
     let seen = read_until(&mut second, &name, 50).await;
     assert_eq!(seen, (101..=150).collect());
@@ -162,12 +135,7 @@ async fn what_was_read_and_not_committed_comes_again() {
     assert_eq!(publisher.publish(&name, &events(&name, 1..=20)).await.prefix, 20);
     let mut first = Consumer::new(&topic, "readers").unwrap();
     let until = Instant::now() + PATIENCE;
-    while first
-        .next_batch(20, Duration::from_secs(1))
-        .await
-        .unwrap()
-        .is_empty()
-    {
+    while first.next_batch(20, Duration::from_secs(1)).await.unwrap().is_empty() {
         assert!(Instant::now() < until, "nothing came");
     }
     first.close().await;
@@ -199,27 +167,13 @@ async fn a_second_member_shares_the_work_and_nothing_is_lost_on_the_way() {
             published += 1;
             let position = i64::try_from(published).unwrap();
             for name in &names {
-                assert_eq!(
-                    publisher
-                        .publish(name, &events(name, position..=position))
-                        .await
-                        .prefix,
-                    1
-                );
+                assert_eq!(publisher.publish(name, &events(name, position..=position)).await.prefix, 1);
             }
         }
         for (member, consumer) in std::iter::once(&mut one).chain(&mut two).enumerate() {
-            let batch = consumer
-                .next_batch(1_000, Duration::from_millis(200))
-                .await
-                .unwrap();
+            let batch = consumer.next_batch(1_000, Duration::from_millis(200)).await.unwrap();
             by_two += member * batch.events.len();
-            seen.extend(
-                batch
-                    .events
-                    .iter()
-                    .map(|(name, event)| (name.clone(), event.position)),
-            );
+            seen.extend(batch.events.iter().map(|(name, event)| (name.clone(), event.position)));
             consumer.commit(&batch);
         }
         if two.is_none() && !seen.is_empty() {
@@ -233,15 +187,10 @@ async fn a_second_member_shares_the_work_and_nothing_is_lost_on_the_way() {
 async fn a_record_that_is_no_event_of_ours_is_reported_and_skipped() {
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
-    let stranger: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", &topic.brokers)
-        .create()
-        .unwrap();
+    let stranger: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
     for record in [
-        BaseRecord::to(&topic.name)
-            .partition(0)
-            .key("main")
-            .payload("no headers"),
+        BaseRecord::to(&topic.name).partition(0).key("main").payload("no headers"),
         BaseRecord::to(&topic.name).partition(0).key("main"),
     ] {
         assert!(stranger.send(record).is_ok());
@@ -258,12 +207,7 @@ async fn a_record_that_is_no_event_of_ours_is_reported_and_skipped() {
         assert!(Instant::now() < until, "{read} events and {rejected:?} came");
         let batch = consumer.next_batch(100, Duration::from_secs(1)).await.unwrap();
         read += batch.events.len();
-        rejected.extend(
-            batch
-                .rejected
-                .iter()
-                .map(|rejected| (rejected.partition, rejected.offset)),
-        );
+        rejected.extend(batch.rejected.iter().map(|rejected| (rejected.partition, rejected.offset)));
         consumer.commit(&batch);
     }
     assert_eq!(rejected, [(0, 0), (0, 1)]);
@@ -273,20 +217,13 @@ async fn a_record_that_is_no_event_of_ours_is_reported_and_skipped() {
 #[tokio::test]
 async fn a_kafka_that_is_not_there_is_a_retryable_error_in_bounded_time() {
     // A port that was just free: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let topic = Topic::at(format!("127.0.0.1:{port}"));
     let started = Instant::now();
     assert!(!reachable(&topic).await);
     assert!(ensure_topic(&topic).await.unwrap_err().retryable());
     let name = log("main");
-    let delivered = Publisher::new(&topic)
-        .unwrap()
-        .publish(&name, &events(&name, 1..=3))
-        .await;
+    let delivered = Publisher::new(&topic).unwrap().publish(&name, &events(&name, 1..=3)).await;
     assert_eq!(delivered.prefix, 0);
     assert!(delivered.error.unwrap().retryable());
     let mut consumer = Consumer::new(&topic, "readers").unwrap();
@@ -317,11 +254,6 @@ async fn after_a_topic_was_deleted_and_made_again_both_sides_go_on() {
         assert!(delivered.error.is_none_or(|error| error.retryable()));
         rest.drain(..delivered.prefix);
     }
-    assert!(
-        read_until(&mut consumer, &name, 1)
-            .await
-            .iter()
-            .all(|position| *position > 10)
-    );
+    assert!(read_until(&mut consumer, &name, 1).await.iter().all(|position| *position > 10));
     consumer.close().await;
 }

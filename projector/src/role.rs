@@ -58,10 +58,7 @@ pub enum ProjectorError {
 impl ProjectorConfig {
     fn topic(&self) -> Option<Topic> {
         let brokers = self.kafka.kafka.as_ref()?;
-        Some(Topic {
-            partitions: self.kafka.partitions,
-            ..Topic::at(brokers).named(&self.kafka.topic)
-        })
+        Some(Topic { partitions: self.kafka.partitions, ..Topic::at(brokers).named(&self.kafka.topic) })
     }
 }
 
@@ -73,12 +70,8 @@ pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(
     migrations::verify(&store_pool).await?;
     let read_url = config.read_database_url.as_ref().unwrap_or(url);
     let read_pool = database::connect(read_url, READ_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
-    let projector = Projector::start(
-        EventStore::new(store_pool.clone()),
-        read_pool.clone(),
-        config.topic(),
-    )
-    .await?;
+    let projector =
+        Projector::start(EventStore::new(store_pool.clone()), read_pool.clone(), config.topic()).await?;
 
     let health = Health::new(token.clone());
     health.add_database("event store", store_pool);

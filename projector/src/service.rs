@@ -57,11 +57,7 @@ impl Projector {
                 tokio::spawn(following)
             }
         };
-        Ok(Projector {
-            status,
-            token,
-            source,
-        })
+        Ok(Projector { status, token, source })
     }
 
     pub fn status(&self) -> &Status {

@@ -13,10 +13,7 @@ fn sample() -> RecordedEvent {
         id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         event_type: "thing-happened".to_owned(),
         version: 3,
-        tags: vec![
-            Tag::new("account", "users:zoë \"quoted\""),
-            Tag::new("ledger", ""),
-        ],
+        tags: vec![Tag::new("account", "users:zoë \"quoted\""), Tag::new("ledger", "")],
         // Spaces, key order and number spelling are not what a serializer would choose: they must survive.
         data: "{ \"b\": 1.00,  \"a\": \"\\u00e9 é\" }".to_owned(),
         meta: "{\"request\" :null}".to_owned(),
@@ -31,16 +28,9 @@ fn read_back(headers: &OwnedHeaders, value: &str) -> Result<(LogName, RecordedEv
 fn with_header(name: &str, replaced: Option<&str>) -> OwnedHeaders {
     let mut changed = OwnedHeaders::new();
     for found in headers(&log(), &sample()).iter() {
-        let value = if found.key == name {
-            replaced.map(str::as_bytes)
-        } else {
-            found.value
-        };
+        let value = if found.key == name { replaced.map(str::as_bytes) } else { found.value };
         if value.is_some() {
-            changed = changed.insert(Header {
-                key: found.key,
-                value,
-            });
+            changed = changed.insert(Header { key: found.key, value });
         }
     }
     changed
@@ -91,10 +81,7 @@ fn a_record_that_lacks_a_header_is_told_which() {
         header::META,
     ] {
         let error = read_back(&with_header(name, None), "{}").unwrap_err();
-        assert!(
-            matches!(error, RecordError::Missing(missing) if missing == name),
-            "{error}"
-        );
+        assert!(matches!(error, RecordError::Missing(missing) if missing == name), "{error}");
     }
 }
 
@@ -109,10 +96,7 @@ fn a_record_with_a_header_that_cannot_be_read_is_not_ours() {
         (header::META, "{"),
     ] {
         let error = read_back(&with_header(name, Some(value)), "{}").unwrap_err();
-        assert!(
-            matches!(error, RecordError::Unreadable(unreadable, _) if unreadable == name),
-            "{error}"
-        );
+        assert!(matches!(error, RecordError::Unreadable(unreadable, _) if unreadable == name), "{error}");
     }
     let error = read_back(&with_header(header::POSITION, Some("0")), "{}").unwrap_err();
     assert!(matches!(error, RecordError::Position(0)));
@@ -121,10 +105,7 @@ fn a_record_with_a_header_that_cannot_be_read_is_not_ours() {
 #[test]
 fn a_record_whose_value_is_not_json_is_not_ours() {
     let headers = headers(&log(), &sample());
-    assert!(matches!(
-        read_back(&headers, "{\"a\":"),
-        Err(RecordError::Unreadable("value", _))
-    ));
+    assert!(matches!(read_back(&headers, "{\"a\":"), Err(RecordError::Unreadable("value", _))));
     let tombstone = event(Some(b"household-2026"), Some(&headers), None);
     assert!(matches!(tombstone, Err(RecordError::Missing("value"))));
 }

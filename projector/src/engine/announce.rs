@@ -31,10 +31,7 @@ impl Announcer {
                     continue;
                 }
                 drop(moved);
-                let sent = sqlx::query("select pg_notify($1, '')")
-                    .bind(CHANNEL)
-                    .execute(&pool)
-                    .await;
+                let sent = sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&pool).await;
                 if let Err(error) = sent {
                     tracing::debug!(%error, "no notification was sent; readers find the news by polling");
                 }

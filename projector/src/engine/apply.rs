@@ -121,10 +121,7 @@ impl<P: Projection> Attempt<'_, P> {
             // The lock should have kept everybody away; whoever moved it was right to, and this is undone.
             return Ok(Once::Busy);
         }
-        Ok(Once::Stored {
-            to,
-            events: batch.len(),
-        })
+        Ok(Once::Stored { to, events: batch.len() })
     }
 
     /// Applies the batch, and tells apart what will not go away.
@@ -135,14 +132,7 @@ impl<P: Projection> Attempt<'_, P> {
     ) -> Result<Result<(), Once>, ApplyFailure> {
         let applied = self
             .projection
-            .apply(
-                transaction,
-                LogBatch {
-                    log: self.name.key(),
-                    name: self.name,
-                    events: batch,
-                },
-            )
+            .apply(transaction, LogBatch { log: self.name.key(), name: self.name, events: batch })
             .await;
         match applied {
             Ok(()) => Ok(Ok(())),
@@ -196,9 +186,9 @@ fn following(events: &[RecordedEvent], from: Position, size_max: usize) -> &[Rec
 /// Whether the database refused the data, by SQLSTATE: a data exception or an integrity constraint violation.
 fn is_about_data(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+        }
         // A value that cannot even be sent.
         sqlx::Error::Encode(_) => true,
         _ => false,

@@ -70,9 +70,7 @@ impl<P> Clone for Engine<P> {
 
 impl<P> fmt::Debug for Engine<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("schema", &self.0.schema)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("schema", &self.0.schema).finish_non_exhaustive()
     }
 }
 

@@ -38,11 +38,7 @@ pub fn follow_kafka<P: Projection>(
 ) -> Result<impl Future<Output = ()> + Send + 'static, MessagingError> {
     let consumer = Consumer::new(&topic, &format!("recount-projector-{}", engine.build()))?;
     Ok(async move {
-        tokio::join!(
-            make_topic(&topic, &token),
-            consume(&engine, consumer, &token),
-            repair(&engine, &token)
-        );
+        tokio::join!(make_topic(&topic, &token), consume(&engine, consumer, &token), repair(&engine, &token));
     })
 }
 
@@ -111,10 +107,7 @@ async fn apply<P: Projection>(
             .buffer_unordered(CONCURRENT_LOGS_MAX)
             .collect()
             .await;
-        waiting = results
-            .into_iter()
-            .filter_map(|fed| held_up(engine, fed))
-            .collect();
+        waiting = results.into_iter().filter_map(|fed| held_up(engine, fed)).collect();
         if !waiting.is_empty() {
             if is_cancelled_within(token, pause).await {
                 return false;
@@ -178,8 +171,7 @@ async fn repair<P: Projection>(engine: &Engine<P>, token: &CancellationToken) {
             Ok(()) => {
                 let stuck = sweep.due().into_iter().filter(|log| {
                     let at = engine.applied(*log);
-                    last.get(log)
-                        .is_some_and(|(head, before)| at == *before && at < *head)
+                    last.get(log).is_some_and(|(head, before)| at == *before && at < *head)
                 });
                 let stuck: Vec<LogKey> = stuck.collect();
                 if !stuck.is_empty() {
@@ -193,11 +185,8 @@ async fn repair<P: Projection>(engine: &Engine<P>, token: &CancellationToken) {
                 sweep.forget();
             }
         }
-        last = sweep
-            .behind()
-            .iter()
-            .map(|(log, behind)| (*log, (behind.head, engine.applied(*log))))
-            .collect();
+        last =
+            sweep.behind().iter().map(|(log, behind)| (*log, (behind.head, engine.applied(*log)))).collect();
         if is_cancelled_within(token, REPAIR_INTERVAL).await {
             return;
         }

@@ -25,8 +25,8 @@ pub trait Projection: Send + Sync + 'static {
     /// Creates the tables. Runs with the build's schema as its search path, so it names none.
     fn tables_sql(&self) -> &'static str;
 
-    /// The tables that readers may see, each as a view of the same name.
-    fn views(&self) -> &'static [&'static str];
+    /// What readers see: the name of each view, and the query behind it, which names tables as `tables_sql` does.
+    fn views(&self) -> &'static [(&'static str, &'static str)];
 
     /// The schema of those views.
     fn view_schema(&self) -> &'static str {

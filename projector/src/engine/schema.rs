@@ -28,11 +28,7 @@ pub enum SchemaError {
         "the read models `{projection}` are of version {there} and this program needs version {needed}: {}",
         advice(*.there, *.needed, projection)
     )]
-    OtherVersion {
-        projection: &'static str,
-        there: i32,
-        needed: i32,
-    },
+    OtherVersion { projection: &'static str, there: i32, needed: i32 },
     #[error("the schema of the read models could not be made or checked")]
     Database(#[from] sqlx::Error),
 }
@@ -51,10 +47,7 @@ fn advice(there: i32, needed: i32, projection: &str) -> String {
 /// Makes the build's schema if it is not there. Several processes may do so at once; one does it.
 pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), SchemaError> {
     let mut transaction = pool.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(MIGRATION_LOCK)
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(&mut *transaction).await?;
     sqlx::raw_sql(
         "create table if not exists public.recount_read_models (
              projection text        not null constraint recount_read_models_pkey primary key,
@@ -74,17 +67,11 @@ pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), 
 /// Makes sure that the build's schema is there, and changes nothing.
 pub async fn verify(pool: &PgPool, projection: &impl Projection) -> Result<(), SchemaError> {
     let mut connection = pool.acquire().await?;
-    let missing = SchemaError::Missing {
-        projection: projection.name(),
-    };
+    let missing = SchemaError::Missing { projection: projection.name() };
     let table: bool = sqlx::query_scalar("select to_regclass('public.recount_read_models') is not null")
         .fetch_one(&mut *connection)
         .await?;
-    if table && is_there(&mut connection, projection).await? {
-        Ok(())
-    } else {
-        Err(missing)
-    }
+    if table && is_there(&mut connection, projection).await? { Ok(()) } else { Err(missing) }
 }
 
 async fn is_there(connection: &mut PgConnection, projection: &impl Projection) -> Result<bool, SchemaError> {
@@ -97,11 +84,7 @@ async fn is_there(connection: &mut PgConnection, projection: &impl Projection) -
     match there {
         None => Ok(false),
         Some(there) if there == needed => Ok(true),
-        Some(there) => Err(SchemaError::OtherVersion {
-            projection: projection.name(),
-            there,
-            needed,
-        }),
+        Some(there) => Err(SchemaError::OtherVersion { projection: projection.name(), there, needed }),
     }
 }
 
@@ -115,15 +98,11 @@ async fn create(connection: &mut PgConnection, projection: &impl Projection) -> 
         PROGRESS_SQL.to_owned(),
         projection.tables_sql().to_owned(),
     ];
-    for table in projection.views().iter().chain(&["progress"]) {
-        steps.push(format!(
-            "create view {view_schema}.{table} as select * from {schema}.{table}"
-        ));
+    for (name, query) in projection.views().iter().chain(&[("progress", "select * from progress")]) {
+        steps.push(format!("create view {view_schema}.{name} as {query}"));
     }
     for step in steps {
-        sqlx::raw_sql(AssertSqlSafe(step))
-            .execute(&mut *connection)
-            .await?;
+        sqlx::raw_sql(AssertSqlSafe(step)).execute(&mut *connection).await?;
     }
     grant(connection, &schema, view_schema).await?;
     sqlx::query("insert into public.recount_read_models (projection, version) values ($1, $2)")

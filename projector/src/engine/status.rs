@@ -47,10 +47,7 @@ pub struct StatusReport {
 
 impl Status {
     pub(crate) fn new(build: &str) -> Status {
-        let status = Status(Arc::new(Shared {
-            build: build.to_owned(),
-            state: Mutex::default(),
-        }));
+        let status = Status(Arc::new(Shared { build: build.to_owned(), state: Mutex::default() }));
         status.gauge("recount_projection_stopped", 0);
         status.gauge("recount_projection_lag_events_max", 0);
         counter!("recount_projection_events_applied_total", "build" => build.to_owned()).increment(0);
@@ -88,10 +85,7 @@ impl Status {
         state.stopped.insert(name.key(), (name.clone(), stopped.clone()));
         let logs = state.stopped.len();
         drop(state);
-        self.gauge(
-            "recount_projection_stopped",
-            i64::try_from(logs).unwrap_or(i64::MAX),
-        );
+        self.gauge("recount_projection_stopped", i64::try_from(logs).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn swept(&self, lag_events_max: i64) {
@@ -107,11 +101,7 @@ impl Status {
         let text = with_sources(error);
         let mut state = self.state();
         if state.failure.as_ref() != Some(&text) {
-            tracing::warn!(
-                build = self.0.build,
-                error = text,
-                "the projector is held up and tries again"
-            );
+            tracing::warn!(build = self.0.build, error = text, "the projector is held up and tries again");
             state.failure = Some(text);
         }
     }

@@ -108,11 +108,7 @@ impl<P: Projection> Sweep<P> {
     /// The logs that are due to be brought forward.
     pub(crate) fn due(&self) -> Vec<LogKey> {
         let now = Instant::now();
-        self.behind
-            .iter()
-            .filter(|(_, behind)| behind.not_before <= now)
-            .map(|(log, _)| *log)
-            .collect()
+        self.behind.iter().filter(|(_, behind)| behind.not_before <= now).map(|(log, _)| *log).collect()
     }
 
     /// Gives these logs a turn each, several at once. True if any of them moved.

@@ -36,11 +36,7 @@ pub async fn tail_store<P: Projection>(engine: Engine<P>, token: CancellationTok
         if moved {
             continue;
         }
-        let at_most = if sweep.behind().is_empty() {
-            POLL_INTERVAL
-        } else {
-            RETRY_INTERVAL
-        };
+        let at_most = if sweep.behind().is_empty() { POLL_INTERVAL } else { RETRY_INTERVAL };
         tokio::select! {
             () = token.cancelled() => {}
             () = news.changed(at_most) => {}

@@ -16,26 +16,21 @@ pub(super) async fn run(
     if changes.entries.is_empty() {
         return Ok(());
     }
-    let kinds = load(connection, log, changes).await?;
-    let Changes {
-        entries,
-        pairs,
-        accounts,
-        transactions,
-        ..
-    } = changes;
-    for entry in entries {
+    load(connection, log, changes).await?;
+    let Changes { entries, pairs, accounts, transactions, .. } = changes;
+    for entry in entries.iter_mut() {
         let pair = &mut pairs[entry.pair];
         let poisoned = |reason: String| ApplyError::Poisoned {
             position: transactions[entry.transaction].position,
             reason,
         };
         let account = &accounts[pair.account].account;
-        let kind = kinds[entry.pair]
-            .ok_or_else(|| poisoned(format!("it posts to `{account}`, which was never opened")))?;
+        let kind =
+            pair.kind.ok_or_else(|| poisoned(format!("it posts to `{account}`, which was never opened")))?;
         entry.balance = post(pair, kind, entry.direction, entry.amount.minor_units())
             .ok_or_else(|| poisoned(format!("the totals of `{account}` go beyond 128 bits")))?;
     }
+    changes.sort_for_writing();
     Ok(())
 }
 
@@ -53,40 +48,31 @@ fn post(pair: &mut Pair, kind: AccountKind, direction: Direction, amount: i128) 
     })
 }
 
-/// Sets the totals of each pair, and answers the kind of its account. An account that is opened by the batch has no
-/// rows yet.
-async fn load(
-    connection: &mut PgConnection,
-    log: LogKey,
-    changes: &mut Changes,
-) -> Result<Vec<Option<AccountKind>>, ApplyError> {
-    let mut kinds: Vec<Option<AccountKind>> = changes
-        .pairs
-        .iter()
-        .map(|pair| {
-            changes.accounts[pair.account]
-                .opened
-                .as_ref()
-                .map(|opened| opened.kind)
-        })
-        .collect();
-    let known: Vec<usize> = (0..kinds.len()).filter(|pair| kinds[*pair].is_none()).collect();
-    if known.is_empty() {
-        return Ok(kinds);
+/// Sets kind and totals of each pair. An account that is opened by the batch has no rows yet; the kind of one that
+/// was never opened stays unknown.
+async fn load(connection: &mut PgConnection, log: LogKey, changes: &mut Changes) -> Result<(), ApplyError> {
+    for pair in &mut changes.pairs {
+        pair.kind = changes.accounts[pair.account].opened.as_ref().map(|opened| opened.kind);
     }
-    let accounts: Vec<&str> = known
-        .iter()
-        .map(|pair| changes.accounts[changes.pairs[*pair].account].account.as_str())
-        .collect();
-    let assets: Vec<&str> = known
-        .iter()
-        .map(|pair| changes.pairs[*pair].asset.as_str())
-        .collect();
+    let mut known: Vec<usize> =
+        (0..changes.pairs.len()).filter(|pair| changes.pairs[*pair].kind.is_none()).collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    // In the order of the index, so that neighbours share pages.
+    known.sort_unstable_by_key(|pair| {
+        let pair = &changes.pairs[*pair];
+        (&changes.accounts[pair.account].account, &pair.asset)
+    });
+    let accounts: Vec<&str> =
+        known.iter().map(|pair| changes.accounts[changes.pairs[*pair].account].account.as_str()).collect();
+    let assets: Vec<&str> = known.iter().map(|pair| changes.pairs[*pair].asset.as_str()).collect();
     let rows: Vec<Row> = sqlx::query_as(
-        "select t.n, a.kind, b.debits::text, b.credits::text
+        "select t.n, coalesce(b.kind, a.kind), b.debits::text, b.credits::text
          from unnest($2::text[], $3::text[]) with ordinality as t(account, asset, n)
-         join accounts as a on a.log = $1 and a.account = t.account
-         left join balances as b on b.log = $1 and b.account = t.account and b.asset = t.asset",
+         left join balances as b on b.log = $1 and b.account = t.account and b.asset = t.asset
+         -- The account is looked up only where the balance does not know its kind.
+         left join accounts as a on a.log = $1 and a.account = case when b.log is null then t.account end",
     )
     .bind(log.0)
     .bind(accounts)
@@ -96,15 +82,16 @@ async fn load(
     for (n, kind, debits, credits) in rows {
         let index = usize::try_from(n - 1).ok().and_then(|n| known.get(n));
         let pair = *index.expect("the ordinal is that of an element that was sent");
-        kinds[pair] = Some(stored_kind(&kind)?);
-        changes.pairs[pair].debits = stored_total(debits)?;
-        changes.pairs[pair].credits = stored_total(credits)?;
+        let pair = &mut changes.pairs[pair];
+        pair.kind = kind.map(|kind| stored_kind(&kind)).transpose()?;
+        pair.debits = stored_total(debits)?;
+        pair.credits = stored_total(credits)?;
     }
-    Ok(kinds)
+    Ok(())
 }
 
-/// The place among those asked for, the account's kind, and the totals if the account has any in the asset.
-type Row = (i64, String, Option<String>, Option<String>);
+/// The place among those asked for, the account's kind if it was opened, and the totals if it has any in the asset.
+type Row = (i64, Option<String>, Option<String>, Option<String>);
 
 fn stored_kind(kind: &str) -> Result<AccountKind, sqlx::Error> {
     [
@@ -122,8 +109,6 @@ fn stored_kind(kind: &str) -> Result<AccountKind, sqlx::Error> {
 fn stored_total(total: Option<String>) -> Result<i128, sqlx::Error> {
     match total {
         None => Ok(0),
-        Some(total) => total
-            .parse()
-            .map_err(|error| sqlx::Error::Decode(Box::new(error))),
+        Some(total) => total.parse().map_err(|error| sqlx::Error::Decode(Box::new(error))),
     }
 }

@@ -44,8 +44,8 @@ pub(super) struct AccountChange {
     pub(super) frozen_debits: Option<bool>,
     pub(super) frozen_credits: Option<bool>,
     pub(super) closed: Option<bool>,
-    /// The last event that concerns it.
-    pub(super) position: Position,
+    /// The last event about the account itself; `None` if transactions are all that concerns it.
+    pub(super) position: Option<Position>,
 }
 
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub(super) struct Pair {
     /// Index of the account.
     pub(super) account: usize,
     pub(super) asset: Asset,
+    /// The account's kind, once it is known.
+    pub(super) kind: Option<AccountKind>,
     pub(super) debits: i128,
     pub(super) credits: i128,
     /// The last event that moved it.
@@ -103,15 +105,12 @@ impl Changes {
         event: LedgerEvent,
     ) -> Result<(), String> {
         match event {
-            LedgerEvent::LedgerCreated(event) => self.ledgers.push(NewLedger {
-                ledger: event.ledger,
-                position,
-                recorded_at,
-            }),
-            LedgerEvent::AssetRegistered(event) => self.assets.push(NewAsset {
-                asset: event.asset,
-                position,
-            }),
+            LedgerEvent::LedgerCreated(event) => {
+                self.ledgers.push(NewLedger { ledger: event.ledger, position, recorded_at })
+            }
+            LedgerEvent::AssetRegistered(event) => {
+                self.assets.push(NewAsset { asset: event.asset, position })
+            }
             LedgerEvent::AccountOpened(event) => self.open(position, recorded_at, event)?,
             LedgerEvent::AccountFrozen(event) => self.freeze(position, &event.account, event.scope, true),
             LedgerEvent::AccountUnfrozen(event) => self.freeze(position, &event.account, event.scope, false),
@@ -124,6 +123,14 @@ impl Changes {
         Ok(())
     }
 
+    /// Puts the entries in the order of their table's key, so that neighbours in the index are written together.
+    pub(super) fn sort_for_writing(&mut self) {
+        let Changes { entries, pairs, accounts, .. } = self;
+        entries.sort_unstable_by_key(|entry| {
+            (&accounts[pairs[entry.pair].account].account, entry.transaction, entry.line)
+        });
+    }
+
     fn open(
         &mut self,
         position: Position,
@@ -132,10 +139,7 @@ impl Changes {
     ) -> Result<(), String> {
         let account = self.account(position, &event.account);
         if let Some(first) = &account.opened {
-            return Err(format!(
-                "`{}` was opened at position {}",
-                event.account, first.position
-            ));
+            return Err(format!("`{}` was opened at position {}", event.account, first.position));
         }
         account.overdraft = Some(overdraft_json(&event.overdraft));
         account.opened = Some(Opened {
@@ -183,13 +187,14 @@ impl Changes {
     }
 
     fn account(&mut self, position: Position, account: &AccountName) -> &mut AccountChange {
-        let index = self.account_index(position, account);
-        &mut self.accounts[index]
+        let index = self.account_index(account);
+        let account = &mut self.accounts[index];
+        account.position = Some(position);
+        account
     }
 
-    fn account_index(&mut self, position: Position, account: &AccountName) -> usize {
+    fn account_index(&mut self, account: &AccountName) -> usize {
         if let Some(&index) = self.account_index.get(account) {
-            self.accounts[index].position = position;
             return index;
         }
         let index = self.accounts.len();
@@ -201,27 +206,25 @@ impl Changes {
             frozen_debits: None,
             frozen_credits: None,
             closed: None,
-            position,
+            position: None,
         });
         index
     }
 
     fn pair(&mut self, position: Position, entry: &Entry) -> usize {
-        let account = self.account_index(position, &entry.account);
+        let account = self.account_index(&entry.account);
         let pairs = &mut self.pairs;
-        let index = *self
-            .pair_index
-            .entry((account, entry.asset.clone()))
-            .or_insert_with(|| {
-                pairs.push(Pair {
-                    account,
-                    asset: entry.asset.clone(),
-                    debits: 0,
-                    credits: 0,
-                    position,
-                });
-                pairs.len() - 1
+        let index = *self.pair_index.entry((account, entry.asset.clone())).or_insert_with(|| {
+            pairs.push(Pair {
+                account,
+                asset: entry.asset.clone(),
+                kind: None,
+                debits: 0,
+                credits: 0,
+                position,
             });
+            pairs.len() - 1
+        });
         self.pairs[index].position = position;
         index
     }

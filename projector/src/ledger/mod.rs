@@ -33,29 +33,24 @@ impl Projection for LedgerProjection {
         include_str!("tables.sql")
     }
 
-    fn views(&self) -> &'static [&'static str] {
+    fn views(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            "ledgers",
-            "assets",
-            "accounts",
-            "balances",
-            "transactions",
-            "entries",
+            ("ledgers", "select * from ledgers"),
+            ("assets", "select * from assets"),
+            ("accounts", include_str!("accounts_view.sql")),
+            ("balances", "select log, account, asset, debits, credits, position from balances"),
+            ("transactions", "select * from transactions"),
+            ("entries", "select * from entries"),
         ]
     }
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
         let mut changes = Changes::default();
         for event in batch.events {
-            let poisoned = |reason| ApplyError::Poisoned {
-                position: event.position,
-                reason,
-            };
+            let poisoned = |reason| ApplyError::Poisoned { position: event.position, reason };
             let decoded = ledger::decode(&event.event_type, event.version, &event.data)
                 .map_err(|error| poisoned(sentence(&error)))?;
-            changes
-                .add(event.position, event.recorded_at, decoded)
-                .map_err(poisoned)?;
+            changes.add(event.position, event.recorded_at, decoded).map_err(poisoned)?;
         }
         balances::run(connection, batch.log, &mut changes).await?;
         write::all(connection, batch.log, &changes).await?;

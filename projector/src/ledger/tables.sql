@@ -1,6 +1,6 @@
 -- The ledger's read models. Every key starts with the log; names are compared by bytes, which is fast and the same
 -- everywhere. Amounts are numeric and whole: the number of minor units may exceed 64 bits.
--- Rows that move with every transaction leave room on their pages, so that they are updated in place.
+-- Tables whose rows change leave room on their pages, so that rows are updated in place.
 
 create table ledgers (
     log              bigint           not null constraint ledgers_pkey primary key,
@@ -18,26 +18,28 @@ create table assets (
     constraint assets_pkey primary key (log, code)
 );
 
--- `position` is the last event that concerns the account, a transaction on it included.
+-- `changed_position` is the last event about the account itself, transactions not included.
 create table accounts (
-    log             bigint           not null,
-    account         text collate "C" not null,
-    kind            text             not null,
-    overdraft       json             not null,
-    frozen_debits   boolean          not null,
-    frozen_credits  boolean          not null,
-    closed          boolean          not null,
-    metadata        json             not null,
-    opened_position bigint           not null,
-    opened_at       timestamptz      not null,
-    position        bigint           not null,
+    log              bigint           not null,
+    account          text collate "C" not null,
+    kind             text             not null,
+    overdraft        json             not null,
+    frozen_debits    boolean          not null,
+    frozen_credits   boolean          not null,
+    closed           boolean          not null,
+    metadata         json             not null,
+    opened_position  bigint           not null,
+    opened_at        timestamptz      not null,
+    changed_position bigint           not null,
     constraint accounts_pkey primary key (log, account)
-) with (fillfactor = 70);
+) with (fillfactor = 90);
 
+-- `kind` is the account's, which never changes: here it saves a second look-up for each running balance.
 create table balances (
     log      bigint           not null,
     account  text collate "C" not null,
     asset    text collate "C" not null,
+    kind     text             not null,
     debits   numeric          not null,
     credits  numeric          not null,
     position bigint           not null,

@@ -1,20 +1,17 @@
 //! Writing the changes: one statement per table, whatever the size of the batch.
 
-use recount_events::LogKey;
+use recount_events::ledger::AccountKind;
+use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
-use super::changes::{AccountChange, Changes, Opened};
+use super::changes::{AccountChange, Changes, Opened, Pair};
 
 pub(super) async fn all(
     connection: &mut PgConnection,
     log: LogKey,
     changes: &Changes,
 ) -> Result<(), sqlx::Error> {
-    let mut writer = Writer {
-        connection,
-        log: log.0,
-        changes,
-    };
+    let mut writer = Writer { connection, log: log.0, changes };
     if !changes.ledgers.is_empty() {
         writer.ledgers().await?;
     }
@@ -89,7 +86,7 @@ impl Writer<'_> {
         }
         sqlx::query(
             "insert into accounts (log, account, kind, overdraft, frozen_debits, frozen_credits, closed, metadata,
-                                   opened_position, opened_at, position)
+                                   opened_position, opened_at, changed_position)
              select $1, account, kind, overdraft::json, frozen_debits, frozen_credits, closed, metadata::json,
                     opened_position, opened_at, position
              from unnest($2::text[], $3::text[], $4::text[], $5::boolean[], $6::boolean[], $7::boolean[], $8::text[],
@@ -107,18 +104,19 @@ impl Writer<'_> {
         .bind(column(&rows, |(_, opened)| opened.metadata.as_str()))
         .bind(column(&rows, |(_, opened)| opened.position.0))
         .bind(column(&rows, |(_, opened)| opened.recorded_at))
-        .bind(column(&rows, |(change, _)| change.position.0))
+        .bind(column(&rows, |(change, opened)| change.position.unwrap_or(opened.position).0))
         .execute(&mut *self.connection)
         .await?;
         Ok(())
     }
 
     async fn changed_accounts(&mut self) -> Result<(), sqlx::Error> {
-        let rows: Vec<&AccountChange> = self
+        let rows: Vec<(&AccountChange, Position)> = self
             .changes
             .accounts
             .iter()
             .filter(|change| change.opened.is_none())
+            .filter_map(|change| Some((change, change.position?)))
             .collect();
         if rows.is_empty() {
             return Ok(());
@@ -129,18 +127,18 @@ impl Writer<'_> {
                  frozen_debits = coalesce(u.frozen_debits, a.frozen_debits),
                  frozen_credits = coalesce(u.frozen_credits, a.frozen_credits),
                  closed = coalesce(u.closed, a.closed),
-                 position = u.position
+                 changed_position = u.position
              from unnest($2::text[], $3::text[], $4::boolean[], $5::boolean[], $6::boolean[], $7::bigint[])
                   as u(account, overdraft, frozen_debits, frozen_credits, closed, position)
              where a.log = $1 and a.account = u.account",
         )
         .bind(self.log)
-        .bind(column(&rows, |change| change.account.as_str()))
-        .bind(column(&rows, |change| change.overdraft.as_deref()))
-        .bind(column(&rows, |change| change.frozen_debits))
-        .bind(column(&rows, |change| change.frozen_credits))
-        .bind(column(&rows, |change| change.closed))
-        .bind(column(&rows, |change| change.position.0))
+        .bind(column(&rows, |(change, _)| change.account.as_str()))
+        .bind(column(&rows, |(change, _)| change.overdraft.as_deref()))
+        .bind(column(&rows, |(change, _)| change.frozen_debits))
+        .bind(column(&rows, |(change, _)| change.frozen_credits))
+        .bind(column(&rows, |(change, _)| change.closed))
+        .bind(column(&rows, |(_, position)| position.0))
         .execute(&mut *self.connection)
         .await?;
         Ok(())
@@ -197,33 +195,34 @@ impl Writer<'_> {
 
     async fn balances(&mut self) -> Result<(), sqlx::Error> {
         let Changes { pairs, accounts, .. } = self.changes;
+        // A pair whose kind is unknown has no entry that could be run: the batch would not have come here.
+        let mut rows: Vec<(&str, &Pair, AccountKind)> = pairs
+            .iter()
+            .filter_map(|pair| Some((accounts[pair.account].account.as_str(), pair, pair.kind?)))
+            .collect();
+        rows.sort_unstable_by_key(|(account, pair, _)| (*account, &pair.asset));
         sqlx::query(
-            "insert into balances (log, account, asset, debits, credits, position)
-             select $1, account, asset, debits::numeric, credits::numeric, position
-             from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])
-                  as u(account, asset, debits, credits, position)
+            "insert into balances (log, account, asset, kind, debits, credits, position)
+             select $1, account, asset, kind, debits::numeric, credits::numeric, position
+             from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+                  as u(account, asset, kind, debits, credits, position)
              on conflict on constraint balances_pkey do update
              set debits = excluded.debits, credits = excluded.credits, position = excluded.position",
         )
         .bind(self.log)
-        .bind(column(pairs, |pair| accounts[pair.account].account.as_str()))
-        .bind(column(pairs, |pair| pair.asset.as_str()))
-        .bind(column(pairs, |pair| pair.debits.to_string()))
-        .bind(column(pairs, |pair| pair.credits.to_string()))
-        .bind(column(pairs, |pair| pair.position.0))
+        .bind(column(&rows, |(account, ..)| *account))
+        .bind(column(&rows, |(_, pair, _)| pair.asset.as_str()))
+        .bind(column(&rows, |(.., kind)| kind.as_str()))
+        .bind(column(&rows, |(_, pair, _)| pair.debits.to_string()))
+        .bind(column(&rows, |(_, pair, _)| pair.credits.to_string()))
+        .bind(column(&rows, |(_, pair, _)| pair.position.0))
         .execute(&mut *self.connection)
         .await?;
         Ok(())
     }
 
     async fn entries(&mut self) -> Result<(), sqlx::Error> {
-        let Changes {
-            entries,
-            pairs,
-            accounts,
-            transactions,
-            ..
-        } = self.changes;
+        let Changes { entries, pairs, accounts, transactions, .. } = self.changes;
         sqlx::query(
             "insert into entries (log, account, position, line, asset, direction, amount, balance, transaction,
                                   effective_at, recorded_at)

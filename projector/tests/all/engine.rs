@@ -15,18 +15,9 @@ async fn what_a_feed_brings_twice_is_applied_once() {
     world.count(&main, 10).await;
     let events = world.store.read(main.key(), Position::START, 10).await.unwrap();
     let engine = world.engine(Tally::default()).await;
-    assert_eq!(
-        engine.feed(&main, &events[..6]).await.unwrap(),
-        Outcome::At(Position(6))
-    );
-    assert_eq!(
-        engine.feed(&main, &events[..6]).await.unwrap(),
-        Outcome::At(Position(6))
-    );
-    assert_eq!(
-        engine.feed(&main, &events[3..]).await.unwrap(),
-        Outcome::At(Position(10))
-    );
+    assert_eq!(engine.feed(&main, &events[..6]).await.unwrap(), Outcome::At(Position(6)));
+    assert_eq!(engine.feed(&main, &events[..6]).await.unwrap(), Outcome::At(Position(6)));
+    assert_eq!(engine.feed(&main, &events[3..]).await.unwrap(), Outcome::At(Position(10)));
     assert_eq!(world.tallied(&main).await, 10);
     assert_eq!(engine.status().report().events_applied, 10);
 }
@@ -39,10 +30,7 @@ async fn a_gap_in_a_feed_is_read_from_the_store() {
     let events = world.store.read(main.key(), Position::START, 30).await.unwrap();
     let engine = world.engine(Tally::default()).await;
     let with_gaps: Vec<_> = [&events[4..7], &events[9..12], &events[20..21]].concat();
-    assert_eq!(
-        engine.feed(&main, &with_gaps).await.unwrap(),
-        Outcome::At(Position(21))
-    );
+    assert_eq!(engine.feed(&main, &with_gaps).await.unwrap(), Outcome::At(Position(21)));
     assert_eq!(world.tallied(&main).await, 21);
 }
 
@@ -69,10 +57,7 @@ async fn events_that_the_store_does_not_have_are_left() {
         event.position = Position(event.position.0 + 10);
     }
     let engine = world.engine(Tally::default()).await;
-    assert_eq!(
-        engine.feed(&main, &events).await.unwrap(),
-        Outcome::At(Position(9))
-    );
+    assert_eq!(engine.feed(&main, &events).await.unwrap(), Outcome::At(Position(9)));
     assert_eq!(world.tallied(&main).await, 9);
 }
 
@@ -81,10 +66,7 @@ async fn two_engines_at_once_on_the_same_logs_apply_each_event_once() {
     let world = World::new().await;
     let names = [log("one"), log("two"), log("three")];
     let token = CancellationToken::new();
-    let (first, second) = (
-        world.engine(Tally::default()).await,
-        world.engine(Tally::default()).await,
-    );
+    let (first, second) = (world.engine(Tally::default()).await, world.engine(Tally::default()).await);
     let tasks = [
         tokio::spawn(tail_store(first.clone(), token.clone())),
         tokio::spawn(tail_store(second.clone(), token.clone())),
@@ -95,10 +77,7 @@ async fn two_engines_at_once_on_the_same_logs_apply_each_event_once() {
         }
     }
     for name in &names {
-        until("all events are tallied", async || {
-            world.tallied(name).await == 280
-        })
-        .await;
+        until("all events are tallied", async || world.tallied(name).await == 280).await;
     }
     token.cancel();
     for task in tasks {
@@ -113,19 +92,14 @@ async fn a_poisoned_event_stops_its_log_visibly_and_no_other_until_a_restart_can
     let world = World::new().await;
     let (sick, sound) = (log("sick"), log("sound"));
     world.count(&sick, 5).await;
-    world
-        .append(&sick, vec![("poisoned", "{}".to_owned(), Vec::new())])
-        .await;
+    world.append(&sick, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
     world.count(&sick, 3).await;
     world.count(&sound, 4).await;
     let tally = Tally::default();
     let engine = world.engine(tally.clone()).await;
     let token = CancellationToken::new();
     let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
-    until("the log is stopped", async || {
-        !engine.status().report().stopped.is_empty()
-    })
-    .await;
+    until("the log is stopped", async || !engine.status().report().stopped.is_empty()).await;
     until("the other log is done", async || world.tallied(&sound).await == 4).await;
     assert_eq!(world.tallied(&sick).await, 5);
     let stopped = &engine.status().report().stopped[0];
@@ -143,16 +117,10 @@ async fn a_poisoned_event_stops_its_log_visibly_and_no_other_until_a_restart_can
 
     tally.mended.store(true, Ordering::Relaxed);
     let restarted = world.engine(tally).await;
-    assert_eq!(
-        restarted.catch_up(&sick, Position(9)).await.unwrap(),
-        Outcome::At(Position(9))
-    );
+    assert_eq!(restarted.catch_up(&sick, Position(9)).await.unwrap(), Outcome::At(Position(9)));
     assert_eq!(world.tallied(&sick).await, 9);
     assert!(
-        world
-            .text("select stopped_reason from read.progress where stopped_at is not null")
-            .await
-            .is_empty()
+        world.text("select stopped_reason from read.progress where stopped_at is not null").await.is_empty()
     );
 }
 
@@ -160,27 +128,14 @@ async fn a_poisoned_event_stops_its_log_visibly_and_no_other_until_a_restart_can
 async fn a_log_whose_first_event_is_poisoned_stops_before_it_and_can_go_on_later() {
     let world = World::new().await;
     let main = log("main");
-    world
-        .append(&main, vec![("poisoned", "{}".to_owned(), Vec::new())])
-        .await;
+    world.append(&main, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
     let tally = Tally::default();
     let engine = world.engine(tally.clone()).await;
-    assert_eq!(
-        engine.catch_up(&main, Position(1)).await.unwrap(),
-        Outcome::Stopped
-    );
-    assert_eq!(
-        world
-            .text("select position || ' ' || stopped_at from read.progress")
-            .await,
-        ["0 1"]
-    );
+    assert_eq!(engine.catch_up(&main, Position(1)).await.unwrap(), Outcome::Stopped);
+    assert_eq!(world.text("select position || ' ' || stopped_at from read.progress").await, ["0 1"]);
     tally.mended.store(true, Ordering::Relaxed);
     let restarted = world.engine(tally).await;
-    assert_eq!(
-        restarted.catch_up(&main, Position(1)).await.unwrap(),
-        Outcome::At(Position(1))
-    );
+    assert_eq!(restarted.catch_up(&main, Position(1)).await.unwrap(), Outcome::At(Position(1)));
 }
 
 #[tokio::test]
@@ -188,15 +143,10 @@ async fn an_event_that_only_the_database_refuses_is_found_and_stops_its_log() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 100).await;
-    world
-        .append(&main, vec![("refused", "{}".to_owned(), Vec::new())])
-        .await;
+    world.append(&main, vec![("refused", "{}".to_owned(), Vec::new())]).await;
     world.count(&main, 100).await;
     let engine = world.engine(Tally::default()).await;
-    assert_eq!(
-        engine.catch_up(&main, Position(201)).await.unwrap(),
-        Outcome::Stopped
-    );
+    assert_eq!(engine.catch_up(&main, Position(201)).await.unwrap(), Outcome::Stopped);
     assert_eq!(world.tallied(&main).await, 100);
     assert_eq!(engine.status().report().stopped[0].1.at, Position(101));
 }
@@ -212,10 +162,7 @@ async fn a_restart_in_the_middle_goes_on_where_the_last_one_ended() {
         let token = CancellationToken::new();
         let engine = world.engine(Tally::default()).await;
         let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
-        until("something is applied", async || {
-            engine.status().report().events_applied > 0
-        })
-        .await;
+        until("something is applied", async || engine.status().report().events_applied > 0).await;
         token.cancel();
         task.await.unwrap();
         if world.tallied(&main).await == 7_500 {
@@ -247,10 +194,7 @@ async fn connections_that_break_in_the_middle_cost_nothing() {
         }
     }
     assert!(broken > 0);
-    until("all events are tallied", async || {
-        world.tallied(&main).await == 600
-    })
-    .await;
+    until("all events are tallied", async || world.tallied(&main).await == 600).await;
     token.cancel();
     task.await.unwrap();
 }
@@ -272,10 +216,7 @@ async fn a_database_that_lost_its_last_commits_is_brought_forward_again() {
     .unwrap();
     world.count(&main, 1).await;
     let event = world.store.read(main.key(), Position(20), 1).await.unwrap();
-    assert_eq!(
-        engine.feed(&main, &event).await.unwrap(),
-        Outcome::At(Position(21))
-    );
+    assert_eq!(engine.feed(&main, &event).await.unwrap(), Outcome::At(Position(21)));
     assert_eq!(world.tallied(&main).await, 21);
 }
 
@@ -288,10 +229,7 @@ async fn readers_that_listen_hear_of_progress() {
     let mut listener = PgListener::connect_with(&world.pool).await.unwrap();
     listener.listen("recount_read").await.unwrap();
     engine.catch_up(&main, Position(5)).await.unwrap();
-    tokio::time::timeout(PATIENCE, listener.recv())
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(PATIENCE, listener.recv()).await.unwrap().unwrap();
     assert_eq!(world.progress("tally_v1", &main).await, 5);
 }
 
@@ -308,7 +246,7 @@ async fn a_schema_is_made_once_however_many_make_it_and_another_version_is_refus
         fn tables_sql(&self) -> &'static str {
             self.0.tables_sql()
         }
-        fn views(&self) -> &'static [&'static str] {
+        fn views(&self) -> &'static [(&'static str, &'static str)] {
             self.0.views()
         }
         async fn apply(
@@ -321,10 +259,7 @@ async fn a_schema_is_made_once_however_many_make_it_and_another_version_is_refus
     }
     let world = World::new().await;
     let tally = Tally::default();
-    assert!(matches!(
-        engine::verify(&world.pool, &tally).await,
-        Err(SchemaError::Missing { .. })
-    ));
+    assert!(matches!(engine::verify(&world.pool, &tally).await, Err(SchemaError::Missing { .. })));
     let (one, two, three) = tokio::join!(
         engine::migrate(&world.pool, &tally),
         engine::migrate(&world.pool, &tally),
@@ -333,17 +268,7 @@ async fn a_schema_is_made_once_however_many_make_it_and_another_version_is_refus
     one.and(two).and(three).unwrap();
     engine::verify(&world.pool, &tally).await.unwrap();
     let next = NextTally(tally);
-    for refused in [
-        engine::verify(&world.pool, &next).await,
-        engine::migrate(&world.pool, &next).await,
-    ] {
-        assert!(matches!(
-            refused,
-            Err(SchemaError::OtherVersion {
-                there: 1,
-                needed: 2,
-                ..
-            })
-        ));
+    for refused in [engine::verify(&world.pool, &next).await, engine::migrate(&world.pool, &next).await] {
+        assert!(matches!(refused, Err(SchemaError::OtherVersion { there: 1, needed: 2, .. })));
     }
 }

@@ -16,10 +16,7 @@ use tokio_util::sync::CancellationToken;
 fn new_topic() -> Topic {
     let brokers = std::env::var("RECOUNT_TEST_KAFKA")
         .expect("RECOUNT_TEST_KAFKA names a broker: `cargo xtask test` starts one and sets it");
-    Topic {
-        partitions: 3,
-        ..Topic::at(brokers).named(format!("test.{}", ids::new_id().simple()))
-    }
+    Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{}", ids::new_id().simple())) }
 }
 
 fn follow(engine: &Engine<Tally>, topic: &Topic, token: &CancellationToken) -> JoinHandle<()> {
@@ -28,11 +25,7 @@ fn follow(engine: &Engine<Tally>, topic: &Topic, token: &CancellationToken) -> J
 
 /// Publishes the log's events after a position, as the relay does.
 async fn publish(world: &World, publisher: &Publisher, name: &LogName, after: i64) {
-    let events = world
-        .store
-        .read(name.key(), Position(after), 10_000)
-        .await
-        .unwrap();
+    let events = world.store.read(name.key(), Position(after), 10_000).await.unwrap();
     let delivered = publisher.publish(name, &events).await;
     assert!(delivered.error.is_none(), "{delivered:?}");
 }
@@ -53,10 +46,7 @@ async fn what_is_published_is_applied_once_also_when_it_is_published_twice() {
     let token = CancellationToken::new();
     let task = follow(&engine, &topic, &token);
     for name in &names {
-        until("all events are tallied", async || {
-            world.tallied(name).await == 300
-        })
-        .await;
+        until("all events are tallied", async || world.tallied(name).await == 300).await;
     }
     token.cancel();
     task.await.unwrap();
@@ -75,35 +65,19 @@ async fn a_topic_that_is_deleted_in_the_middle_is_made_good_from_the_store() {
     let engine = world.engine(Tally::default()).await;
     let token = CancellationToken::new();
     let task = follow(&engine, &topic, &token);
-    until("what was published is tallied", async || {
-        world.tallied(&main).await == 50
-    })
-    .await;
+    until("what was published is tallied", async || world.tallied(&main).await == 50).await;
 
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &topic.brokers)
-        .create()
-        .unwrap();
-    admin
-        .delete_topics(&[&topic.name], &AdminOptions::new())
-        .await
-        .unwrap()[0]
-        .as_ref()
-        .unwrap();
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
+    admin.delete_topics(&[&topic.name], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     world.count(&main, 30).await;
-    until("what was never published is tallied", async || {
-        world.tallied(&main).await == 80
-    })
-    .await;
+    until("what was never published is tallied", async || world.tallied(&main).await == 80).await;
 
     // The topic is there again, without what was in it: the gap is read from the store.
     ensure_topic(&topic).await.unwrap();
     world.count(&main, 20).await;
     publish(&world, &publisher, &main, 95).await;
-    until("what came after is tallied", async || {
-        world.tallied(&main).await == 100
-    })
-    .await;
+    until("what came after is tallied", async || world.tallied(&main).await == 100).await;
     token.cancel();
     task.await.unwrap();
     assert_eq!(engine.status().report().events_applied, 100);
@@ -115,27 +89,14 @@ async fn without_any_kafka_the_store_keeps_the_build_up_to_date() {
     let main = log("main");
     world.count(&main, 2_500).await;
     // A port that was just free: nobody listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let topic = Topic::at(format!("127.0.0.1:{port}"));
     let engine = world.engine(Tally::default()).await;
     let token = CancellationToken::new();
     let task = follow(&engine, &topic, &token);
-    until("all events are tallied", async || {
-        world.tallied(&main).await == 2_500
-    })
-    .await;
+    until("all events are tallied", async || world.tallied(&main).await == 2_500).await;
     world.count(&main, 1).await;
-    until("the next event is tallied", async || {
-        world.tallied(&main).await == 2_501
-    })
-    .await;
+    until("the next event is tallied", async || world.tallied(&main).await == 2_501).await;
     token.cancel();
-    tokio::time::timeout(Duration::from_secs(20), task)
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(20), task).await.unwrap().unwrap();
 }

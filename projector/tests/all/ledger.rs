@@ -21,19 +21,11 @@ fn asset(name: &str) -> Asset {
 }
 
 fn entry(direction: Direction, name: &str, in_asset: &str, amount: i128) -> Entry {
-    Entry {
-        account: account(name),
-        direction,
-        asset: asset(in_asset),
-        amount: Amount::new(amount).unwrap(),
-    }
+    Entry { account: account(name), direction, asset: asset(in_asset), amount: Amount::new(amount).unwrap() }
 }
 
 fn transfer(debit: &str, credit: &str, in_asset: &str, amount: i128) -> Vec<Entry> {
-    vec![
-        entry(Direction::Debit, debit, in_asset, amount),
-        entry(Direction::Credit, credit, in_asset, amount),
-    ]
+    vec![entry(Direction::Debit, debit, in_asset, amount), entry(Direction::Credit, credit, in_asset, amount)]
 }
 
 fn posted(id: &str, entries: Vec<Entry>) -> TransactionPosted {
@@ -57,9 +49,7 @@ fn opened(name: &str, kind: AccountKind) -> LedgerEvent {
 }
 
 fn created() -> LedgerEvent {
-    LedgerEvent::LedgerCreated(LedgerCreated {
-        ledger: "main".to_owned(),
-    })
+    LedgerEvent::LedgerCreated(LedgerCreated { ledger: "main".to_owned() })
 }
 
 async fn append(world: &World, log: &LogName, events: &[LedgerEvent]) -> Position {
@@ -89,10 +79,7 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % sides
     }
 }
@@ -118,24 +105,13 @@ async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
     let mut expected_entries = Vec::new();
     for n in 0..600 {
         let in_asset = ["USD/2", "BTC/8"][dice.roll(2)];
-        let (debit, credit, amount) = (
-            dice.roll(20),
-            dice.roll(20),
-            i128::try_from(1 + dice.roll(9_999)).unwrap(),
-        );
+        let (debit, credit, amount) =
+            (dice.roll(20), dice.roll(20), i128::try_from(1 + dice.roll(9_999)).unwrap());
         let position = events.len() + 1;
         for (line, name, direction) in [(0, debit, Direction::Debit), (1, credit, Direction::Credit)] {
             let total = totals.entry((name, in_asset)).or_default();
-            *(if direction == Direction::Debit {
-                &mut total.0
-            } else {
-                &mut total.1
-            }) += amount;
-            let sign = if kind(name).normal_side() == Direction::Debit {
-                1
-            } else {
-                -1
-            };
+            *(if direction == Direction::Debit { &mut total.0 } else { &mut total.1 }) += amount;
+            let sign = if kind(name).normal_side() == Direction::Debit { 1 } else { -1 };
             let balance = sign * (total.0 - total.1);
             expected_entries.push(format!(
                 "{position}/{line} {} {in_asset} {} {amount} {balance}",
@@ -150,11 +126,7 @@ async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
     }
     let head = append(&world, &main, &events).await;
     let engine = world.engine(LedgerProjection).await;
-    let recorded = world
-        .store
-        .read(main.key(), Position::START, 1_000)
-        .await
-        .unwrap();
+    let recorded = world.store.read(main.key(), Position::START, 1_000).await.unwrap();
     let mut rest = recorded.as_slice();
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(rest.len().min(1 + dice.roll(90)));
@@ -167,9 +139,8 @@ async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
                from read.entries order by position, line")
         .await;
     assert_eq!(entries, expected_entries);
-    let balances = world
-        .text("select format('%s %s %s %s', account, asset, debits, credits) from read.balances")
-        .await;
+    let balances =
+        world.text("select format('%s %s %s %s', account, asset, debits, credits) from read.balances").await;
     let mut expected: Vec<String> = totals
         .iter()
         .map(|((name, in_asset), (debits, credits))| {
@@ -186,24 +157,15 @@ async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
 async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_concerning_it() {
     let world = World::new().await;
     let main = log("main");
-    let limit = OverdraftLimit {
-        asset: asset("USD/2"),
-        amount: Amount::new(500).unwrap(),
-    };
-    let freeze = |name: &str, scope| {
-        LedgerEvent::AccountFrozen(AccountFrozen {
-            account: account(name),
-            scope,
-        })
-    };
+    let limit = OverdraftLimit { asset: asset("USD/2"), amount: Amount::new(500).unwrap() };
+    let freeze =
+        |name: &str, scope| LedgerEvent::AccountFrozen(AccountFrozen { account: account(name), scope });
     let head = append(
         &world,
         &main,
         &[
             created(),
-            LedgerEvent::AssetRegistered(AssetRegistered {
-                asset: asset("USD/2"),
-            }),
+            LedgerEvent::AssetRegistered(AssetRegistered { asset: asset("USD/2") }),
             opened("a", AccountKind::Asset),
             opened("b", AccountKind::Income),
             freeze("a", FreezeScope::Both),
@@ -213,10 +175,7 @@ async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_conc
     let engine = caught_up(&world, &main, head).await;
     let shown = "select format('%s %s %s %s%s%s %s %s', account, kind, overdraft, frozen_debits, frozen_credits, closed,
                  opened_position, position) from read.accounts order by account";
-    assert_eq!(
-        world.text(shown).await,
-        ["a asset \"none\" ttf 3 5", "b income \"none\" fff 4 4"]
-    );
+    assert_eq!(world.text(shown).await, ["a asset \"none\" ttf 3 5", "b income \"none\" fff 4 4"]);
     let head = append(
         &world,
         &main,
@@ -230,9 +189,7 @@ async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_conc
                 overdraft: Overdraft::Limited(vec![limit]),
             }),
             LedgerEvent::TransactionPosted(posted("t1", transfer("a", "b", "USD/2", 5))),
-            LedgerEvent::AccountClosed(AccountClosed {
-                account: account("b"),
-            }),
+            LedgerEvent::AccountClosed(AccountClosed { account: account("b") }),
         ],
     )
     .await;
@@ -245,9 +202,7 @@ async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_conc
         ]
     );
     assert_eq!(
-        world
-            .text("select format('%s %s %s', ledger, created_position, log) from read.ledgers")
-            .await,
+        world.text("select format('%s %s %s', ledger, created_position, log) from read.ledgers").await,
         [format!("main 1 {}", main.key().0)]
     );
     assert_eq!(
@@ -268,9 +223,7 @@ async fn a_transaction_and_its_reversal_name_each_other_in_one_batch_and_in_two(
     };
     let mut with_all = posted("one", transfer("a", "b", "USD/2", 5));
     with_all.reference = Some("order 7".parse().unwrap());
-    with_all
-        .metadata
-        .insert("note".to_owned(), "a\t\"quoted\" \\ line\n".into());
+    with_all.metadata.insert("note".to_owned(), "a\t\"quoted\" \\ line\n".into());
     let head = append(
         &world,
         &main,
@@ -284,12 +237,7 @@ async fn a_transaction_and_its_reversal_name_each_other_in_one_batch_and_in_two(
     )
     .await;
     let engine = caught_up(&world, &main, head).await;
-    let head = append(
-        &world,
-        &main,
-        &[LedgerEvent::TransactionPosted(reversal("un-two", "two"))],
-    )
-    .await;
+    let head = append(&world, &main, &[LedgerEvent::TransactionPosted(reversal("un-two", "two"))]).await;
     engine.catch_up(&main, head).await.unwrap();
     assert_eq!(
         world
@@ -303,13 +251,9 @@ async fn a_transaction_and_its_reversal_name_each_other_in_one_batch_and_in_two(
         ]
     );
     assert_eq!(
-        world
-            .text("select entries::text from read.transactions where position = 4")
-            .await,
-        [
-            "[{\"account\":\"a\",\"direction\":\"debit\",\"asset\":\"USD/2\",\"amount\":\"5\"},\
-           {\"account\":\"b\",\"direction\":\"credit\",\"asset\":\"USD/2\",\"amount\":\"5\"}]"
-        ]
+        world.text("select entries::text from read.transactions where position = 4").await,
+        ["[{\"account\":\"a\",\"direction\":\"debit\",\"asset\":\"USD/2\",\"amount\":\"5\"},\
+           {\"account\":\"b\",\"direction\":\"credit\",\"asset\":\"USD/2\",\"amount\":\"5\"}]"]
     );
 }
 
@@ -336,10 +280,7 @@ async fn amounts_beyond_64_bits_are_exact_and_totals_beyond_128_bits_stop_the_lo
     let head = append(
         &world,
         &main,
-        &[LedgerEvent::TransactionPosted(posted(
-            "t3",
-            transfer("a", "b", "USD/2", 1),
-        ))],
+        &[LedgerEvent::TransactionPosted(posted("t3", transfer("a", "b", "USD/2", 1)))],
     )
     .await;
     assert_eq!(engine.catch_up(&main, head).await.unwrap(), Outcome::Stopped);
@@ -383,16 +324,9 @@ async fn an_event_of_a_newer_program_stops_the_log_and_says_so() {
     let world = World::new().await;
     let main = log("main");
     append(&world, &main, &[created()]).await;
-    let head = world
-        .append(&main, vec![("account-merged", "{}".to_owned(), Vec::new())])
-        .await;
+    let head = world.append(&main, vec![("account-merged", "{}".to_owned(), Vec::new())]).await;
     let engine = world.engine(LedgerProjection).await;
     assert_eq!(engine.catch_up(&main, head).await.unwrap(), Outcome::Stopped);
-    assert!(
-        engine.status().report().stopped[0]
-            .1
-            .reason
-            .contains("newer program")
-    );
+    assert!(engine.status().report().stopped[0].1.reason.contains("newer program"));
     assert_eq!(world.text("select ledger from read.ledgers").await, ["main"]);
 }

@@ -1,8 +1,5 @@
 //! A database of its own for each test, a log to append to, and a tiny projection that is no ledger.
-#![allow(
-    dead_code,
-    reason = "each test file is a crate of its own and uses some of it"
-)]
+#![allow(dead_code, reason = "each test file is a crate of its own and uses some of it")]
 
 use std::future::Future;
 use std::sync::Arc;
@@ -47,42 +44,23 @@ impl World {
             .expect("RECOUNT_TEST_DATABASE_URL names a Postgres: `cargo xtask test` starts one and sets it");
         let options: PgConnectOptions = url.parse().unwrap();
         let name = format!("projector_{}", ids::new_id().simple());
-        let admin = PgPoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await
-            .unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}")))
-            .execute(&admin)
-            .await
-            .unwrap();
+        let admin = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.unwrap();
         admin.close().await;
         let options = options.database(&name);
-        let pool = PgPoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.clone())
-            .await
-            .unwrap();
+        let pool = PgPoolOptions::new().max_connections(4).connect_with(options.clone()).await.unwrap();
         let engines = PgPoolOptions::new()
             .max_connections(12)
             .connect_with(options.application_name("projector"))
             .await
             .unwrap();
         recount_event_store::migrations::run(&pool).await.unwrap();
-        World {
-            store: EventStore::new(pool.clone()),
-            pool,
-            engines,
-        }
+        World { store: EventStore::new(pool.clone()), pool, engines }
     }
 
     pub(crate) async fn engine<P: Projection>(&self, projection: P) -> Engine<P> {
         engine::migrate(&self.pool, &projection).await.unwrap();
-        Engine::new(
-            projection,
-            EventStore::new(self.engines.clone()),
-            self.engines.clone(),
-        )
+        Engine::new(projection, EventStore::new(self.engines.clone()), self.engines.clone())
     }
 
     /// Appends events of these types, with these data, in one batch.
@@ -111,8 +89,7 @@ impl World {
 
     /// Appends so many events that [`Tally`] counts.
     pub(crate) async fn count(&self, log: &LogName, events: usize) -> Position {
-        self.append(log, vec![("counted", "{}".to_owned(), Vec::new()); events])
-            .await
+        self.append(log, vec![("counted", "{}".to_owned(), Vec::new()); events]).await
     }
 
     pub(crate) async fn progress(&self, schema: &str, log: &LogName) -> i64 {
@@ -159,17 +136,13 @@ impl Projection for Tally {
          create table seen (log bigint, position bigint, what text check (what <> 'refused'), primary key (log, position));"
     }
 
-    fn views(&self) -> &'static [&'static str] {
-        &["tallies"]
+    fn views(&self) -> &'static [(&'static str, &'static str)] {
+        &[("tallies", "select * from tallies")]
     }
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
         let mended = self.mended.load(Ordering::Relaxed);
-        if let Some(poisoned) = batch
-            .events
-            .iter()
-            .find(|event| event.event_type == "poisoned" && !mended)
-        {
+        if let Some(poisoned) = batch.events.iter().find(|event| event.event_type == "poisoned" && !mended) {
             return Err(ApplyError::Poisoned {
                 position: poisoned.position,
                 reason: "nobody can read it".to_owned(),
@@ -179,13 +152,7 @@ impl Projection for Tally {
         let whats: Vec<&str> = batch
             .events
             .iter()
-            .map(|event| {
-                if mended {
-                    "mended"
-                } else {
-                    event.event_type.as_str()
-                }
-            })
+            .map(|event| if mended { "mended" } else { event.event_type.as_str() })
             .collect();
         sqlx::query("insert into seen select $1, * from unnest($2::bigint[], $3::text[])")
             .bind(batch.log.0)

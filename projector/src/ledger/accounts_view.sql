@@ -1,0 +1,7 @@
+-- `position` is the last event that concerns the account, a transaction on it included. The latter is known by the
+-- balances, so that a transaction need not write the account's row as well.
+select log, account, kind, overdraft, frozen_debits, frozen_credits, closed, metadata, opened_position, opened_at,
+       greatest(changed_position, (
+           select max(b.position) from balances as b where b.log = a.log and b.account = a.account
+       )) as position
+from accounts as a
