@@ -44,11 +44,7 @@ pub struct KafkaArgs {
     #[arg(long, env = "RECOUNT_KAFKA")]
     pub kafka: Option<String>,
     /// The topic of the feed.
-    #[arg(
-        long = "kafka-topic",
-        env = "RECOUNT_KAFKA_TOPIC",
-        default_value = "recount.events"
-    )]
+    #[arg(long = "kafka-topic", env = "RECOUNT_KAFKA_TOPIC", default_value = "recount.events")]
     pub topic: String,
     /// How many partitions the topic gets if it is not there. It is a bound on the projectors that share the work,
     /// and is not changed afterwards: a ledger would move to another partition.
@@ -118,10 +114,7 @@ mod tests {
     #[test]
     fn a_url_is_shown_without_its_password() {
         for (url, shown) in [
-            (
-                "postgres://user:p@ss@host:5432/db",
-                "postgres://user@host:5432/db",
-            ),
+            ("postgres://user:p@ss@host:5432/db", "postgres://user@host:5432/db"),
             ("postgres://host/db", "postgres://host/db"),
             ("postgres://host/db?password=x", "postgres://host/db"),
             ("nonsense", "[redacted]"),

@@ -89,11 +89,7 @@ pub async fn connect_within(
         }
         let waited = started.elapsed();
         if waited >= wait_max {
-            return Err(ConnectError::Unreachable {
-                address,
-                waited,
-                source,
-            });
+            return Err(ConnectError::Unreachable { address, waited, source });
         }
         tracing::debug!(%address, error = %source, "Postgres is not there yet");
         tokio::time::sleep(pause).await;
@@ -104,9 +100,7 @@ pub async fn connect_within(
 /// Makes one connection, only to see that it works: the pool makes its own.
 async fn probe(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let probe = async { options.connect().await?.close().await };
-    tokio::time::timeout(PROBE_WAIT_MAX, probe)
-        .await
-        .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    tokio::time::timeout(PROBE_WAIT_MAX, probe).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 fn address(options: &PgConnectOptions) -> String {
@@ -152,9 +146,7 @@ mod tests {
     #[tokio::test]
     async fn an_unreachable_database_is_named_and_the_password_is_not() {
         let url = SecretString::from("postgres://user:hunter2@127.0.0.1:1/none");
-        let error = connect_within(&url, 1, "test", None, Duration::ZERO)
-            .await
-            .unwrap_err();
+        let error = connect_within(&url, 1, "test", None, Duration::ZERO).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains("127.0.0.1:1"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");

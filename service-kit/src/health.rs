@@ -60,11 +60,7 @@ impl Health {
     /// Ready as long as every check is, and nobody has asked the process to finish.
     pub fn new(finishing: CancellationToken) -> Health {
         Health {
-            shared: Arc::new(Shared {
-                finishing,
-                checks: RwLock::new(Vec::new()),
-                last: Mutex::new(None),
-            }),
+            shared: Arc::new(Shared { finishing, checks: RwLock::new(Vec::new()), last: Mutex::new(None) }),
         }
     }
 
@@ -96,16 +92,10 @@ impl Health {
 
     /// Adds a check whose outcome its part reports by itself. Until it does, it is not ready.
     pub fn add_flag(&self, name: &'static str) -> Flag {
-        let flag = Flag {
-            state: Arc::new(RwLock::new(Err("it is starting".to_owned()))),
-        };
+        let flag = Flag { state: Arc::new(RwLock::new(Err("it is starting".to_owned()))) };
         let watched = flag.clone();
         self.add(name, move || {
-            let state = watched
-                .state
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let state = watched.state.read().unwrap_or_else(PoisonError::into_inner).clone();
             async move { state }
         });
         flag
@@ -121,12 +111,7 @@ impl Health {
         {
             return report.clone();
         }
-        let checks = self
-            .shared
-            .checks
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let checks = self.shared.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut checks = join_all(checks.into_iter().map(|(name, check)| run(name, check))).await;
         if finishing {
             checks.push(CheckReport {
@@ -146,11 +131,7 @@ async fn run(name: &'static str, check: Arc<CheckFn>) -> CheckReport {
     let outcome = tokio::time::timeout(CHECK_WAIT_MAX, check())
         .await
         .unwrap_or_else(|_| Err("the check took too long".to_owned()));
-    CheckReport {
-        name,
-        ok: outcome.is_ok(),
-        reason: outcome.err(),
-    }
+    CheckReport { name, ok: outcome.is_ok(), reason: outcome.err() }
 }
 
 /// The readiness of a part that knows it by itself.
@@ -189,10 +170,7 @@ mod tests {
         health.add_flag("part").failing("it stopped at position 7");
         let report = health.report().await;
         assert!(!report.ready);
-        assert_eq!(
-            report.checks[1].reason.as_deref(),
-            Some("it stopped at position 7")
-        );
+        assert_eq!(report.checks[1].reason.as_deref(), Some("it stopped at position 7"));
     }
 
     #[tokio::test]

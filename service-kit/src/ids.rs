@@ -3,10 +3,7 @@
 use uuid::Uuid;
 
 /// A new id: a UUID of version 7, so that ids made later sort later.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the source of ids that the others ask"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the source of ids that the others ask")]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }

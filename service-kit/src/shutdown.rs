@@ -27,10 +27,7 @@ impl Shutdown {
         let token = shutdown.token.clone();
         tokio::spawn(async move {
             let name = either(&mut interrupt, &mut terminate).await;
-            tracing::info!(
-                signal = name,
-                "finishing what has begun; a second signal stops at once"
-            );
+            tracing::info!(signal = name, "finishing what has begun; a second signal stops at once");
             token.cancel();
             let name = either(&mut interrupt, &mut terminate).await;
             tracing::warn!(signal = name, "stopping at once");
@@ -41,9 +38,7 @@ impl Shutdown {
 
     /// A shutdown that only `begin` starts: for processes that are parts of others, and for tests.
     pub fn manual() -> Shutdown {
-        Shutdown {
-            token: CancellationToken::new(),
-        }
+        Shutdown { token: CancellationToken::new() }
     }
 
     /// A token that is cancelled when it is time to finish.
@@ -94,9 +89,7 @@ pub async fn drained<T>(
         done = &mut work => return Ok(done),
         () = token.cancelled() => {}
     }
-    tokio::time::timeout(bound, work)
-        .await
-        .map_err(|_| NotDrained { part, bound })
+    tokio::time::timeout(bound, work).await.map_err(|_| NotDrained { part, bound })
 }
 
 #[cfg(test)]

@@ -17,9 +17,7 @@ const DURATION_BUCKETS: [f64; 18] = [
     30.0, 60.0,
 ];
 /// Sizes of batches and the like, in things. Such metrics have names that end in `_size`.
-const SIZE_BUCKETS: [f64; 12] = [
-    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0,
-];
+const SIZE_BUCKETS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0];
 /// How often what was measured is folded into buckets, so that it takes no memory when nobody reads the metrics.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -35,7 +33,7 @@ pub enum LogFormat {
 
 /// Logs to stderr from now on. Whoever calls it a second time in a process changes nothing.
 pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info,sqlx::postgres::notice=warn"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -73,10 +71,7 @@ fn install() -> PrometheusHandle {
             upkept.run_upkeep();
         }
     };
-    if let Err(error) = std::thread::Builder::new()
-        .name("metrics".to_owned())
-        .spawn(upkeep)
-    {
+    if let Err(error) = std::thread::Builder::new().name("metrics".to_owned()).spawn(upkeep) {
         tracing::warn!(%error, "no thread for the upkeep of metrics: they grow until somebody reads them");
     }
     handle
@@ -92,13 +87,7 @@ mod tests {
         metrics::histogram!("recount_test_seconds").record(0.003);
         metrics::histogram!("recount_test_batch_size").record(3.0);
         let text = handle.render();
-        assert!(
-            text.contains("recount_test_seconds_bucket{le=\"0.005\"} 1"),
-            "{text}"
-        );
-        assert!(
-            text.contains("recount_test_batch_size_bucket{le=\"4\"} 1"),
-            "{text}"
-        );
+        assert!(text.contains("recount_test_seconds_bucket{le=\"0.005\"} 1"), "{text}");
+        assert!(text.contains("recount_test_batch_size_bucket{le=\"4\"} 1"), "{text}");
     }
 }

@@ -55,10 +55,7 @@ impl<S> Layer<S> for Around {
     type Service = Surrounded<S>;
 
     fn layer(&self, inner: S) -> Surrounded<S> {
-        Surrounded {
-            inner,
-            shared: Arc::clone(&self.shared),
-        }
+        Surrounded { inner, shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -115,11 +112,7 @@ impl Asked {
             let bytes = id.as_bytes();
             (1..=REQUEST_ID_LEN_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
         });
-        Asked {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            id: id.cloned(),
-        }
+        Asked { method: request.method().clone(), uri: request.uri().clone(), id: id.cloned() }
     }
 }
 
@@ -132,11 +125,9 @@ async fn answer_of(
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         // The panic hook has logged where and why.
-        Ok(Err(_panic)) => Problem::new(
-            &kinds::INTERNAL,
-            "The service met an error that it did not expect.",
-        )
-        .into_response(),
+        Ok(Err(_panic)) => {
+            Problem::new(&kinds::INTERNAL, "The service met an error that it did not expect.").into_response()
+        }
         Err(_elapsed) => {
             Problem::new(&kinds::REQUEST_TIMEOUT, "The answer was not ready in time.").into_response()
         }
@@ -150,9 +141,7 @@ impl Shared {
         let status = response.status();
         let cause = response.extensions_mut().remove::<Cause>();
         if cause.is_some() || status == StatusCode::INTERNAL_SERVER_ERROR {
-            let (code, cause) = cause
-                .as_ref()
-                .map_or(("", ""), |cause| (cause.code, &*cause.text));
+            let (code, cause) = cause.as_ref().map_or(("", ""), |cause| (cause.code, &*cause.text));
             tracing::error!(
                 request = id.to_str().unwrap_or_default(),
                 method = %asked.method,

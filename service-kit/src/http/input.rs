@@ -36,17 +36,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let essence = value.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
-        || essence
-            .rsplit_once('+')
-            .is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"))
+        || essence.rsplit_once('+').is_some_and(|(_, suffix)| suffix.eq_ignore_ascii_case("json"))
 }
 
 fn body_problem(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(
-            &kinds::BODY_TOO_LARGE,
-            "The body is longer than is taken at once.",
-        )
+        Problem::new(&kinds::BODY_TOO_LARGE, "The body is longer than is taken at once.")
     } else {
         Problem::new(&kinds::INVALID_REQUEST, "The body did not arrive whole.")
     }
@@ -64,19 +59,14 @@ pub fn parse_json_within<T: DeserializeOwned>(body: &[u8], pointer: &str) -> Res
         let pointer = format!("{pointer}{}", json_pointer(error.path()));
         json_problem(error.inner(), pointer)
     })?;
-    reader
-        .end()
-        .map_err(|error| json_problem(&error, pointer.to_owned()))?;
+    reader.end().map_err(|error| json_problem(&error, pointer.to_owned()))?;
     Ok(read)
 }
 
 fn json_problem(error: &serde_json::Error, pointer: String) -> Problem {
     if error.is_data() {
-        Problem::new(
-            &kinds::INVALID_REQUEST,
-            format!("At `{pointer}`: {}.", sentence(error)),
-        )
-        .with("pointer", pointer)
+        Problem::new(&kinds::INVALID_REQUEST, format!("At `{pointer}`: {}.", sentence(error)))
+            .with("pointer", pointer)
     } else {
         Problem::new(&kinds::MALFORMED_JSON, format!("The body is not JSON: {error}."))
     }
@@ -119,13 +109,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
             .map(|axum::extract::Query(query)| Query(query))
             .map_err(|rejection| {
                 let text = rejection.body_text();
-                let reason = text
-                    .rsplit_once("query string: ")
-                    .map_or(&*text, |(_, reason)| reason);
-                Problem::new(
-                    &kinds::INVALID_REQUEST,
-                    format!("The query string cannot be read: {reason}."),
-                )
+                let reason = text.rsplit_once("query string: ").map_or(&*text, |(_, reason)| reason);
+                Problem::new(&kinds::INVALID_REQUEST, format!("The query string cannot be read: {reason}."))
             })
     }
 }
@@ -182,11 +167,7 @@ mod tests {
         let problem = parse_json_within::<Line>(br#"{"amount":"1","colour":"red"}"#, "/lines/0").unwrap_err();
         assert_eq!(problem.kind().code, "invalid-request");
         assert_eq!(problem.body_json()["pointer"], "/lines/0/colour");
-        assert!(
-            problem.detail().contains("unknown field `colour`"),
-            "{}",
-            problem.detail()
-        );
+        assert!(problem.detail().contains("unknown field `colour`"), "{}", problem.detail());
     }
 
     #[test]

@@ -75,8 +75,5 @@ async fn nothing_here() -> Problem {
 }
 
 async fn no_such_method() -> Problem {
-    Problem::new(
-        &kinds::METHOD_NOT_ALLOWED,
-        "This address does not take this method.",
-    )
+    Problem::new(&kinds::METHOD_NOT_ALLOWED, "This address does not take this method.")
 }

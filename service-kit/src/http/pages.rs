@@ -37,9 +37,8 @@ pub(super) fn router(
 
 /// Serves an OpenAPI document at `/openapi.json`, written once.
 pub fn openapi(document: &utoipa::openapi::OpenApi) -> Router {
-    let text: Arc<str> = serde_json::to_string(document)
-        .expect("an OpenAPI document is made of maps with string keys")
-        .into();
+    let text: Arc<str> =
+        serde_json::to_string(document).expect("an OpenAPI document is made of maps with string keys").into();
     let answer = move || {
         let text = Arc::clone(&text);
         async move { ([(CONTENT_TYPE, "application/json")], text.to_string()) }
@@ -49,11 +48,7 @@ pub fn openapi(document: &utoipa::openapi::OpenApi) -> Router {
 
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     let report = health.report().await;
-    let status = if report.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!(report)))
 }
 
@@ -128,8 +123,5 @@ fn wants_html(headers: &HeaderMap) -> bool {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

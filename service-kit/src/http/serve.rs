@@ -39,14 +39,12 @@ pub enum ServeError {
 
 /// Takes the address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => BindError::Taken { address },
-            io::ErrorKind::PermissionDenied => BindError::Forbidden { address },
-            io::ErrorKind::AddrNotAvailable => BindError::NotHere { address },
-            _ => BindError::Other { address, source },
-        })
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::Taken { address },
+        io::ErrorKind::PermissionDenied => BindError::Forbidden { address },
+        io::ErrorKind::AddrNotAvailable => BindError::NotHere { address },
+        _ => BindError::Other { address, source },
+    })
 }
 
 /// Serves until the token is cancelled; requests that were begun then have until the bound to finish.
@@ -75,10 +73,7 @@ mod tests {
         let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = first.local_addr().unwrap();
         let error = bind(address).await.unwrap_err().to_string();
-        assert!(
-            error.contains(&address.to_string()) && error.contains("--listen"),
-            "{error}"
-        );
+        assert!(error.contains(&address.to_string()) && error.contains("--listen"), "{error}");
     }
 
     #[tokio::test]
@@ -86,8 +81,6 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let token = CancellationToken::new();
         token.cancel();
-        serve(Router::new(), listener, token, Duration::from_secs(5))
-            .await
-            .unwrap();
+        serve(Router::new(), listener, token, Duration::from_secs(5)).await.unwrap();
     }
 }

@@ -79,30 +79,20 @@ impl Authenticator {
     }
 
     async fn look_up(&self, id: &str, hash: &SecretHash) -> Result<Identity, Problem> {
-        let _permit = self
-            .shared
-            .lookups
-            .acquire()
-            .await
-            .map_err(|closed| Problem::internal(&closed))?;
+        let _permit = self.shared.lookups.acquire().await.map_err(|closed| Problem::internal(&closed))?;
         // Whoever held the permit before may have asked for the same key.
         if let Some(answer) = self.recall(id, hash) {
             return answer;
         }
-        let key = store::find_valid(&self.shared.pool, id)
-            .await
-            .map_err(|error| Problem::of_database(&error))?;
+        let key =
+            store::find_valid(&self.shared.pool, id).await.map_err(|error| Problem::of_database(&error))?;
         let answer = compare(key.as_ref(), hash);
         self.remember(id, key);
         answer
     }
 
     fn recall(&self, id: &str, hash: &SecretHash) -> Option<Result<Identity, Problem>> {
-        let remembered = self
-            .shared
-            .remembered
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let remembered = self.shared.remembered.read().unwrap_or_else(PoisonError::into_inner);
         let entry = remembered.get(id)?;
         (Instant::now() < entry.until).then(|| compare(entry.key.as_ref(), hash))
     }
@@ -110,11 +100,7 @@ impl Authenticator {
     fn remember(&self, id: &str, key: Option<(Identity, SecretHash)>) {
         let now = Instant::now();
         let until = now + if key.is_some() { KNOWN_FOR } else { UNKNOWN_FOR };
-        let mut remembered = self
-            .shared
-            .remembered
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self.shared.remembered.write().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= REMEMBERED_MAX {
             remembered.retain(|_, entry| now < entry.until);
         }

@@ -32,9 +32,7 @@ impl<'a> KeyParts<'a> {
         let id_ok =
             (1..=ID_LEN_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let secret_ok = (SECRET_LEN_MIN..=SECRET_LEN_MAX).contains(&secret.len())
-            && secret
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         (id_ok && secret_ok).then_some(KeyParts { id, secret })
     }
 
@@ -50,9 +48,8 @@ pub(super) fn generate() -> Result<(NewKey, SecretHash), getrandom::Error> {
     let (id, secret) = random.split_at(ID_BYTES);
     let key_id = hex(id);
     let plaintext = format!("{PREFIX}{key_id}_{}", hex(secret));
-    let hash = KeyParts::parse(&plaintext)
-        .expect("a generated key has the form of one: its test says so")
-        .hash();
+    let hash =
+        KeyParts::parse(&plaintext).expect("a generated key has the form of one: its test says so").hash();
     let plaintext = SecretString::from(plaintext);
     Ok((NewKey { key_id, plaintext }, hash))
 }
@@ -65,12 +62,10 @@ pub(super) fn adopt(plaintext: SecretString) -> Option<(NewKey, SecretHash)> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("writing into a string does not fail");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing into a string does not fail");
+        text
+    })
 }
 
 #[cfg(test)]

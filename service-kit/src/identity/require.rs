@@ -27,11 +27,7 @@ fn bearer(request: &Request) -> Result<&str, Problem> {
         .headers()
         .get(AUTHORIZATION)
         .ok_or_else(|| Problem::new(&kinds::KEY_MISSING, "The request has no Authorization header."))?;
-    let (scheme, key) = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .unwrap_or_default();
+    let (scheme, key) = value.to_str().ok().and_then(|text| text.split_once(' ')).unwrap_or_default();
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(Problem::new(
             &kinds::KEY_MISSING,

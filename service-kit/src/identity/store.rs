@@ -44,9 +44,7 @@ pub struct ApiKey {
 pub async fn migrate(pool: &PgPool) -> Result<(), IdentityError> {
     let mut transaction = pool.begin().await?;
     lock(&mut transaction).await?;
-    sqlx::raw_sql(include_str!("../../sql/identity.sql"))
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::raw_sql(include_str!("../../sql/identity.sql")).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -132,18 +130,12 @@ pub(super) async fn find_valid(
     let Some(row) = row else { return Ok(None) };
     let name: String = row.try_get("name")?;
     let hash: SecretHash = row.try_get("secret_sha256")?;
-    let identity = Identity {
-        key_id: key_id.into(),
-        name: name.into(),
-    };
+    let identity = Identity { key_id: key_id.into(), name: name.into() };
     Ok(Some((identity, hash)))
 }
 
 async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(connection)
-        .await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(connection).await?;
     Ok(())
 }
 

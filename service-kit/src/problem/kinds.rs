@@ -122,11 +122,7 @@ mod tests {
     fn every_kind_has_an_error_status_a_title_and_advice() {
         for kind in all() {
             assert!((400..600).contains(&kind.status), "{}", kind.code);
-            assert!(
-                !kind.title.is_empty() && !kind.title.ends_with('.'),
-                "{}",
-                kind.code
-            );
+            assert!(!kind.title.is_empty() && !kind.title.ends_with('.'), "{}", kind.code);
             assert!(kind.advice.ends_with('.'), "{}", kind.code);
         }
     }

@@ -74,11 +74,7 @@ impl Problem {
 
     /// Something went wrong that is neither the caller's fault nor the caller's business.
     pub fn internal(cause: &dyn Error) -> Problem {
-        Problem::new(
-            &kinds::INTERNAL,
-            "The service met an error that it did not expect.",
-        )
-        .caused_by(cause)
+        Problem::new(&kinds::INTERNAL, "The service met an error that it did not expect.").caused_by(cause)
     }
 
     /// A failed read. (A failed write is another matter: it may have happened.)
@@ -193,10 +189,7 @@ impl IntoResponse for Problem {
         "code": "ledger-unknown"
     })
 )]
-#[expect(
-    dead_code,
-    reason = "only its schema is used; problems are written by `Problem` itself"
-)]
+#[expect(dead_code, reason = "only its schema is used; problems are written by `Problem` itself")]
 struct Document {
     #[schema(format = "uri-reference")]
     r#type: String,
@@ -244,9 +237,8 @@ mod tests {
         let response = Problem::new(&kinds::BUSY, "The inbox is full.").into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
-        let response = Problem::new(&kinds::BUSY, "The inbox is full.")
-            .retry_after_seconds(9)
-            .into_response();
+        let response =
+            Problem::new(&kinds::BUSY, "The inbox is full.").retry_after_seconds(9).into_response();
         assert_eq!(response.headers()[RETRY_AFTER], "9");
     }
 

@@ -19,10 +19,7 @@ pub fn responses(kinds: &[&'static ProblemKind]) -> BTreeMap<String, RefOr<Respo
     for kind in kinds {
         by_status.entry(kind.status).or_default().push(kind);
     }
-    by_status
-        .into_iter()
-        .map(|(status, kinds)| (status.to_string(), RefOr::T(response(&kinds))))
-        .collect()
+    by_status.into_iter().map(|(status, kinds)| (status.to_string(), RefOr::T(response(&kinds)))).collect()
 }
 
 fn response(kinds: &[&'static ProblemKind]) -> Response {
@@ -35,10 +32,7 @@ fn response(kinds: &[&'static ProblemKind]) -> Response {
         let example = ExampleBuilder::new().value(Some(document)).build();
         content = content.examples_from_iter([(kind.code, example)]);
     }
-    ResponseBuilder::new()
-        .description(description)
-        .content(MEDIA_TYPE, content.build())
-        .build()
+    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content.build()).build()
 }
 
 #[cfg(test)]
@@ -53,9 +47,6 @@ mod tests {
         let text = serde_json::to_value(&responses["503"]).unwrap();
         let examples = &text["content"]["application/problem+json"]["examples"];
         assert_eq!(examples["busy"]["value"]["status"], 503);
-        assert_eq!(
-            examples["store-unavailable"]["value"]["code"],
-            "store-unavailable"
-        );
+        assert_eq!(examples["store-unavailable"]["value"]["code"], "store-unavailable");
     }
 }
