@@ -5,4 +5,5 @@
 mod engine;
 mod kafka;
 mod ledger;
+mod role;
 mod support;

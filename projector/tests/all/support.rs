@@ -11,7 +11,7 @@ use recount_events::{LogName, NewEvent, Position, Tag};
 use recount_projector::engine::{self, ApplyError, Engine, LogBatch, Projection};
 use recount_service_kit::{clock, ids};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool};
 use tokio::time::{Instant, sleep};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +34,8 @@ pub(crate) struct World {
     /// The test's own connections.
     pub(crate) pool: PgPool,
     pub(crate) store: EventStore,
+    /// Where that is.
+    pub(crate) url: String,
     /// Those of the engines, under the application name `projector`.
     engines: PgPool,
 }
@@ -48,6 +50,7 @@ impl World {
         sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&admin).await.unwrap();
         admin.close().await;
         let options = options.database(&name);
+        let url = options.to_url_lossy().to_string();
         let pool = PgPoolOptions::new().max_connections(4).connect_with(options.clone()).await.unwrap();
         let engines = PgPoolOptions::new()
             .max_connections(12)
@@ -55,7 +58,7 @@ impl World {
             .await
             .unwrap();
         recount_event_store::migrations::run(&pool).await.unwrap();
-        World { store: EventStore::new(pool.clone()), pool, engines }
+        World { url, store: EventStore::new(pool.clone()), pool, engines }
     }
 
     pub(crate) async fn engine<P: Projection>(&self, projection: P) -> Engine<P> {
