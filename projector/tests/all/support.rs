@@ -61,6 +61,16 @@ impl World {
         World { url, store: EventStore::new(pool.clone()), pool, engines }
     }
 
+    async fn drop_database(url: &str) -> Result<(), sqlx::Error> {
+        let options: PgConnectOptions = url.parse()?;
+        let name = options.get_database().expect("it was made with one").to_owned();
+        let mut admin = options.database("postgres").connect().await?;
+        sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)")))
+            .execute(&mut admin)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn engine<P: Projection>(&self, projection: P) -> Engine<P> {
         engine::migrate(&self.pool, &projection).await.unwrap();
         Engine::new(projection, EventStore::new(self.engines.clone()), self.engines.clone())
@@ -115,6 +125,21 @@ impl World {
 
     pub(crate) async fn text(&self, sql: &'static str) -> Vec<String> {
         sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap()
+    }
+}
+
+/// The server may be somebody's own: nothing is left on it, also by a test that fails.
+impl Drop for World {
+    fn drop(&mut self) {
+        let url = self.url.clone();
+        // A runtime of its own: the test's may be about to end.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(World::drop_database(&url))
+        });
+        if let Ok(Err(error)) = dropped.join() {
+            eprintln!("the test's database stays behind: {error}");
+        }
     }
 }
 
