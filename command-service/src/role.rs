@@ -52,7 +52,7 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
     let (routes, document) = service.router(Authenticator::new(pool)).split_for_parts();
     let router = Surroundings::new(health, telemetry::metrics_handle())
         .with_catalogue(ledger::catalogue())
-        .surround(routes.merge(http::openapi(&document)));
+        .surround(routes.merge(http::openapi(document)));
     tracing::info!(address = %config.listen.listen, "the command service takes commands");
     let served = http::serve(router, listener, shutdown.token(), DRAIN_BOUND).await;
     service.stop().await;

@@ -47,7 +47,7 @@ pub async fn run(config: QueryConfig, shutdown: Shutdown) -> Result<(), QuerySer
     health.add_database("identity", identity.clone());
 
     let (routes, document) = api::router(reader, Authenticator::new(identity)).split_for_parts();
-    let router = Surroundings::new(health, metrics).surround(routes.merge(http::openapi(&document)));
+    let router = Surroundings::new(health, metrics).surround(routes.merge(http::openapi(document)));
     tracing::info!(address = %config.listen.listen, "the query service answers");
     http::serve(router, listener, shutdown.token(), DRAIN_BOUND).await?;
     Ok(())

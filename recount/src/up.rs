@@ -166,7 +166,7 @@ impl Roles {
         let (routes, document) = api.split_for_parts();
         Surroundings::new(health, telemetry::metrics_handle())
             .with_catalogue(ledger::catalogue())
-            .surround(routes.merge(http::openapi(&document)))
+            .surround(routes.merge(http::openapi(document)))
     }
 
     /// First what takes commands, then what reads them.

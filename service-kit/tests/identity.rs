@@ -1,5 +1,7 @@
 //! API keys in a real database.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use recount_service_kit::identity::{
     Authenticator, IdentityError, create_key, ensure_first_admin_key, list_keys, migrate, revoke_key,
 };

@@ -1,5 +1,7 @@
 //! What surrounds every route, seen from outside.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::time::Duration;
 
 use axum::Router;

@@ -73,7 +73,7 @@ impl Domain for Ledger {
             rejection.details().into_iter().map(|(name, value)| (name.to_owned(), Value::String(value)));
         Refusal {
             code: rejection.code().code.to_owned(),
-            detail: rejection.to_string(),
+            detail: super::sentence(&rejection.to_string()),
             details: details.collect(),
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct AcceptedBody {
     #[schema(example = 7)]
     position: i64,
     /// What happened; empty if it was so already.
-    events: Vec<EventBody>,
+    events: Vec<EventSummary>,
     /// The transaction that was posted, for commands that post one; chosen by the client or made by the service.
     #[schema(example = "order-1001")]
     transaction: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct AcceptedBody {
 
 /// An event that a command brought about.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct EventBody {
+pub(super) struct EventSummary {
     #[schema(example = 7)]
     position: i64,
     id: uuid::Uuid,

@@ -36,14 +36,14 @@ fn limit_default() -> u32 {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventsBody {
-    events: Vec<EventBody>,
+    events: Vec<EventRecord>,
     /// The `after` of the next page; null at the end of the log.
     next: Option<i64>,
 }
 
 /// An event as it stands in the log.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct EventBody {
+pub(super) struct EventRecord {
     position: i64,
     id: uuid::Uuid,
     #[serde(rename = "type")]
@@ -95,12 +95,12 @@ pub(super) async fn list_events(
     Ok(([(HeaderName::from_static("recount-position"), head.to_string())], Json(body)).into_response())
 }
 
-fn body_of(event: RecordedEvent) -> Result<EventBody, Problem> {
+fn body_of(event: RecordedEvent) -> Result<EventRecord, Problem> {
     let raw = |text: String| {
         RawValue::from_string(text)
             .map_err(|_| Problem::new(&kinds::INTERNAL, "An event's data is not JSON."))
     };
-    Ok(EventBody {
+    Ok(EventRecord {
         position: event.position.0,
         id: event.id,
         event_type: event.event_type,

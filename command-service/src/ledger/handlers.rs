@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,7 +11,7 @@ use recount_events::LogName;
 use recount_service_kit::http::{JsonBody, Path, Query};
 use recount_service_kit::identity::Identity;
 use recount_service_kit::problem::{Problem, kinds};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::answers;
@@ -23,64 +22,69 @@ use crate::engine::{IdempotencyKey, Submission};
 
 /// The longest idempotency key: room for a few ids, too short for a document.
 const KEY_LEN_MAX: usize = 255;
+/// `version-trace-parent-flags`, all hexadecimal.
+const TRACEPARENT_LEN: usize = 55;
 
-/// Everything of a request that is not its body.
+/// Who asks, under which key and in which trace.
 #[derive(Debug)]
 pub(super) struct Caller {
-    headers: HeaderMap,
     identity: Identity,
+    key: Option<String>,
+    traceparent: Option<String>,
 }
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        state: &S,
-    ) -> Result<Caller, Problem> {
-        let Extension(identity) = Extension::<Identity>::from_request_parts(parts, state)
-            .await
-            .map_err(|_| Problem::new(&kinds::KEY_MISSING, "The request carries no key."))?;
-        Ok(Caller { headers: std::mem::take(&mut parts.headers), identity })
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Caller, Problem> {
+        let identity = parts.extensions.get::<Identity>().cloned();
+        Ok(Caller {
+            identity: identity.ok_or_else(|| Problem::new(&kinds::KEY_MISSING, "The request has no key."))?,
+            key: idempotency_key(&parts.headers)?,
+            traceparent: traceparent(&parts.headers),
+        })
     }
 }
 
-impl Caller {
-    /// The idempotency key: a structured-field string in quotes, or bare as many clients send it.
-    fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
-        let invalid = || {
-            let detail = format!(
-                "An Idempotency-Key is 1 to {KEY_LEN_MAX} visible ASCII characters, in quotes or bare."
-            );
-            Problem::new(&kinds::IDEMPOTENCY_KEY_INVALID, detail)
-        };
-        let mut values = self.headers.get_all("idempotency-key").iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(invalid());
-        }
-        let text = value.to_str().map_err(|_| invalid())?.trim();
-        let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-        if (1..=KEY_LEN_MAX).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            Ok(Some(key))
-        } else {
-            Err(invalid())
-        }
+/// The idempotency key: a structured-field string in quotes, or bare as many clients send it.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let invalid = || {
+        let detail = format!("An Idempotency-Key is 1 to {KEY_LEN_MAX} visible ASCII characters, in quotes or bare.");
+        Problem::new(&kinds::IDEMPOTENCY_KEY_INVALID, detail)
+    };
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(invalid());
     }
+    let text = value.to_str().map_err(|_| invalid())?.trim();
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if (1..=KEY_LEN_MAX).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(invalid())
+    }
+}
 
-    /// What stands beside every event: who asked, and in which trace.
+/// The trace that the request belongs to, if it says so in the form of W3C Trace Context.
+fn traceparent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let of_form = text.len() == TRACEPARENT_LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    of_form.then(|| text.to_owned())
+}
+
+/// What stands beside every event that the caller brings about.
+#[derive(Serialize)]
+struct Meta<'a> {
+    actor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
+}
+
+impl Caller {
     fn meta(&self) -> Arc<str> {
-        let mut meta = serde_json::Map::new();
-        meta.insert("actor".to_owned(), (*self.identity.key_id).into());
-        if let Some(trace) = self.headers.get("traceparent").and_then(|value| value.to_str().ok()) {
-            const TRACEPARENT_LEN: usize = 55;
-            if trace.len() == TRACEPARENT_LEN {
-                meta.insert("traceparent".to_owned(), trace.into());
-            }
-        }
-        serde_json::Value::Object(meta).to_string().into()
+        let meta = Meta { actor: &self.identity.key_id, traceparent: self.traceparent.as_deref() };
+        serde_json::to_string(&meta).expect("two strings are JSON").into()
     }
 
     fn submission(
@@ -88,13 +92,13 @@ impl Caller {
         commands: Vec<Command>,
         atomic: bool,
         request: &[&[u8]],
-    ) -> Result<Submission<Command>, Problem> {
-        let key = self.idempotency_key()?.map(|key| IdempotencyKey::new(key, request));
+    ) -> Submission<Command> {
+        let key = self.key.as_deref().map(|key| IdempotencyKey::new(key, request));
         // What a command takes in memory beside its text.
         const COMMAND_OVERHEAD_BYTES: usize = 512;
         let bytes =
             request.iter().map(|part| part.len()).sum::<usize>() + commands.len() * COMMAND_OVERHEAD_BYTES;
-        Ok(Submission { commands, atomic, key, meta: self.meta(), bytes })
+        Submission { commands, atomic, key, meta: self.meta(), bytes }
     }
 }
 
@@ -117,11 +121,12 @@ pub(super) fn ledger_name(name: &str) -> Result<LogName, Problem> {
 pub(super) async fn create_ledger(
     State(state): State<LedgerState>,
     Path(ledger): Path<String>,
+    Query(NoParameters {}): Query<NoParameters>,
     caller: Caller,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
     state.engine.create_log(&log).await.map_err(super::router::store_problem)?;
-    let submission = caller.submission(vec![Command::CreateLedger { ledger }], false, &[b"create-ledger"])?;
+    let submission = caller.submission(vec![Command::CreateLedger { ledger }], false, &[b"create-ledger"]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     let created = matches!(outcome.outcomes.first(), Some(crate::engine::Outcome::Accepted(it)) if !it.events.is_empty());
     Ok(answers::single(outcome, if created { StatusCode::CREATED } else { StatusCode::OK }))
@@ -137,10 +142,15 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
     let command = parse::command(kind, &body, "")?;
-    let submission = caller.submission(vec![command], false, &[kind.as_str().as_bytes(), &body])?;
+    let submission = caller.submission(vec![command], false, &[kind.as_str().as_bytes(), &body]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     Ok(answers::single(outcome, StatusCode::OK))
 }
+
+/// A parameter that is not understood must not be passed over: it may have been meant to hold the command back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoParameters {}
 
 macro_rules! command_handlers {
     ($($(#[$doc:meta])* $function:ident: $kind:ident, $path:literal, $data:ty;)*) => {
@@ -169,6 +179,7 @@ macro_rules! command_handlers {
             pub(super) async fn $function(
                 State(state): State<LedgerState>,
                 Path(ledger): Path<String>,
+                Query(NoParameters {}): Query<NoParameters>,
                 caller: Caller,
                 JsonBody(body): JsonBody,
             ) -> Result<Response, Problem> {
@@ -202,7 +213,7 @@ command_handlers! {
 
 /// Answers for every command that is not there.
 pub(super) async fn unknown_command(Path((_, command)): Path<(String, String)>) -> Problem {
-    Problem::new(&kinds::UNKNOWN_COMMAND, format!("Here {}.", parse::no_such_command(&command)))
+    Problem::new(&kinds::UNKNOWN_COMMAND, super::sentence(&parse::no_such_command(&command)))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -257,7 +268,7 @@ pub(super) async fn submit_batch(
     let log = ledger_name(&ledger)?;
     let commands = parse::batch(&body)?;
     let mode: &[u8] = if atomic { b"atomic" } else { b"independent" };
-    let submission = caller.submission(commands, atomic, &[b"batch", mode, &body])?;
+    let submission = caller.submission(commands, atomic, &[b"batch", mode, &body]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     Ok(answers::batch(outcome))
 }

@@ -12,3 +12,10 @@ pub use adapter::Ledger;
 pub use answers::catalogue;
 pub use router::{LedgerState, router};
 pub use wire::CommandKind;
+
+/// A clause as a sentence: with a capital letter where it starts with a letter, and a full stop.
+fn sentence(clause: &str) -> String {
+    let mut characters = clause.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}

@@ -64,8 +64,9 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     let result = Importer::open(service.engine(), &args).await?.import(&journal, &args).await;
     service.stop().await;
     deployment.close().await?;
-    print!("{}", result?);
-    Ok(())
+    let report = result?;
+    print!("{report}");
+    if report.is_complete() { Ok(()) } else { bail!("some transactions were refused; the others were posted") }
 }
 
 fn listed(errors: &[LineError]) -> String {
@@ -144,7 +145,7 @@ impl<'e> Importer<'e> {
                     Outcome::Accepted(_) => report.accounts_opened += usize::from(happened(outcome)),
                     // It was opened by somebody else, of this kind: it can be posted to.
                     Outcome::Rejected(refusal) if was_opened_otherwise(refusal) => {}
-                    Outcome::Rejected(refusal) => bail!("{}; no transaction was posted", refusal.detail),
+                    Outcome::Rejected(refusal) => bail!("{} No transaction was posted.", refusal.detail),
                 }
             }
         }

@@ -36,6 +36,10 @@ impl Report {
         }
     }
 
+    pub(super) fn is_complete(&self) -> bool {
+        self.refused.is_empty()
+    }
+
     pub(super) fn refuse(&mut self, transaction: &Transaction, refusal: &Refusal) {
         self.refused
             .push(format!("line {}: transaction {}: {}", transaction.line, transaction.name, refusal.detail));

@@ -4,6 +4,7 @@
 //! span, no label look-up, and an id only for answers that somebody may ask about.
 
 mod around;
+mod explorer;
 mod input;
 mod pages;
 mod serve;
@@ -18,8 +19,8 @@ use crate::health::Health;
 use crate::problem::{Problem, ProblemKind, kinds};
 
 pub use around::REQUEST_ID;
+pub use explorer::openapi;
 pub use input::{JsonBody, Path, Query, parse_json, parse_json_within};
-pub use pages::openapi;
 pub use serve::{BindError, ServeError, bind, serve};
 
 /// A batch of a thousand commands, with room.

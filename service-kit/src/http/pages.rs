@@ -35,17 +35,6 @@ pub(super) fn router(
         .route("/problems/{code}", get(show_problem).with_state(catalogue))
 }
 
-/// Serves an OpenAPI document at `/openapi.json`, written once.
-pub fn openapi(document: &utoipa::openapi::OpenApi) -> Router {
-    let text: Arc<str> =
-        serde_json::to_string(document).expect("an OpenAPI document is made of maps with string keys").into();
-    let answer = move || {
-        let text = Arc::clone(&text);
-        async move { ([(CONTENT_TYPE, "application/json")], text.to_string()) }
-    };
-    Router::new().route("/openapi.json", get(answer))
-}
-
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     let report = health.report().await;
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
