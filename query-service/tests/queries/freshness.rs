@@ -1,0 +1,81 @@
+//! Positions: what an answer reflects, and waiting for one.
+
+use std::time::{Duration, Instant};
+
+use crate::world::World;
+
+const ACCOUNT: &str = "/v1/ledgers/books/accounts/Assets:Cash";
+
+#[tokio::test]
+async fn a_position_that_has_been_reached_is_answered_at_once() {
+    let world = World::with_books().await;
+    let answer = world.get_with(ACCOUNT, &[("recount-at-least", "9"), ("prefer", "wait=60")]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("recount-position"), "9");
+    assert_eq!(answer.header("preference-applied"), "wait=60");
+}
+
+#[tokio::test]
+async fn a_position_that_is_about_to_be_reached_is_waited_for() {
+    let world = World::with_books().await;
+    let headers = [("recount-at-least", "11"), ("prefer", "wait=30")];
+    let started = Instant::now();
+    let (answer, ()) = tokio::join!(world.get_with(ACCOUNT, &headers), async {
+        world.advance(10).await;
+        world.advance(11).await;
+        sqlx::query("notify recount_read").execute(world.database.pool()).await.unwrap();
+    });
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.header("recount-position"), "11");
+    assert!(started.elapsed() < Duration::from_secs(10), "it does not wait to the end");
+}
+
+#[tokio::test]
+async fn a_notification_that_is_lost_delays_an_answer_and_no_more() {
+    let world = World::with_books().await;
+    let headers = [("recount-at-least", "10"), ("prefer", "wait=30")];
+    let (answer, ()) = tokio::join!(world.get_with(ACCOUNT, &headers), world.advance(10));
+    assert_eq!(answer.header("recount-position"), "10", "{}", answer.body);
+}
+
+#[tokio::test]
+async fn many_wait_for_one_position_and_all_are_answered() {
+    let world = World::with_books().await;
+    let headers = [("recount-at-least", "10"), ("prefer", "wait=30")];
+    let waiting = (0..50).map(|_| world.get_with(ACCOUNT, &headers));
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(waiting), world.advance(10));
+    assert!(answers.iter().all(|answer| answer.header("recount-position") == "10"));
+}
+
+#[tokio::test]
+async fn a_position_that_is_not_reached_in_time_is_a_problem_that_says_where_the_read_model_is() {
+    let world = World::with_books().await;
+    let answer = world.get_with(ACCOUNT, &[("recount-at-least", "1000"), ("prefer", "wait=0")]).await;
+    assert_eq!(answer.problem(), (503, "position-not-reached".into()));
+    assert_eq!(answer.json()["position"], 9);
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_known_yet_is_waited_for() {
+    let world = World::empty().await;
+    let headers = [("recount-at-least", "1"), ("prefer", "wait=30")];
+    let (answer, ()) = tokio::join!(world.get_with("/v1/ledgers/new", &headers), world.create_ledger("new"));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answer = world.get_with("/v1/ledgers/none", &[("recount-at-least", "1"), ("prefer", "wait=0")]).await;
+    assert_eq!(answer.problem(), (404, "ledger-unknown".into()));
+}
+
+#[tokio::test]
+async fn what_is_not_found_is_said_together_with_the_position_of_which_that_is_true() {
+    let world = World::with_books().await;
+    for (path, code) in [
+        ("/v1/ledgers/books/accounts/none", "account-not-found"),
+        ("/v1/ledgers/books/accounts/none/statement", "account-not-found"),
+        ("/v1/ledgers/books/transactions/none", "transaction-not-found"),
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.problem(), (404, code.into()));
+        assert_eq!(answer.header("recount-position"), "9");
+    }
+}

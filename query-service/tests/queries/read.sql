@@ -1,0 +1,37 @@
+-- Schema `read` as the projector promises it: here the tables stand where the views of the live build do.
+create schema read;
+create table read.progress (
+    log bigint primary key, log_name text not null unique, position bigint not null,
+    stopped_at bigint, stopped_reason text, updated_at timestamptz not null
+);
+create table read.ledgers (
+    log bigint primary key, ledger text not null, created_position bigint not null, created_at timestamptz not null
+);
+create table read.assets (
+    log bigint, code text, asset text not null, scale int not null, registered_position bigint not null,
+    primary key (log, code)
+);
+create table read.accounts (
+    log bigint, account text collate "C", kind text not null, overdraft json not null, frozen_debits bool not null,
+    frozen_credits bool not null, closed bool not null, metadata json not null, opened_position bigint not null,
+    opened_at timestamptz not null, position bigint not null,
+    primary key (log, account)
+);
+create table read.balances (
+    log bigint, account text collate "C", asset text, debits numeric not null, credits numeric not null,
+    position bigint not null,
+    primary key (log, account, asset)
+);
+create table read.transactions (
+    log bigint, position bigint, transaction text not null, effective_at timestamptz not null,
+    recorded_at timestamptz not null, reference text, metadata json not null, entries json not null, reverses text,
+    reversed_by text,
+    primary key (log, position), unique (log, transaction), unique (log, reference)
+);
+create table read.entries (
+    log bigint, account text collate "C", position bigint, line int, asset text not null, direction text not null,
+    amount numeric not null, balance numeric not null, transaction text not null, effective_at timestamptz not null,
+    recorded_at timestamptz not null,
+    primary key (log, account, position, line)
+);
+create index entries_by_asset on read.entries (log, account, asset, position, line);

@@ -1,0 +1,123 @@
+//! What is not answered, and how that is said.
+
+use std::time::Duration;
+
+use recount_service_kit::database::connect;
+use recount_test_support::TestDatabase;
+use secrecy::SecretString;
+use sqlx::Connection;
+use sqlx::postgres::PgPoolOptions;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn without_a_valid_key_nothing_is_answered() {
+    let world = World::with_books().await;
+    let missing = world.send("/v1/ledgers", &[]).await;
+    assert_eq!(missing.problem(), (401, "key-missing".into()));
+    assert_eq!(missing.header("www-authenticate"), "Bearer");
+    let wrong = format!("Bearer rk_0123456789abcdef_{}", "0".repeat(64));
+    let invalid = world.send("/v1/ledgers", &[("authorization", &wrong)]).await;
+    assert_eq!(invalid.problem(), (401, "key-invalid".into()));
+}
+
+#[tokio::test]
+async fn parameters_that_are_unknown_or_malformed_are_refused_by_name() {
+    let world = World::with_books().await;
+    for (path, named) in [
+        ("/v1/ledgers/books/accounts?colour=red", "colour"),
+        ("/v1/ledgers/books/accounts?limit=0", "limit"),
+        ("/v1/ledgers/books/accounts?limit=501", "limit"),
+        ("/v1/ledgers/books/accounts?limit=many", "limit"),
+        ("/v1/ledgers/books/accounts?kind=cash", "kind"),
+        ("/v1/ledgers/books/transactions?order=random", "order"),
+        ("/v1/ledgers/books/transactions?effective_from=yesterday", "yesterday"),
+        ("/v1/ledgers/books/transactions?effective_to=2013-02-30", "effective_to"),
+        ("/v1/ledgers/books/trial-balance?effective_before=", "effective_before"),
+        ("/v1/ledgers/books/trial-balance?format=xml", "format"),
+        ("/v1/ledgers?prefix=a", "prefix"),
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.problem(), (400, "invalid-request".into()), "{path}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(named), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_position_that_is_none_is_refused() {
+    let world = World::with_books().await;
+    for path in ["/v1/ledgers/books", "/v1/ledgers"] {
+        let answer = world.get_with(path, &[("recount-at-least", "soon")]).await;
+        assert_eq!(answer.problem(), (400, "invalid-request".into()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_nothing_can_have_are_not_found_or_refused_and_never_an_error() {
+    let world = World::with_books().await;
+    for (path, problem) in [
+        ("/v1/ledgers/%27%3B--", (404, "ledger-unknown")),
+        ("/v1/ledgers/books/accounts/%00", (400, "invalid-request")),
+        ("/v1/ledgers/%00", (400, "invalid-request")),
+        ("/v1/ledgers/books/accounts/%FF", (400, "invalid-request")),
+        ("/v1/ledgers/books/accounts?prefix=%00", (400, "invalid-request")),
+        ("/v1/nothing", (404, "not-found")),
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.problem(), (problem.0, problem.1.into()), "{path}");
+        assert!(!answer.header("x-request-id").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn connections_that_died_while_idle_are_not_noticed_by_the_caller() {
+    let database = TestDatabase::create().await;
+    sqlx::raw_sql(include_str!("read.sql")).execute(database.pool()).await.unwrap();
+    // The pool of the service itself, which does not test a connection before it gives it away.
+    let url = SecretString::from(database.url());
+    let pool = connect(&url, 4, "tests", None).await.unwrap();
+    let world = World::on(database, pool).await;
+    world.create_ledger("books").await;
+    let (one, two) = tokio::join!(world.get("/v1/ledgers/books"), world.get("/v1/ledgers/books/assets"));
+    assert_eq!((one.status.as_u16(), two.status.as_u16()), (200, 200));
+    let mut other = sqlx::PgConnection::connect(world.database.url()).await.unwrap();
+    kill_others(&mut other).await;
+    for _ in 0..3 {
+        assert_eq!(world.get("/v1/ledgers/books").await.status, 200);
+    }
+}
+
+async fn kill_others(connection: &mut sqlx::PgConnection) {
+    sqlx::query(
+        "select pg_terminate_backend(pid) from pg_stat_activity \
+         where datname = current_database() and pid <> pg_backend_pid()",
+    )
+    .execute(connection)
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_unavailable_and_says_when_to_try_again() {
+    let database = TestDatabase::create().await;
+    let away = PgPoolOptions::new()
+        .acquire_timeout(Duration::from_millis(200))
+        .connect_lazy("postgres://nobody@127.0.0.1:1/none")
+        .unwrap();
+    let world = World::on(database, away).await;
+    let answer = world.get("/v1/ledgers/books").await;
+    assert_eq!(answer.problem(), (503, "store-unavailable".into()));
+    assert_eq!(answer.header("retry-after"), "1");
+    assert!(!answer.body.contains("127.0.0.1"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn read_models_that_are_not_there_yet_are_unavailable_until_they_are() {
+    let database = TestDatabase::create().await;
+    let pool = database.pool().clone();
+    let world = World::on(database, pool.clone()).await;
+    assert_eq!(world.get("/v1/ledgers").await.problem(), (503, "store-unavailable".into()));
+    sqlx::raw_sql(include_str!("read.sql")).execute(&pool).await.unwrap();
+    assert_eq!(world.get("/v1/ledgers").await.status, 200);
+}

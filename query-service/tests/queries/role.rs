@@ -1,0 +1,49 @@
+//! The role as a process: it starts, and it stops when it is asked to.
+
+use clap::Parser;
+use recount_query_service::{QueryConfig, QueryServiceError, run};
+use recount_service_kit::shutdown::Shutdown;
+use recount_test_support::TestDatabase;
+
+#[derive(Debug, Parser)]
+struct Role {
+    #[command(flatten)]
+    config: QueryConfig,
+}
+
+fn config(arguments: &[&str]) -> QueryConfig {
+    let name = std::iter::once("query-service");
+    Role::parse_from(name.chain(arguments.iter().copied())).config
+}
+
+#[tokio::test]
+async fn the_role_stops_when_it_is_asked_to() {
+    let database = TestDatabase::create().await;
+    let shutdown = Shutdown::manual();
+    shutdown.begin();
+    let config = config(&["--database-url", database.url(), "--listen", "127.0.0.1:0"]);
+    run(config, shutdown).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_address_is_said_before_anything_else() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let config = config(&["--database-url", "postgres://nobody@127.0.0.1:1/none", "--listen", &address]);
+    let error = run(config, Shutdown::manual()).await.unwrap_err();
+    assert!(matches!(error, QueryServiceError::Bind(_)));
+    assert!(error.to_string().contains(&address), "{error}");
+}
+
+#[tokio::test]
+async fn the_read_models_may_be_in_another_database_and_no_password_is_shown() {
+    let config = config(&[
+        "--database-url",
+        "postgres://u:hunter2@one/a",
+        "--read-database-url",
+        "postgres://u:hunter2@two/b",
+    ]);
+    use secrecy::ExposeSecret;
+    assert!(config.read_url().unwrap().expose_secret().contains("two"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
