@@ -13,7 +13,7 @@ fn sample() -> RecordedEvent {
         id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         event_type: "thing-happened".to_owned(),
         version: 3,
-        tags: vec![Tag::new("account", "users:zoë \"quoted\""), Tag::new("ledger", "")],
+        tags: vec![Tag::new("seat", "users:zoë \"quoted\""), Tag::new("hall", "")],
         // Spaces, key order and number spelling are not what a serializer would choose: they must survive.
         data: "{ \"b\": 1.00,  \"a\": \"\\u00e9 é\" }".to_owned(),
         meta: "{\"request\" :null}".to_owned(),
@@ -61,7 +61,7 @@ fn the_headers_are_a_cloud_event_in_binary_mode() {
             ("ce_time", "2026-11-21T09:30:00.000120Z"),
             ("ce_position", "7"),
             ("ce_schemaversion", "3"),
-            ("ce_tags", "[\"account:users:zoë \\\"quoted\\\"\",\"ledger:\"]"),
+            ("ce_tags", "[\"seat:users:zoë \\\"quoted\\\"\",\"hall:\"]"),
             ("ce_meta", "{\"request\" :null}"),
             ("content-type", "application/json"),
         ]
@@ -92,7 +92,7 @@ fn a_record_with_a_header_that_cannot_be_read_is_not_ours() {
         (header::TIME, "yesterday"),
         (header::POSITION, "1.5"),
         (header::SCHEMA_VERSION, "99999"),
-        (header::TAGS, "account:a"),
+        (header::TAGS, "seat:a"),
         (header::META, "{"),
     ] {
         let error = read_back(&with_header(name, Some(value)), "{}").unwrap_err();

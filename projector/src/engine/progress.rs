@@ -37,7 +37,7 @@ pub(crate) enum Claim {
 ///
 /// Rows are looked up by key and by no other plan: a batch touches some thousand rows, and the planner, whose
 /// statistics lag behind a table that grows, would rather read everything that a log has (seen: hash joins over all
-/// 100,000 accounts of a log, for a batch that touched 2,000).
+/// 100,000 rows of a log, for a batch that touched 2,000).
 const SETTINGS: &str = "
     select set_config('search_path', $1, true), set_config('synchronous_commit', 'off', true),
            set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
