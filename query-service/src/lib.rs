@@ -11,4 +11,4 @@ mod service;
 pub use api::router;
 pub use config::QueryConfig;
 pub use read::Reader;
-pub use service::{QueryServiceError, open, run};
+pub use service::{QueryServiceError, run};

@@ -53,9 +53,8 @@ pub async fn run(config: QueryConfig, shutdown: Shutdown) -> Result<(), QuerySer
     Ok(())
 }
 
-/// Connects to the read models and watches their progress: the part of the role that `router` needs, for a process
-/// that runs several roles.
-pub async fn open(
+/// Connects to the read models and watches their progress.
+async fn open(
     config: &QueryConfig,
     finishing: CancellationToken,
     health: &Health,

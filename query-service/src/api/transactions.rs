@@ -165,29 +165,51 @@ async fn select(
     let mut query = QueryBuilder::<Postgres>::new(SELECT);
     query.push_bind(log);
     if let Some(account) = &parameters.account {
-        query.push(" and position in (select position from read.entries where log = ");
-        query.push_bind(log).push(" and account = ").push_bind(account).push(")");
+        query
+            .push(" and position in (select distinct position from read.entries where log = ")
+            .push_bind(log);
+        query.push(" and account = ").push_bind(account);
+        narrow(&mut query, parameters, after);
+        // A busy account has more entries than anybody wants to join: the page is found among its entries. With a
+        // reference there is one transaction at most, and it is the account that is looked for in its entries.
+        if parameters.reference.is_none() {
+            sort(&mut query, parameters.order, list.fetch());
+        }
+        query.push(")");
     }
     if let Some(reference) = &parameters.reference {
         query.push(" and reference = ").push_bind(reference);
     }
+    narrow(&mut query, parameters, after);
+    sort(&mut query, parameters.order, list.fetch());
+    let transactions: Vec<Transaction> =
+        query.build_query_as().fetch_all(snapshot.connection()).await.map_err(|error| failed(&error))?;
+    Ok(list.page(transactions, |transaction| transaction.position))
+}
+
+/// The conditions that a transaction and each of its entries meet alike.
+fn narrow(query: &mut QueryBuilder<Postgres>, parameters: &Parameters, after: Option<i64>) {
     if let Some(Moment(from)) = parameters.effective_from {
         query.push(" and effective_at >= ").push_bind(from);
     }
     if let Some(Moment(to)) = parameters.effective_to {
         query.push(" and effective_at < ").push_bind(to);
     }
-    let (beyond, order) = match parameters.order {
-        Order::Asc => (" and position > ", " order by position limit "),
-        Order::Desc => (" and position < ", " order by position desc limit "),
-    };
     if let Some(position) = after {
+        let beyond = match parameters.order {
+            Order::Asc => " and position > ",
+            Order::Desc => " and position < ",
+        };
         query.push(beyond).push_bind(position);
     }
-    query.push(order).push_bind(list.fetch());
-    let transactions: Vec<Transaction> =
-        query.build_query_as().fetch_all(snapshot.connection()).await.map_err(|error| failed(&error))?;
-    Ok(list.page(transactions, |transaction| transaction.position))
+}
+
+fn sort(query: &mut QueryBuilder<Postgres>, order: Order, limit: i64) {
+    query.push(match order {
+        Order::Asc => " order by position limit ",
+        Order::Desc => " order by position desc limit ",
+    });
+    query.push_bind(limit);
 }
 
 async fn find(snapshot: &mut Snapshot, id: &str) -> Result<Transaction, Problem> {

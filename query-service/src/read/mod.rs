@@ -74,12 +74,9 @@ fn unknown(ledger: &str) -> Problem {
 
 fn not_reached(ledger: &str, wish: &Wish, position: i64) -> Problem {
     let asked = wish.at_least();
-    let seconds = wish.wait().as_secs();
     Problem::new(
         &kinds::POSITION_NOT_REACHED,
-        format!(
-            "After {seconds} s the read model of `{ledger}` is at position {position}, not yet at {asked}."
-        ),
+        format!("The read model of `{ledger}` is at position {position}, not yet at {asked}."),
     )
     .with("position", position)
     .with("at_least", asked)

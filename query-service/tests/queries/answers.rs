@@ -74,7 +74,10 @@ async fn transactions_are_filtered_by_account_reference_and_effective_time() {
     assert_eq!(ids("?order=desc").await, ["t3", "t2", "t1"]);
     assert_eq!(ids("?account=Assets:Cash&order=asc").await, ["t1", "t2", "t3"]);
     assert_eq!(ids("?account=assets:late").await, [""; 0]);
+    assert_eq!(ids("?account=Assets:Cash&effective_from=2013-03-01").await, ["t2", "t3"]);
     assert_eq!(ids("?reference=ref-t2").await, ["t2"]);
+    assert_eq!(ids("?reference=ref-t3&account=Assets:Cash&limit=1").await, ["t3"]);
+    assert_eq!(ids("?reference=ref-t3&account=assets:late").await, [""; 0]);
     assert_eq!(ids("?effective_from=2013-03-01&effective_to=2013-07-01").await, ["t3"]);
     assert_eq!(
         ids("?effective_to=2013-07-01T00:00:01Z&effective_from=2013-03-01T01:00:00%2B00:00").await,

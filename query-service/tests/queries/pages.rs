@@ -33,6 +33,7 @@ async fn every_list_can_be_followed_to_its_end_and_shows_each_item_once() {
         ("/transactions?limit=1", "transaction", &["t1", "t2", "t3"]),
         ("/transactions?limit=1&order=desc", "transaction", &["t3", "t2", "t1"]),
         ("/transactions?limit=2&account=Assets:Cash", "transaction", &["t1", "t2", "t3"]),
+        ("/transactions?limit=1&account=Assets:Cash&order=desc", "transaction", &["t3", "t2", "t1"]),
         ("/accounts/Assets:Cash/statement?limit=2", "transaction", &["t1", "t2", "t3"]),
         ("/accounts/Assets:Cash/statement?limit=1&asset=USD%2F2", "transaction", &["t1", "t2"]),
         ("/assets?limit=1", "code", &["USD", "VACHR"]),

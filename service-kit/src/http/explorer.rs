@@ -21,8 +21,9 @@ pub fn openapi(mut document: OpenApi) -> Router {
     document.info = Info::new("Recount", env!("CARGO_PKG_VERSION"));
     document.info.description = Some(DESCRIPTION.to_owned());
     document.info.license = Some(License::new("MIT OR Apache-2.0"));
-    let text: Arc<str> =
-        serde_json::to_string(&document).expect("an OpenAPI document is made of maps with string keys").into();
+    let text: Arc<str> = serde_json::to_string(&document)
+        .expect("an OpenAPI document is made of maps with string keys")
+        .into();
     let answer = move || {
         let text = Arc::clone(&text);
         async move { ([(CONTENT_TYPE, "application/json")], text.to_string()) }
