@@ -16,10 +16,7 @@ pub(crate) fn open(command: &OpenAccount, states: &States<'_>) -> Decision {
     if let Some(account) = states.account(&command.account) {
         return match differing_field(account, command) {
             None => Ok(vec![]),
-            Some(field) => Err(Rejection::AccountConflict {
-                account: command.account.clone(),
-                field,
-            }),
+            Some(field) => Err(Rejection::AccountConflict { account: command.account.clone(), field }),
         };
     }
     check_assets(&command.overdraft, states)?;
@@ -48,15 +45,8 @@ pub(crate) fn freeze(account: &AccountName, scope: FreezeScope, states: &States<
     let frozen = [Direction::Debit, Direction::Credit]
         .into_iter()
         .all(|direction| !scope.covers(direction) || state.frozen_for(direction));
-    let event = AccountFrozen {
-        account: account.clone(),
-        scope,
-    };
-    Ok(if frozen {
-        vec![]
-    } else {
-        vec![LedgerEvent::AccountFrozen(event)]
-    })
+    let event = AccountFrozen { account: account.clone(), scope };
+    Ok(if frozen { vec![] } else { vec![LedgerEvent::AccountFrozen(event)] })
 }
 
 pub(crate) fn unfreeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
@@ -64,15 +54,8 @@ pub(crate) fn unfreeze(account: &AccountName, scope: FreezeScope, states: &State
     let frozen = [Direction::Debit, Direction::Credit]
         .into_iter()
         .any(|direction| scope.covers(direction) && state.frozen_for(direction));
-    let event = AccountUnfrozen {
-        account: account.clone(),
-        scope,
-    };
-    Ok(if frozen {
-        vec![LedgerEvent::AccountUnfrozen(event)]
-    } else {
-        vec![]
-    })
+    let event = AccountUnfrozen { account: account.clone(), scope };
+    Ok(if frozen { vec![LedgerEvent::AccountUnfrozen(event)] } else { vec![] })
 }
 
 pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
@@ -90,41 +73,24 @@ pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
             });
         }
     }
-    Ok(vec![LedgerEvent::AccountClosed(AccountClosed {
-        account: account.clone(),
-    })])
+    Ok(vec![LedgerEvent::AccountClosed(AccountClosed { account: account.clone() })])
 }
 
 pub(crate) fn set_overdraft(account: &AccountName, overdraft: &Overdraft, states: &States<'_>) -> Decision {
     check_assets(overdraft, states)?;
     let state = open_account(account, states)?;
-    let event = OverdraftPolicySet {
-        account: account.clone(),
-        overdraft: overdraft.clone(),
-    };
-    Ok(if state.overdraft == *overdraft {
-        vec![]
-    } else {
-        vec![LedgerEvent::OverdraftPolicySet(event)]
-    })
+    let event = OverdraftPolicySet { account: account.clone(), overdraft: overdraft.clone() };
+    Ok(if state.overdraft == *overdraft { vec![] } else { vec![LedgerEvent::OverdraftPolicySet(event)] })
 }
 
 fn known_account<'a>(account: &AccountName, states: &States<'a>) -> Result<&'a Account, Rejection> {
-    states.account(account).ok_or_else(|| Rejection::AccountUnknown {
-        account: account.clone(),
-    })
+    states.account(account).ok_or_else(|| Rejection::AccountUnknown { account: account.clone() })
 }
 
 /// The account, if it takes changes.
 pub(crate) fn open_account<'a>(account: &AccountName, states: &States<'a>) -> Result<&'a Account, Rejection> {
     let state = known_account(account, states)?;
-    if state.closed {
-        Err(Rejection::AccountClosed {
-            account: account.clone(),
-        })
-    } else {
-        Ok(state)
-    }
+    if state.closed { Err(Rejection::AccountClosed { account: account.clone() }) } else { Ok(state) }
 }
 
 /// The assets that an overdraft policy names.

@@ -71,14 +71,8 @@ pub fn decide(
     now: DateTime<Utc>,
 ) -> Result<Vec<LedgerEvent>, Rejection> {
     if let Command::CreateLedger { ledger } = command {
-        let created = LedgerEvent::LedgerCreated(LedgerCreated {
-            ledger: ledger.clone(),
-        });
-        return Ok(if states.ledger_exists() {
-            vec![]
-        } else {
-            vec![created]
-        });
+        let created = LedgerEvent::LedgerCreated(LedgerCreated { ledger: ledger.clone() });
+        return Ok(if states.ledger_exists() { vec![] } else { vec![created] });
     }
     if !states.ledger_exists() {
         return Err(Rejection::LedgerUnknown);
@@ -100,14 +94,11 @@ pub fn decide(
 
 fn register_asset(asset: &Asset, states: &States<'_>) -> Result<Vec<LedgerEvent>, Rejection> {
     match states.asset(asset) {
-        None => Ok(vec![LedgerEvent::AssetRegistered(AssetRegistered {
-            asset: asset.clone(),
-        })]),
+        None => Ok(vec![LedgerEvent::AssetRegistered(AssetRegistered { asset: asset.clone() })]),
         Some(registered) if registered == asset => Ok(vec![]),
-        Some(registered) => Err(Rejection::AssetScaleDiffers {
-            asset: asset.clone(),
-            registered: registered.clone(),
-        }),
+        Some(registered) => {
+            Err(Rejection::AssetScaleDiffers { asset: asset.clone(), registered: registered.clone() })
+        }
     }
 }
 
@@ -116,9 +107,8 @@ pub(crate) fn check_asset(asset: &Asset, states: &States<'_>) -> Result<(), Reje
     match states.asset(asset) {
         None => Err(Rejection::AssetUnknown { asset: asset.clone() }),
         Some(registered) if registered == asset => Ok(()),
-        Some(registered) => Err(Rejection::AssetScaleDiffers {
-            asset: asset.clone(),
-            registered: registered.clone(),
-        }),
+        Some(registered) => {
+            Err(Rejection::AssetScaleDiffers { asset: asset.clone(), registered: registered.clone() })
+        }
     }
 }

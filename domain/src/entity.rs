@@ -71,14 +71,8 @@ impl Balance {
     pub fn with(self, entry: &Entry) -> Option<Balance> {
         let amount = entry.amount.minor_units();
         Some(match entry.direction {
-            Direction::Debit => Balance {
-                debits: self.debits.checked_add(amount)?,
-                ..self
-            },
-            Direction::Credit => Balance {
-                credits: self.credits.checked_add(amount)?,
-                ..self
-            },
+            Direction::Debit => Balance { debits: self.debits.checked_add(amount)?, ..self },
+            Direction::Credit => Balance { credits: self.credits.checked_add(amount)?, ..self },
         })
     }
 }
@@ -242,8 +236,6 @@ mod as_text {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -1,5 +1,7 @@
 //! Why a command is refused. Codes are part of the API and never change their meaning.
 
+use std::fmt::Display;
+
 use recount_events::ledger::{AccountName, Asset, Direction, Reference, TransactionId};
 
 /// A refusal, with what the caller needs to understand it. It changed nothing.
@@ -10,37 +12,21 @@ pub enum Rejection {
     #[error("the ledger has not been created")]
     LedgerUnknown,
     #[error("account `{account}` exists already, with another {field}")]
-    AccountConflict {
-        account: AccountName,
-        field: &'static str,
-    },
+    AccountConflict { account: AccountName, field: &'static str },
     #[error("transaction `{transaction}` exists already, with another {field}")]
-    TransactionConflict {
-        transaction: TransactionId,
-        field: &'static str,
-    },
+    TransactionConflict { transaction: TransactionId, field: &'static str },
     #[error("transaction `{transaction}` does not exist in this ledger")]
     TransactionUnknown { transaction: TransactionId },
     #[error("transaction `{transaction}` was reversed already, by `{by}`")]
-    TransactionAlreadyReversed {
-        transaction: TransactionId,
-        by: TransactionId,
-    },
+    TransactionAlreadyReversed { transaction: TransactionId, by: TransactionId },
     #[error("reference `{reference}` belongs to transaction `{transaction}`")]
-    ReferenceTaken {
-        reference: Reference,
-        transaction: TransactionId,
-    },
+    ReferenceTaken { reference: Reference, transaction: TransactionId },
     #[error("a transaction has from 2 to {max} entries; this one has {count}")]
     EntriesOutOfBounds { count: usize, max: usize },
     #[error(
         "the debits in {asset} are {debits} and the credits {credits}; they must be equal in every asset"
     )]
-    Unbalanced {
-        asset: Asset,
-        debits: i128,
-        credits: i128,
-    },
+    Unbalanced { asset: Asset, debits: i128, credits: i128 },
     #[error("asset `{asset}` is not registered in this ledger")]
     AssetUnknown { asset: Asset },
     #[error("the ledger counts `{}` as `{registered}`, not as `{asset}`", asset.code())]
@@ -50,16 +36,9 @@ pub enum Rejection {
     #[error("account `{account}` is closed")]
     AccountClosed { account: AccountName },
     #[error("account `{account}` is frozen for {}s", direction.as_str())]
-    AccountFrozen {
-        account: AccountName,
-        direction: Direction,
-    },
+    AccountFrozen { account: AccountName, direction: Direction },
     #[error("account `{account}` is not empty: its balance in {asset} is {balance}")]
-    AccountNotEmpty {
-        account: AccountName,
-        asset: Asset,
-        balance: i128,
-    },
+    AccountNotEmpty { account: AccountName, asset: Asset, balance: i128 },
     #[error("the sums of account `{account}` in {asset} would go beyond what can be counted")]
     BalanceOverflow { account: AccountName, asset: Asset },
     #[error(
@@ -157,86 +136,45 @@ impl Rejection {
 
     /// The figures and names that led to the rejection, for callers that are programs. Amounts are strings.
     pub fn details(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Rejection::LedgerUnknown => vec![],
-            Rejection::AccountConflict { account, field } => {
-                vec![("account", account.to_string()), ("field", (*field).to_owned())]
-            }
+        let details: &[(&'static str, &dyn Display)] = match self {
+            Rejection::LedgerUnknown => &[],
+            Rejection::AccountConflict { account, field } => &[("account", account), ("field", field)],
             Rejection::TransactionConflict { transaction, field } => {
-                vec![
-                    ("transaction", transaction.to_string()),
-                    ("field", (*field).to_owned()),
-                ]
+                &[("transaction", transaction), ("field", field)]
             }
-            Rejection::TransactionUnknown { transaction } => vec![("transaction", transaction.to_string())],
+            Rejection::TransactionUnknown { transaction } => &[("transaction", transaction)],
             Rejection::TransactionAlreadyReversed { transaction, by } => {
-                vec![
-                    ("transaction", transaction.to_string()),
-                    ("reversed_by", by.to_string()),
-                ]
+                &[("transaction", transaction), ("reversed_by", by)]
             }
-            Rejection::ReferenceTaken {
-                reference,
-                transaction,
-            } => {
-                vec![
-                    ("reference", reference.to_string()),
-                    ("transaction", transaction.to_string()),
-                ]
+            Rejection::ReferenceTaken { reference, transaction } => {
+                &[("reference", reference), ("transaction", transaction)]
             }
-            Rejection::EntriesOutOfBounds { count, max } => {
-                vec![("count", count.to_string()), ("max", max.to_string())]
+            Rejection::EntriesOutOfBounds { count, max } => &[("count", count), ("max", max)],
+            Rejection::Unbalanced { asset, debits, credits } => {
+                &[("asset", asset), ("debits", debits), ("credits", credits)]
             }
-            Rejection::Unbalanced {
-                asset,
-                debits,
-                credits,
-            } => vec![
-                ("asset", asset.to_string()),
-                ("debits", debits.to_string()),
-                ("credits", credits.to_string()),
-            ],
-            Rejection::AssetUnknown { asset } => vec![("asset", asset.to_string())],
+            Rejection::AssetUnknown { asset } => &[("asset", asset)],
             Rejection::AssetScaleDiffers { asset, registered } => {
-                vec![
-                    ("asset", asset.to_string()),
-                    ("registered", registered.to_string()),
-                ]
+                &[("asset", asset), ("registered", registered)]
             }
             Rejection::AccountUnknown { account } | Rejection::AccountClosed { account } => {
-                vec![("account", account.to_string())]
+                &[("account", account)]
             }
             Rejection::AccountFrozen { account, direction } => {
-                vec![
-                    ("account", account.to_string()),
-                    ("direction", direction.as_str().to_owned()),
-                ]
+                &[("account", account), ("direction", &direction.as_str())]
             }
-            Rejection::AccountNotEmpty {
-                account,
-                asset,
-                balance,
-            } => vec![
-                ("account", account.to_string()),
-                ("asset", asset.to_string()),
-                ("balance", balance.to_string()),
-            ],
-            Rejection::BalanceOverflow { account, asset } => {
-                vec![("account", account.to_string()), ("asset", asset.to_string())]
+            Rejection::AccountNotEmpty { account, asset, balance } => {
+                &[("account", account), ("asset", asset), ("balance", balance)]
             }
-            Rejection::InsufficientFunds {
-                account,
-                asset,
-                balance,
-                balance_after,
-                minimum,
-            } => vec![
-                ("account", account.to_string()),
-                ("asset", asset.to_string()),
-                ("balance", balance.to_string()),
-                ("balance_after", balance_after.to_string()),
-                ("minimum", minimum.to_string()),
+            Rejection::BalanceOverflow { account, asset } => &[("account", account), ("asset", asset)],
+            Rejection::InsufficientFunds { account, asset, balance, balance_after, minimum } => &[
+                ("account", account),
+                ("asset", asset),
+                ("balance", balance),
+                ("balance_after", balance_after),
+                ("minimum", minimum),
             ],
-        }
+        };
+        details.iter().map(|(name, value)| (*name, value.to_string())).collect()
     }
 }

@@ -33,9 +33,7 @@ pub(crate) fn post(command: &PostTransaction, states: &States<'_>, now: DateTime
 pub(crate) fn reverse(command: &ReverseTransaction, states: &States<'_>, now: DateTime<Utc>) -> Decision {
     let transaction = &command.transaction;
     let Some(original) = states.transaction(transaction) else {
-        return Err(Rejection::TransactionUnknown {
-            transaction: transaction.clone(),
-        });
+        return Err(Rejection::TransactionUnknown { transaction: transaction.clone() });
     };
     let entries: Vec<Entry> = original.entries.iter().map(opposite).collect();
     let wanted = Wanted {
@@ -47,19 +45,15 @@ pub(crate) fn reverse(command: &ReverseTransaction, states: &States<'_>, now: Da
         reverses: Some(transaction),
     };
     match &original.reversed_by {
-        Some(by) if *by != command.reversal => Err(Rejection::TransactionAlreadyReversed {
-            transaction: transaction.clone(),
-            by: by.clone(),
-        }),
+        Some(by) if *by != command.reversal => {
+            Err(Rejection::TransactionAlreadyReversed { transaction: transaction.clone(), by: by.clone() })
+        }
         _ => wanted.decide(states, now),
     }
 }
 
 fn opposite(entry: &Entry) -> Entry {
-    Entry {
-        direction: entry.direction.opposite(),
-        ..entry.clone()
-    }
+    Entry { direction: entry.direction.opposite(), ..entry.clone() }
 }
 
 /// A transaction that somebody wants posted.
@@ -77,20 +71,15 @@ impl Wanted<'_> {
         if let Some(existing) = states.transaction(self.transaction) {
             return match self.differing_field(existing) {
                 None => Ok(vec![]),
-                Some(field) => Err(Rejection::TransactionConflict {
-                    transaction: self.transaction.clone(),
-                    field,
-                }),
+                Some(field) => {
+                    Err(Rejection::TransactionConflict { transaction: self.transaction.clone(), field })
+                }
             };
         }
         self.check_reference(states)?;
         check_balanced(self.entries)?;
-        self.entries
-            .iter()
-            .try_for_each(|entry| check_asset(&entry.asset, states))?;
-        self.entries
-            .iter()
-            .try_for_each(|entry| check_account(entry, states))?;
+        self.entries.iter().try_for_each(|entry| check_asset(&entry.asset, states))?;
+        self.entries.iter().try_for_each(|entry| check_account(entry, states))?;
         check_funds(self.entries, states)?;
         Ok(vec![LedgerEvent::TransactionPosted(self.posted(now))])
     }
@@ -140,10 +129,7 @@ impl Wanted<'_> {
 
 fn check_balanced(entries: &[Entry]) -> Result<(), Rejection> {
     if !(2..=ENTRIES_MAX).contains(&entries.len()) {
-        return Err(Rejection::EntriesOutOfBounds {
-            count: entries.len(),
-            max: ENTRIES_MAX,
-        });
+        return Err(Rejection::EntriesOutOfBounds { count: entries.len(), max: ENTRIES_MAX });
     }
     let mut sums: BTreeMap<&Asset, Balance> = BTreeMap::new();
     for entry in entries {
@@ -155,21 +141,16 @@ fn check_balanced(entries: &[Entry]) -> Result<(), Rejection> {
     }
     match sums.into_iter().find(|(_, sum)| sum.debits != sum.credits) {
         None => Ok(()),
-        Some((asset, Balance { debits, credits })) => Err(Rejection::Unbalanced {
-            asset: asset.clone(),
-            debits,
-            credits,
-        }),
+        Some((asset, Balance { debits, credits })) => {
+            Err(Rejection::Unbalanced { asset: asset.clone(), debits, credits })
+        }
     }
 }
 
 fn check_account(entry: &Entry, states: &States<'_>) -> Result<(), Rejection> {
     let account = open_account(&entry.account, states)?;
     if account.frozen_for(entry.direction) {
-        return Err(Rejection::AccountFrozen {
-            account: entry.account.clone(),
-            direction: entry.direction,
-        });
+        return Err(Rejection::AccountFrozen { account: entry.account.clone(), direction: entry.direction });
     }
     Ok(())
 }
@@ -180,9 +161,8 @@ fn check_funds(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection> 
     let mut after: BTreeMap<(&AccountName, &Asset), Balance> = BTreeMap::new();
     for entry in entries {
         let account = open_account(&entry.account, states)?;
-        let sums = after
-            .entry((&entry.account, &entry.asset))
-            .or_insert_with(|| account.balance(&entry.asset));
+        let sums =
+            after.entry((&entry.account, &entry.asset)).or_insert_with(|| account.balance(&entry.asset));
         *sums = sums.with(entry).ok_or_else(|| Rejection::BalanceOverflow {
             account: entry.account.clone(),
             asset: entry.asset.clone(),

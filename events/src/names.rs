@@ -28,11 +28,7 @@ impl NameError {
         if shown.len() < name.len() {
             shown.push('…');
         }
-        NameError {
-            name: shown,
-            what,
-            rule,
-        }
+        NameError { name: shown, what, rule }
     }
 }
 
@@ -63,9 +59,7 @@ impl FromStr for LogName {
     fn from_str(name: &str) -> Result<LogName, NameError> {
         let ok = (1..=LogName::LEN_MAX).contains(&name.len())
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
         if ok {
             Ok(LogName(name.into()))
         } else {

@@ -26,11 +26,11 @@ struct Cli {
     #[command(flatten)]
     log: LogArgs,
     #[command(subcommand)]
-    command: Command,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum Action {
     Up(up::UpArgs),
     /// Take commands over HTTP, append events, relay them to Kafka
     CommandService(CommandServiceConfig),
@@ -49,30 +49,30 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     telemetry::init(cli.log.log_format);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(run(cli.command));
+    let result = runtime.block_on(run(cli.action));
     // What was asked to stop has stopped; whatever is left must not hold the process.
     runtime.shutdown_background();
     result
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
-    match command {
-        Command::Up(args) => up::run(args).await,
-        Command::CommandService(config) => {
+async fn run(action: Action) -> anyhow::Result<()> {
+    match action {
+        Action::Up(args) => up::run(args).await,
+        Action::CommandService(config) => {
             tracing::info!(?config, "command service");
             Ok(recount_command_service::run(config, Shutdown::on_signals()).await?)
         }
-        Command::Projector(config) => {
+        Action::Projector(config) => {
             tracing::info!(?config, "projector");
             Ok(recount_projector::run(&config, Shutdown::on_signals().token()).await?)
         }
-        Command::QueryService(config) => {
+        Action::QueryService(config) => {
             tracing::info!(?config, "query service");
             Ok(recount_query_service::run(config, Shutdown::on_signals()).await?)
         }
-        Command::Migrate(args) => migrate::run(args).await,
-        Command::Import(args) => import::run(args).await,
-        Command::Keys(command) => keys::run(command).await,
-        Command::Healthcheck(args) => healthcheck::run(args).await,
+        Action::Migrate(args) => migrate::run(args).await,
+        Action::Import(args) => import::run(args).await,
+        Action::Keys(command) => keys::run(command).await,
+        Action::Healthcheck(args) => healthcheck::run(args).await,
     }
 }

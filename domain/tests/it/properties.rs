@@ -40,14 +40,9 @@ fn recount(events: &[LedgerEvent]) -> BTreeMap<(String, String), i128> {
             continue;
         };
         for entry in &posted.entries {
-            let sign = if entry.direction.as_str() == "debit" {
-                1
-            } else {
-                -1
-            };
-            *sums
-                .entry((entry.account.to_string(), entry.asset.to_string()))
-                .or_insert(0) += sign * entry.amount.minor_units();
+            let sign = if entry.direction.as_str() == "debit" { 1 } else { -1 };
+            *sums.entry((entry.account.to_string(), entry.asset.to_string())).or_insert(0) +=
+                sign * entry.amount.minor_units();
         }
     }
     sums
@@ -135,18 +130,9 @@ proptest! {
 
 #[test]
 fn the_reference_model_knows_the_normal_side_of_every_account() {
-    let kinds = [
-        AccountKind::Asset,
-        AccountKind::Liability,
-        AccountKind::Liability,
-        AccountKind::Income,
-    ];
+    let kinds = [AccountKind::Asset, AccountKind::Liability, AccountKind::Liability, AccountKind::Income];
     for (account, kind) in ACCOUNTS.iter().zip(kinds) {
-        let sign = if kind.normal_side().as_str() == "debit" {
-            1
-        } else {
-            -1
-        };
+        let sign = if kind.normal_side().as_str() == "debit" { 1 } else { -1 };
         assert_eq!(normal_sign(account), sign);
     }
 }

@@ -60,34 +60,23 @@ impl Book {
 pub(crate) fn given(commands: &[Command]) -> Book {
     let mut book = Book::default();
     let usual = [
-        Command::CreateLedger {
-            ledger: "main".to_owned(),
-        },
-        Command::RegisterAsset {
-            asset: "USD/2".parse().unwrap(),
-        },
-        Command::RegisterAsset {
-            asset: "EUR/2".parse().unwrap(),
-        },
+        Command::CreateLedger { ledger: "main".to_owned() },
+        Command::RegisterAsset { asset: "USD/2".parse().unwrap() },
+        Command::RegisterAsset { asset: "EUR/2".parse().unwrap() },
         open("bank", AccountKind::Asset),
         open("alice", AccountKind::Liability),
         open("bob", AccountKind::Liability),
         open("shop", AccountKind::Income),
     ];
     for command in usual.iter().chain(commands) {
-        book.run(command)
-            .unwrap_or_else(|rejection| panic!("given {command:?}: {rejection}"));
+        book.run(command).unwrap_or_else(|rejection| panic!("given {command:?}: {rejection}"));
     }
     book
 }
 
 impl Book {
     pub(crate) fn when(&self, command: Command) -> Then<'_> {
-        Then {
-            book: self,
-            decision: self.decide(&command),
-            command,
-        }
+        Then { book: self, decision: self.decide(&command), command }
     }
 }
 
@@ -100,9 +89,7 @@ pub(crate) struct Then<'a> {
 impl Then<'_> {
     /// The command is accepted with this many events; repeating it then changes nothing.
     pub(crate) fn happens(self, count: usize) -> Book {
-        let events = self
-            .decision
-            .unwrap_or_else(|rejection| panic!("rejected: {rejection}"));
+        let events = self.decision.unwrap_or_else(|rejection| panic!("rejected: {rejection}"));
         assert_eq!(events.len(), count, "{events:?}");
         let mut book = self.book.clone();
         book.apply(events);
@@ -115,7 +102,7 @@ impl Then<'_> {
         assert_eq!(self.decision, Ok(vec![]));
     }
 
-    pub(crate) fn is_rejected(self, code: &str) -> Rejection {
+    pub(crate) fn rejected(self, code: &str) -> Rejection {
         let rejection = self.decision.expect_err("it was accepted");
         assert_eq!(rejection.code().code, code, "{rejection}");
         rejection
@@ -132,19 +119,11 @@ pub(crate) fn open(account: &str, kind: AccountKind) -> Command {
 
 pub(crate) fn open_with(account: &str, kind: AccountKind, overdraft: Overdraft) -> Command {
     let account = account.parse().unwrap();
-    Command::OpenAccount(OpenAccount {
-        account,
-        kind,
-        overdraft,
-        metadata: Metadata::new(),
-    })
+    Command::OpenAccount(OpenAccount { account, kind, overdraft, metadata: Metadata::new() })
 }
 
 pub(crate) fn limited(asset: &str, amount: i128) -> Overdraft {
-    let limit = OverdraftLimit {
-        asset: asset.parse().unwrap(),
-        amount: Amount::new(amount).unwrap(),
-    };
+    let limit = OverdraftLimit { asset: asset.parse().unwrap(), amount: Amount::new(amount).unwrap() };
     Overdraft::Limited(vec![limit])
 }
 
@@ -158,10 +137,7 @@ pub(crate) fn entry(account: &str, direction: Direction, asset: &str, amount: i1
 }
 
 pub(crate) fn transfer(debit: &str, credit: &str, asset: &str, amount: i128) -> Vec<Entry> {
-    vec![
-        entry(debit, Direction::Debit, asset, amount),
-        entry(credit, Direction::Credit, asset, amount),
-    ]
+    vec![entry(debit, Direction::Debit, asset, amount), entry(credit, Direction::Credit, asset, amount)]
 }
 
 pub(crate) fn posting(transaction: &str, entries: Vec<Entry>) -> PostTransaction {
@@ -193,28 +169,17 @@ pub(crate) fn reverse(transaction: &str, reversal: &str) -> Command {
 }
 
 pub(crate) fn freeze(account: &str, scope: FreezeScope) -> Command {
-    Command::FreezeAccount {
-        account: account.parse().unwrap(),
-        scope,
-    }
+    Command::FreezeAccount { account: account.parse().unwrap(), scope }
 }
 
 pub(crate) fn unfreeze(account: &str, scope: FreezeScope) -> Command {
-    Command::UnfreezeAccount {
-        account: account.parse().unwrap(),
-        scope,
-    }
+    Command::UnfreezeAccount { account: account.parse().unwrap(), scope }
 }
 
 pub(crate) fn close(account: &str) -> Command {
-    Command::CloseAccount {
-        account: account.parse().unwrap(),
-    }
+    Command::CloseAccount { account: account.parse().unwrap() }
 }
 
 pub(crate) fn set_overdraft(account: &str, overdraft: Overdraft) -> Command {
-    Command::SetOverdraftPolicy {
-        account: account.parse().unwrap(),
-        overdraft,
-    }
+    Command::SetOverdraftPolicy { account: account.parse().unwrap(), overdraft }
 }

@@ -51,11 +51,7 @@ pub fn encode(event: &LedgerEvent) -> Encoded {
 
 /// The event that was stored, in its current shape whatever its version.
 pub fn decode(event_type: &str, version: i16, data: &str) -> Result<LedgerEvent, DecodeError> {
-    let stored = Stored {
-        event_type,
-        version,
-        data,
-    };
+    let stored = Stored { event_type, version, data };
     match (event_type, version) {
         ("ledger-created", 1) => stored.read().map(LedgerEvent::LedgerCreated),
         ("asset-registered", 1) => stored.read().map(LedgerEvent::AssetRegistered),
@@ -65,10 +61,7 @@ pub fn decode(event_type: &str, version: i16, data: &str) -> Result<LedgerEvent,
         ("account-closed", 1) => stored.read().map(LedgerEvent::AccountClosed),
         ("overdraft-policy-set", 1) => stored.read().map(LedgerEvent::OverdraftPolicySet),
         ("transaction-posted", 1) => stored.read().map(LedgerEvent::TransactionPosted),
-        _ => Err(DecodeError::Unknown {
-            event_type: event_type.to_owned(),
-            version,
-        }),
+        _ => Err(DecodeError::Unknown { event_type: event_type.to_owned(), version }),
     }
 }
 

@@ -81,9 +81,7 @@ fn is_account_segment(segment: &str) -> bool {
     segment.starts_with(char::is_alphanumeric)
         && !segment.ends_with(' ')
         && !segment.contains("  ")
-        && segment
-            .chars()
-            .all(|c| c.is_alphanumeric() || " -_.,&'+()/#@".contains(c))
+        && segment.chars().all(|c| c.is_alphanumeric() || " -_.,&'+()/#@".contains(c))
 }
 
 impl Asset {
@@ -98,10 +96,7 @@ impl Asset {
 
     /// The number of decimals: 2 of `USD/2`.
     pub fn scale(&self) -> u8 {
-        self.0
-            .split_once('/')
-            .and_then(|(_, scale)| scale.parse().ok())
-            .unwrap_or(0)
+        self.0.split_once('/').and_then(|(_, scale)| scale.parse().ok()).unwrap_or(0)
     }
 }
 
@@ -112,12 +107,8 @@ impl FromStr for Asset {
         let ok = name.split_once('/').is_some_and(|(code, scale)| {
             (1..=Asset::CODE_LEN_MAX).contains(&code.len())
                 && code.starts_with(|c: char| c.is_ascii_alphabetic())
-                && code
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-                && scale
-                    .parse::<u8>()
-                    .is_ok_and(|n| n <= Asset::SCALE_MAX && n.to_string() == scale)
+                && code.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+                && scale.parse::<u8>().is_ok_and(|n| n <= Asset::SCALE_MAX && n.to_string() == scale)
         });
         if ok {
             Ok(Asset(name.into()))
@@ -137,9 +128,7 @@ impl FromStr for TransactionId {
 
     fn from_str(id: &str) -> Result<TransactionId, NameError> {
         let ok = (1..=64).contains(&id.len())
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
         if ok {
             Ok(TransactionId(id.into()))
         } else {
@@ -189,11 +178,7 @@ pub enum AmountError {
 impl Amount {
     /// The amount, if `minor_units` is more than zero.
     pub fn new(minor_units: i128) -> Result<Amount, AmountError> {
-        if minor_units > 0 {
-            Ok(Amount(minor_units))
-        } else {
-            Err(AmountError::NotPositive)
-        }
+        if minor_units > 0 { Ok(Amount(minor_units)) } else { Err(AmountError::NotPositive) }
     }
 
     /// In minor units; always more than zero.
@@ -350,31 +335,15 @@ mod tests {
 
     #[test]
     fn an_account_name_follows_its_rule() {
-        for good in [
-            "a",
-            "users:alice:main",
-            "Assets:US:BofA:Checking",
-            "Aktiva:Bank für Sozialwirtschaft",
-            "a:b/c",
-        ] {
+        for good in
+            ["a", "users:alice:main", "Assets:US:BofA:Checking", "Aktiva:Bank für Sozialwirtschaft", "a:b/c"]
+        {
             assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
         }
         let deep = vec!["a"; 17].join(":");
-        for bad in [
-            "",
-            ":",
-            "a:",
-            ":a",
-            "a::b",
-            " a",
-            "a ",
-            "a  b",
-            "a\nb",
-            "-a",
-            "a;b",
-            &deep,
-            &"x".repeat(256),
-        ] {
+        for bad in
+            ["", ":", "a:", ":a", "a::b", " a", "a ", "a  b", "a\nb", "-a", "a;b", &deep, &"x".repeat(256)]
+        {
             assert!(bad.parse::<AccountName>().is_err(), "{bad:?}");
         }
     }
@@ -383,9 +352,8 @@ mod tests {
     fn an_asset_is_a_code_and_a_scale() {
         let asset: Asset = "USD/2".parse().unwrap();
         assert_eq!((asset.code(), asset.scale()), ("USD", 2));
-        for bad in [
-            "USD", "USD/", "/2", "USD/19", "USD/02", "USD/-1", "USD/2/2", "U D/2", "2USD/2", "USD/+2",
-        ] {
+        for bad in ["USD", "USD/", "/2", "USD/19", "USD/02", "USD/-1", "USD/2/2", "U D/2", "2USD/2", "USD/+2"]
+        {
             assert!(bad.parse::<Asset>().is_err(), "{bad:?}");
         }
     }
@@ -393,10 +361,7 @@ mod tests {
     #[test]
     fn an_amount_is_positive_whole_and_fits() {
         assert_eq!("1".parse::<Amount>().unwrap().minor_units(), 1);
-        assert_eq!(
-            i128::MAX.to_string().parse::<Amount>().unwrap().minor_units(),
-            i128::MAX
-        );
+        assert_eq!(i128::MAX.to_string().parse::<Amount>().unwrap().minor_units(), i128::MAX);
         for (text, error) in [
             ("0", AmountError::NotPositive),
             ("-5", AmountError::NotPositive),

@@ -66,7 +66,11 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     deployment.close().await?;
     let report = result?;
     print!("{report}");
-    if report.is_complete() { Ok(()) } else { bail!("some transactions were refused; the others were posted") }
+    if report.is_complete() {
+        Ok(())
+    } else {
+        bail!("some transactions were refused; the others were posted")
+    }
 }
 
 fn listed(errors: &[LineError]) -> String {
