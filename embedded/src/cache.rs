@@ -6,11 +6,7 @@ use std::path::{Path, PathBuf};
 /// `$RECOUNT_CACHE`, else `$XDG_CACHE_HOME/recount`, else `$HOME/.cache/recount`, else `cache` in the data
 /// folder.
 pub fn default_cache_dir(data_dir: &Path) -> PathBuf {
-    let folder = |name: &str| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("RECOUNT_CACHE")
         .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("recount")))
         .or_else(|| folder("HOME").map(|home| home.join(".cache").join("recount")))

@@ -54,21 +54,17 @@ impl Child {
         let (signals, inbox) = mpsc::unbounded_channel();
         let (announce_exit, exit) = watch::channel(None);
         let (announce_start, started) = oneshot::channel();
-        std::thread::Builder::new()
-            .name("child-keeper".to_owned())
-            .spawn(move || {
-                let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
-                    Ok(runtime) => runtime,
-                    Err(error) => {
-                        let _ = announce_start.send(Err(error));
-                        return;
-                    }
-                };
-                runtime.block_on(keep(command, farewell, announce_start, inbox, announce_exit));
-            })?;
-        let pid = started
-            .await
-            .map_err(|_| io::Error::other("the keeper of the child ended"))??;
+        std::thread::Builder::new().name("child-keeper".to_owned()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = announce_start.send(Err(error));
+                    return;
+                }
+            };
+            runtime.block_on(keep(command, farewell, announce_start, inbox, announce_exit));
+        })?;
+        let pid = started.await.map_err(|_| io::Error::other("the keeper of the child ended"))??;
         Ok(Child { pid, signals, exit })
     }
 
@@ -123,10 +119,7 @@ async fn keep(
             return;
         }
     };
-    let pid = child
-        .id()
-        .and_then(|id| i32::try_from(id).ok())
-        .unwrap_or_default();
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
     let mut listening = announce_start.send(Ok(pid)).is_ok();
     if !listening {
         let _ = kill(Pid::from_raw(pid), farewell);
@@ -171,20 +164,13 @@ mod tests {
         let child = Child::spawn(deaf, Signal::SIGKILL).await.unwrap();
         let short = Duration::from_millis(1);
         let long = Duration::from_secs(10);
-        assert_eq!(
-            child
-                .stop(&[(Signal::SIGCONT, short), (Signal::SIGKILL, long)])
-                .await,
-            Some(1)
-        );
+        assert_eq!(child.stop(&[(Signal::SIGCONT, short), (Signal::SIGKILL, long)]).await, Some(1));
         assert!(child.has_exited());
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_an_error() {
-        let error = Child::spawn(Command::new("/no/such/program"), Signal::SIGINT)
-            .await
-            .unwrap_err();
+        let error = Child::spawn(Command::new("/no/such/program"), Signal::SIGINT).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -9,56 +9,25 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum EmbeddedError {
     #[error("cannot {action} {path}: {source}. Make the folder writable, or choose another one with `--data`", path = .path.display())]
-    Folder {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Folder { action: &'static str, path: PathBuf, source: io::Error },
 
     #[error("process {pid} already runs {what} on {data}. Stop it first, or choose another folder with `--data`", pid = .pid.map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string()), data = .data.display())]
-    AlreadyRunning {
-        what: &'static str,
-        data: PathBuf,
-        pid: Option<u32>,
-    },
+    AlreadyRunning { what: &'static str, data: PathBuf, pid: Option<u32> },
 
     #[error("{what} is running on {data}, but it did not answer within {seconds} s; see {log}", seconds = .bound.as_secs(), data = .data.display(), log = .log.display())]
-    RunningButSilent {
-        what: &'static str,
-        data: PathBuf,
-        bound: Duration,
-        log: PathBuf,
-    },
+    RunningButSilent { what: &'static str, data: PathBuf, bound: Duration, log: PathBuf },
 
     #[error("an earlier {what} (process {pid}) still runs on {data} and cannot be stopped from here. Stop it by hand (`kill {pid}`), then start again", data = .data.display())]
-    OrphanStays {
-        what: &'static str,
-        pid: i32,
-        data: PathBuf,
-    },
+    OrphanStays { what: &'static str, pid: i32, data: PathBuf },
 
     #[error("cannot run {program}: {source}. {advice}", program = .program.display())]
-    CannotRun {
-        program: PathBuf,
-        source: io::Error,
-        advice: &'static str,
-    },
+    CannotRun { program: PathBuf, source: io::Error, advice: &'static str },
 
     #[error("{what} failed ({exit}). The end of {log}:\n{tail}", log = .log.display())]
-    Failed {
-        what: &'static str,
-        exit: String,
-        log: PathBuf,
-        tail: String,
-    },
+    Failed { what: &'static str, exit: String, log: PathBuf, tail: String },
 
     #[error("{what} did not become ready within {seconds} s. The end of {log}:\n{tail}", seconds = .bound.as_secs(), log = .log.display())]
-    NotReady {
-        what: &'static str,
-        bound: Duration,
-        log: PathBuf,
-        tail: String,
-    },
+    NotReady { what: &'static str, bound: Duration, log: PathBuf, tail: String },
 
     #[error("{what} did not stop within {seconds} s and was killed; nothing committed is lost, the next start recovers", seconds = .bound.as_secs())]
     StoppedHard { what: &'static str, bound: Duration },
@@ -69,11 +38,7 @@ pub enum EmbeddedError {
     NoPostgres { looked: String, fetch: String },
 
     #[error("the cluster in {data} was made by Postgres {cluster}, and this machine has {found}. Install Postgres {cluster}, or choose another folder with `--data`", data = .data.display())]
-    OtherVersion {
-        data: PathBuf,
-        cluster: String,
-        found: String,
-    },
+    OtherVersion { data: PathBuf, cluster: String, found: String },
 
     #[error("{folder} has no working `postgres` and `initdb`: {reason}", folder = .folder.display())]
     BadBinaries { folder: PathBuf, reason: String },
@@ -95,29 +60,18 @@ pub enum EmbeddedError {
     SocketFolder { path: PathBuf },
 
     #[error("cannot fetch {what}: {reason}. {advice}")]
-    Fetch {
-        what: String,
-        reason: String,
-        advice: &'static str,
-    },
+    Fetch { what: String, reason: String, advice: &'static str },
 
     #[error(
         "{what} is needed for `--kafka embedded` and was not found. Install it (on Debian or Ubuntu: `{install}`), or use a Kafka of yours (`--kafka HOST:PORT`)"
     )]
-    Missing {
-        what: &'static str,
-        install: &'static str,
-    },
+    Missing { what: &'static str, install: &'static str },
 
     #[error("found no free port for Kafka from 20000 to 29999 on 127.0.0.1. Stop something that holds them")]
     NoFreePort,
 
     #[error("{path} is not the file that was pinned ({reason}). Remove {folder} and start again; if it happens again, do not trust the source of the download", path = .path.display(), folder = .folder.display())]
-    WrongSum {
-        path: PathBuf,
-        folder: PathBuf,
-        reason: String,
-    },
+    WrongSum { path: PathBuf, folder: PathBuf, reason: String },
 }
 
 impl EmbeddedError {

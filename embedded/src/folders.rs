@@ -10,8 +10,7 @@ use crate::error::EmbeddedError;
 /// the processes that run in it.
 pub(crate) fn prepare(path: &Path) -> Result<PathBuf, EmbeddedError> {
     fs::create_dir_all(path).map_err(EmbeddedError::folder("make the folder", path))?;
-    path.canonicalize()
-        .map_err(EmbeddedError::folder("find the folder", path))
+    path.canonicalize().map_err(EmbeddedError::folder("find the folder", path))
 }
 
 /// Makes a folder that only its owner can enter. One that is there already keeps its content.
@@ -55,10 +54,7 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), EmbeddedError> {
 pub(crate) fn first_closed_to(path: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
     let mut folders: Vec<&Path> = path.ancestors().collect();
     folders.reverse();
-    folders
-        .into_iter()
-        .find(|folder| !may_pass(folder, uid, gid))
-        .map(Path::to_path_buf)
+    folders.into_iter().find(|folder| !may_pass(folder, uid, gid)).map(Path::to_path_buf)
 }
 
 fn may_pass(folder: &Path, uid: u32, gid: u32) -> bool {
@@ -88,10 +84,7 @@ mod tests {
         let owner = fs::metadata(root.path()).unwrap();
 
         let stranger = owner.uid() + 4711;
-        assert_eq!(
-            first_closed_to(&inner, stranger, owner.gid() + 4711),
-            Some(root.path().to_path_buf())
-        );
+        assert_eq!(first_closed_to(&inner, stranger, owner.gid() + 4711), Some(root.path().to_path_buf()));
         assert_eq!(first_closed_to(&inner, owner.uid(), owner.gid()), None);
     }
 }

@@ -35,11 +35,7 @@ pub(crate) struct Launcher {
 impl Launcher {
     /// Runs children as whoever we are.
     pub(crate) fn as_ourselves() -> Launcher {
-        Launcher {
-            setpriv: find_program("setpriv"),
-            run_as: None,
-            reach: false,
-        }
+        Launcher { setpriv: find_program("setpriv"), run_as: None, reach: false }
     }
 
     /// For a server that refuses root: when we are root, its children run as the owner of `belongings` if
@@ -71,10 +67,7 @@ impl Launcher {
         };
         match folders::first_closed_to(folder, user.uid, user.gid) {
             None => Ok(()),
-            Some(folder) => Err(EmbeddedError::NotTraversable {
-                user: user.name.clone(),
-                folder,
-            }),
+            Some(folder) => Err(EmbeddedError::NotTraversable { user: user.name.clone(), folder }),
         }
     }
 
@@ -96,9 +89,7 @@ impl Launcher {
     fn through_setpriv(&self, setpriv: &Path, program: &Path, at_parents_death: Signal) -> Command {
         let mut command = Command::new(setpriv);
         if let Some(user) = &self.run_as {
-            command
-                .arg(format!("--reuid={}", user.uid))
-                .arg(format!("--regid={}", user.gid));
+            command.arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid));
             command.arg("--clear-groups");
         }
         if self.reach {
@@ -106,10 +97,7 @@ impl Launcher {
         }
         // It knows the names without `SIG`.
         let signal = at_parents_death.as_str().trim_start_matches("SIG");
-        command
-            .arg(format!("--pdeathsig={signal}"))
-            .arg("--")
-            .arg(program);
+        command.arg(format!("--pdeathsig={signal}")).arg("--").arg(program);
         command
     }
 
@@ -136,14 +124,7 @@ impl Launcher {
 fn choose_user(belongings: Option<u32>) -> Result<RunAs, EmbeddedError> {
     let by_owner = belongings.filter(|uid| *uid != 0).map(|uid| {
         let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-        known.map_or(
-            RunAs {
-                name: uid.to_string(),
-                uid,
-                gid: uid,
-            },
-            RunAs::from,
-        )
+        known.map_or(RunAs { name: uid.to_string(), uid, gid: uid }, RunAs::from)
     });
     let by_name = |name: &str| User::from_name(name).ok().flatten().map(RunAs::from);
     by_owner
@@ -154,22 +135,16 @@ fn choose_user(belongings: Option<u32>) -> Result<RunAs, EmbeddedError> {
 
 impl From<User> for RunAs {
     fn from(user: User) -> RunAs {
-        RunAs {
-            name: user.name,
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-        }
+        RunAs { name: user.name, uid: user.uid.as_raw(), gid: user.gid.as_raw() }
     }
 }
 
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|path| {
+    env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(
+        |path| {
             use std::os::unix::fs::PermissionsExt;
-            path.metadata()
-                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-        })
+            path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        },
+    )
 }

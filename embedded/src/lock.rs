@@ -21,12 +21,7 @@ pub(crate) enum Attempt {
 }
 
 pub(crate) fn try_acquire(path: &Path) -> Result<Attempt, EmbeddedError> {
-    let open = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     let mut file = open.map_err(EmbeddedError::folder("open", path))?;
     match file.try_lock() {
         Ok(()) => {
@@ -39,10 +34,7 @@ pub(crate) fn try_acquire(path: &Path) -> Result<Attempt, EmbeddedError> {
         }
         Err(TryLockError::WouldBlock) => {
             let mut content = String::new();
-            let pid = file
-                .read_to_string(&mut content)
-                .ok()
-                .and_then(|_| content.trim().parse().ok());
+            let pid = file.read_to_string(&mut content).ok().and_then(|_| content.trim().parse().ok());
             Ok(Attempt::Taken(pid))
         }
         Err(TryLockError::Error(source)) => Err(EmbeddedError::folder("lock", path)(source)),
@@ -52,10 +44,6 @@ pub(crate) fn try_acquire(path: &Path) -> Result<Attempt, EmbeddedError> {
 pub(crate) fn acquire(what: &'static str, path: &Path, data: &Path) -> Result<Lock, EmbeddedError> {
     match try_acquire(path)? {
         Attempt::Acquired(lock) => Ok(lock),
-        Attempt::Taken(pid) => Err(EmbeddedError::AlreadyRunning {
-            what,
-            data: data.to_path_buf(),
-            pid,
-        }),
+        Attempt::Taken(pid) => Err(EmbeddedError::AlreadyRunning { what, data: data.to_path_buf(), pid }),
     }
 }

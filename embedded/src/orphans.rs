@@ -30,21 +30,12 @@ impl Process {
 
     fn read(pid: i32) -> Option<Process> {
         let folder = Path::new("/proc").join(pid.to_string());
-        let name = fs::read_to_string(folder.join("comm"))
-            .ok()?
-            .trim_end()
-            .to_owned();
+        let name = fs::read_to_string(folder.join("comm")).ok()?.trim_end().to_owned();
         let working_dir = fs::read_link(folder.join("cwd")).ok()?;
         let line = fs::read(folder.join("cmdline")).ok()?;
-        let arguments = line
-            .split(|byte| *byte == 0)
-            .map(|argument| OsString::from_vec(argument.to_vec()))
-            .collect();
-        Some(Process {
-            name,
-            working_dir,
-            arguments,
-        })
+        let arguments =
+            line.split(|byte| *byte == 0).map(|argument| OsString::from_vec(argument.to_vec())).collect();
+        Some(Process { name, working_dir, arguments })
     }
 }
 
@@ -85,10 +76,7 @@ pub(crate) async fn stop(
     }
     for step in steps {
         let deadline = Instant::now() + step.bound;
-        for pid in living
-            .iter()
-            .filter(|pid| step.only.is_none_or(|only| only == **pid))
-        {
+        for pid in living.iter().filter(|pid| step.only.is_none_or(|only| only == **pid)) {
             // Looked at again right before: the id may have found a new owner since the list was made.
             if Process::is_living(*pid, &ours) {
                 let _ = kill(Pid::from_raw(*pid), step.signal);
@@ -101,10 +89,6 @@ pub(crate) async fn stop(
     }
     match living.first() {
         None => Ok(()),
-        Some(pid) => Err(EmbeddedError::OrphanStays {
-            what,
-            pid: *pid,
-            data: data.to_path_buf(),
-        }),
+        Some(pid) => Err(EmbeddedError::OrphanStays { what, pid: *pid, data: data.to_path_buf() }),
     }
 }

@@ -14,9 +14,7 @@ fn options(data: &Path) -> Options {
 }
 
 async fn gone(exited: impl Future<Output = Exit>) {
-    tokio::time::timeout(BOUND, exited)
-        .await
-        .expect("the broker ends");
+    tokio::time::timeout(BOUND, exited).await.expect("the broker ends");
 }
 
 /// The id that the node got when it was formatted: a new one would mean that its data is gone.
@@ -31,14 +29,9 @@ async fn a_node_survives_kills_of_itself_and_of_its_parent() {
     let (bootstrap, id) = (kafka.bootstrap(), identity(data.path()));
 
     let refused = Kafka::start(options(data.path())).await.unwrap_err();
-    assert!(
-        matches!(refused, EmbeddedError::AlreadyRunning { .. }),
-        "{refused}"
-    );
+    assert!(matches!(refused, EmbeddedError::AlreadyRunning { .. }), "{refused}");
 
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &kafka.pid().to_string()])
-        .status();
+    let killed = std::process::Command::new("kill").args(["-9", &kafka.pid().to_string()]).status();
     assert!(killed.unwrap().success());
     gone(kafka.exited()).await;
     kafka.restart().await.unwrap();

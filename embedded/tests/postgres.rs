@@ -12,25 +12,17 @@ const BOUND: Duration = Duration::from_secs(30);
 
 fn options(data: &Path) -> Options {
     let settings = vec![("fsync".to_owned(), "off".to_owned())];
-    Options {
-        settings,
-        ..Options::new(data)
-    }
+    Options { settings, ..Options::new(data) }
 }
 
 async fn connect(postgres: &Postgres) -> PgConnection {
-    PgConnection::connect(&postgres.url("postgres"))
-        .await
-        .expect("the server said that it is ready")
+    PgConnection::connect(&postgres.url("postgres")).await.expect("the server said that it is ready")
 }
 
 async fn note(postgres: &Postgres, text: &str) {
     let mut connection = connect(postgres).await;
     let statement = "create table if not exists note (text text)";
-    sqlx::query(statement)
-        .execute(&mut connection)
-        .await
-        .expect("the statement is right");
+    sqlx::query(statement).execute(&mut connection).await.expect("the statement is right");
     sqlx::query("insert into note values ($1)")
         .bind(text)
         .execute(&mut connection)
@@ -55,9 +47,7 @@ fn kill(pid: i32) {
 }
 
 async fn gone(exited: impl Future<Output = Exit>) {
-    tokio::time::timeout(BOUND, exited)
-        .await
-        .expect("the server ends");
+    tokio::time::timeout(BOUND, exited).await.expect("the server ends");
 }
 
 /// As a parent leaves its server when it is killed before the server noticed: running, and the folder not
@@ -126,10 +116,7 @@ async fn a_folder_in_use_is_refused_to_a_second_owner_and_shared_on_demand() {
 
     let error = Postgres::start(options(data.path())).await.unwrap_err();
     assert!(matches!(error, EmbeddedError::AlreadyRunning { .. }));
-    assert!(
-        error.to_string().contains(&std::process::id().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
 
     let guest = Postgres::attach_or_start(options(data.path())).await.unwrap();
     assert!(!guest.is_ours());
@@ -165,10 +152,7 @@ async fn a_cluster_of_another_version_is_left_alone_and_both_versions_are_named(
     fs::create_dir(data.path().join("postgres")).unwrap();
     fs::write(data.path().join("postgres").join("PG_VERSION"), "9.6\n").unwrap();
     let error = Postgres::start(options(data.path())).await.unwrap_err();
-    assert!(
-        matches!(&error, EmbeddedError::OtherVersion { cluster, .. } if cluster == "9.6"),
-        "{error}"
-    );
+    assert!(matches!(&error, EmbeddedError::OtherVersion { cluster, .. } if cluster == "9.6"), "{error}");
 }
 
 #[tokio::test]
@@ -184,22 +168,14 @@ async fn a_folder_that_cannot_be_made_is_named() {
 async fn binaries_that_do_not_run_are_named() {
     let data = tempfile::tempdir().unwrap();
     let binaries = Binaries::In(data.path().join("bin"));
-    let error = Postgres::start(Options {
-        binaries,
-        ..options(data.path())
-    })
-    .await
-    .unwrap_err();
+    let error = Postgres::start(Options { binaries, ..options(data.path()) }).await.unwrap_err();
     assert!(matches!(error, EmbeddedError::BadBinaries { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_long_data_path_works_all_the_same() {
     let data = tempfile::tempdir().unwrap();
-    let long = data
-        .path()
-        .join("long ".repeat(20))
-        .join("it's a \"folder\", in fact");
+    let long = data.path().join("long ".repeat(20)).join("it's a \"folder\", in fact");
     let postgres = Postgres::start(options(&long)).await.unwrap();
     note(&postgres, "kept").await;
     postgres.stop(BOUND).await.unwrap();

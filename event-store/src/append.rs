@@ -68,19 +68,11 @@ impl Append {
 
     /// Adds an event and answers the position it will have.
     pub fn push_event(&mut self, event: NewEvent) -> Position {
-        let NewEvent {
-            id,
-            event_type,
-            version,
-            tags,
-            data,
-            meta,
-        } = event;
+        let NewEvent { id, event_type, version, tags, data, meta } = event;
         self.ids.push(id);
         let index = i32::try_from(self.ids.len()).expect("a batch is bounded far below 2^31 events");
         let first_hash = self.tag_hashes.len();
-        self.tag_hashes
-            .extend(tags.iter().map(|tag| tag_hash(self.log, tag)));
+        self.tag_hashes.extend(tags.iter().map(|tag| tag_hash(self.log, tag)));
         // Two tags of one event with one hash need only one row, and may have only one.
         self.tag_hashes[first_hash..].sort_unstable();
         let mut kept = first_hash;

@@ -29,13 +29,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub enum EntityRow {
     Snapshot(Snapshot),
-    Event {
-        position: Position,
-        event_type: String,
-        version: i16,
-        tags: Vec<Tag>,
-        data: String,
-    },
+    Event { position: Position, event_type: String, version: i16, tags: Vec<Tag>, data: String },
 }
 
 impl EventStore {
@@ -85,14 +79,8 @@ impl EventStore {
 
     /// Keeps snapshots, each unless a later one of its version is there already.
     pub async fn save_snapshots(&self, log: LogKey, snapshots: &[Snapshot]) -> Result<(), StoreError> {
-        let hashes: Vec<i64> = snapshots
-            .iter()
-            .map(|snapshot| tag_hash(log, &snapshot.entity))
-            .collect();
-        let entities: Vec<&str> = snapshots
-            .iter()
-            .map(|snapshot| snapshot.entity.as_str())
-            .collect();
+        let hashes: Vec<i64> = snapshots.iter().map(|snapshot| tag_hash(log, &snapshot.entity)).collect();
+        let entities: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.entity.as_str()).collect();
         let versions: Vec<i16> = snapshots.iter().map(|snapshot| snapshot.version).collect();
         let positions: Vec<i64> = snapshots.iter().map(|snapshot| snapshot.position.0).collect();
         let states: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.state.as_str()).collect();
@@ -121,19 +109,15 @@ impl EventStore {
     /// Shows `visit` the hash of every tag in the log and every idempotency key (by its hash): what a
     /// writer needs in order to know without asking that something has never been there.
     pub async fn visit_seen(&self, log: LogKey, mut visit: impl FnMut(Seen)) -> Result<(), StoreError> {
-        let mut tags = sqlx::query("select tag from store.event_tags where log = $1")
-            .bind(log.0)
-            .fetch(self.pool());
+        let mut tags =
+            sqlx::query("select tag from store.event_tags where log = $1").bind(log.0).fetch(self.pool());
         while let Some(row) = tags.try_next().await.map_err(StoreError::from_read)? {
             visit(Seen::Tag(row.try_get(0).map_err(StoreError::from_read)?));
         }
-        let mut keys = sqlx::query("select key from store.outcomes where log = $1")
-            .bind(log.0)
-            .fetch(self.pool());
+        let mut keys =
+            sqlx::query("select key from store.outcomes where log = $1").bind(log.0).fetch(self.pool());
         while let Some(row) = keys.try_next().await.map_err(StoreError::from_read)? {
-            visit(Seen::Key(crate::KeyHash(
-                row.try_get(0).map_err(StoreError::from_read)?,
-            )));
+            visit(Seen::Key(crate::KeyHash(row.try_get(0).map_err(StoreError::from_read)?)));
         }
         Ok(())
     }
@@ -153,21 +137,14 @@ fn read_row(row: &PgRow) -> Result<EntityRow, sqlx::Error> {
     let name: String = row.try_get("name")?;
     let body = row.try_get("body")?;
     Ok(match row.try_get::<i32, _>("part")? {
-        0 => EntityRow::Snapshot(Snapshot {
-            entity: Tag::from_stored(&name),
-            version,
-            position,
-            state: body,
-        }),
+        0 => {
+            EntityRow::Snapshot(Snapshot { entity: Tag::from_stored(&name), version, position, state: body })
+        }
         _ => EntityRow::Event {
             position,
             event_type: name,
             version,
-            tags: row
-                .try_get::<Vec<String>, _>("tags")?
-                .iter()
-                .map(|tag| Tag::from_stored(tag))
-                .collect(),
+            tags: row.try_get::<Vec<String>, _>("tags")?.iter().map(|tag| Tag::from_stored(tag)).collect(),
             data: body,
         },
     })

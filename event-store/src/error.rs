@@ -23,11 +23,7 @@ pub enum StoreError {
 impl StoreError {
     /// The error of a statement that changed nothing, or whose change does not matter.
     pub(crate) fn from_read(error: sqlx::Error) -> StoreError {
-        if is_definite_refusal(&error) {
-            StoreError::Refused(error)
-        } else {
-            StoreError::Unavailable(error)
-        }
+        if is_definite_refusal(&error) { StoreError::Refused(error) } else { StoreError::Unavailable(error) }
     }
 
     /// The error of a statement that was sent to change the log.
@@ -58,9 +54,9 @@ fn is_definite_refusal(error: &sqlx::Error) -> bool {
         "58", // system error
     ];
     match error {
-        sqlx::Error::Database(error) => error
-            .code()
-            .is_none_or(|code| !RETRYABLE_CLASSES.iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Database(error) => {
+            error.code().is_none_or(|code| !RETRYABLE_CLASSES.iter().any(|class| code.starts_with(class)))
+        }
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)

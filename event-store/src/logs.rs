@@ -42,10 +42,7 @@ impl EventStore {
         if existing == name.as_str() {
             Ok(())
         } else {
-            Err(StoreError::KeyCollision {
-                wanted: name.to_string(),
-                existing,
-            })
+            Err(StoreError::KeyCollision { wanted: name.to_string(), existing })
         }
     }
 
@@ -95,9 +92,7 @@ fn read_moved_log(row: &PgRow) -> Result<MovedLog, StoreError> {
 }
 
 fn log_name(row: &PgRow) -> Result<LogName, StoreError> {
-    column::<String>(row, "name")?
-        .parse()
-        .map_err(|error| StoreError::Corrupt(format!("{error}")))
+    column::<String>(row, "name")?.parse().map_err(|error| StoreError::Corrupt(format!("{error}")))
 }
 
 fn column<'r, T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>>(

@@ -36,10 +36,7 @@ fn migrator() -> Migrator {
             Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, sql, false)
         })
         .collect();
-    let mut migrator = Migrator {
-        migrations,
-        ..Migrator::DEFAULT
-    };
+    let mut migrator = Migrator { migrations, ..Migrator::DEFAULT };
     migrator.dangerous_set_table_name(TABLE);
     migrator
 }

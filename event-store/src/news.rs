@@ -27,18 +27,12 @@ impl Notifier {
         tokio::spawn(async move {
             while let Some(moved) = watched.upgrade() {
                 // The bound is only for noticing that the last notifier is gone.
-                if timeout_at(Instant::now() + Duration::from_secs(1), moved.notified())
-                    .await
-                    .is_err()
-                {
+                if timeout_at(Instant::now() + Duration::from_secs(1), moved.notified()).await.is_err() {
                     continue;
                 }
                 drop(moved);
                 sleep(COALESCE).await;
-                if let Err(error) = sqlx::query("select pg_notify($1, '')")
-                    .bind(CHANNEL)
-                    .execute(&pool)
-                    .await
+                if let Err(error) = sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&pool).await
                 {
                     tracing::debug!(%error, "no notification was sent; readers find the news by polling");
                 }
@@ -63,10 +57,7 @@ pub struct News {
 impl News {
     /// Listens from now on. Without a connection it only polls, and tries again.
     pub async fn listen(pool: &PgPool) -> News {
-        let mut news = News {
-            pool: pool.clone(),
-            listener: None,
-        };
+        let mut news = News { pool: pool.clone(), listener: None };
         news.connect().await;
         news
     }

@@ -55,9 +55,6 @@ impl EventStore {
                 outcome: row.try_get("outcome")?,
             })
         };
-        rows.iter()
-            .map(read)
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(StoreError::from_read)
+        rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from_read)
     }
 }

@@ -52,11 +52,7 @@ fn read_event(log: LogKey, row: &PgRow) -> Result<RecordedEvent, sqlx::Error> {
         id: row.try_get("id")?,
         event_type: row.try_get("event_type")?,
         version: row.try_get("version")?,
-        tags: row
-            .try_get::<Vec<String>, _>("tags")?
-            .iter()
-            .map(|tag| Tag::from_stored(tag))
-            .collect(),
+        tags: row.try_get::<Vec<String>, _>("tags")?.iter().map(|tag| Tag::from_stored(tag)).collect(),
         data: row.try_get("data")?,
         meta: row.try_get("meta")?,
         recorded_at: row.try_get("recorded_at")?,

@@ -44,10 +44,7 @@ impl EventStore {
         .fetch_all(self.pool())
         .await
         .map_err(StoreError::from_read)?;
-        rows.iter()
-            .map(|row| row.try_get("shard"))
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::from_read)
+        rows.iter().map(|row| row.try_get("shard")).collect::<Result<_, _>>().map_err(StoreError::from_read)
     }
 
     /// Gives all leases of the holder back, so that another process need not wait for them to expire.
@@ -69,10 +66,7 @@ impl EventStore {
             .await
             .map_err(StoreError::from_read)?;
         let read = |row: &sqlx::postgres::PgRow| Ok((LogKey(row.try_get(0)?), Position(row.try_get(1)?)));
-        rows.iter()
-            .map(read)
-            .collect::<Result<_, sqlx::Error>>()
-            .map_err(StoreError::from_read)
+        rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from_read)
     }
 
     /// Moves the progress of a log forward from where the caller believes it to be. Answers whether it was there.

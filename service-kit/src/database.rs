@@ -120,6 +120,27 @@ fn may_pass(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Reads, and reads again as long as all that is wrong is that connections have died.
+///
+/// A connection from the pool may have died while nobody used it, all of them after a restart of the database. Each
+/// is dropped when that is noticed, so that there are no more tries than connections. Only for what may be done twice.
+pub async fn read_again<T, F>(pool: &PgPool, read: impl Fn() -> F) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
+    let mut tries_left = pool.options().get_max_connections();
+    loop {
+        let outcome = read().await;
+        let Err(error) = &outcome else { return outcome };
+        // No connection to be had is another matter, and was waited for.
+        let away = matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
+        if away || tries_left == 0 || !is_unavailable(error) {
+            return outcome;
+        }
+        tries_left -= 1;
+    }
+}
+
 /// Whether an error says that the database is away, and nothing of the statement that met it.
 ///
 /// Such a statement may have been executed: an answer can be lost as well as a question.

@@ -49,7 +49,8 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
 /// The idempotency key: a structured-field string in quotes, or bare as many clients send it.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let invalid = || {
-        let detail = format!("An Idempotency-Key is 1 to {KEY_LEN_MAX} visible ASCII characters, in quotes or bare.");
+        let detail =
+            format!("An Idempotency-Key is 1 to {KEY_LEN_MAX} visible ASCII characters, in quotes or bare.");
         Problem::new(&kinds::IDEMPOTENCY_KEY_INVALID, detail)
     };
     let mut values = headers.get_all("idempotency-key").iter();
@@ -69,7 +70,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// The trace that the request belongs to, if it says so in the form of W3C Trace Context.
 fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
-    let of_form = text.len() == TRACEPARENT_LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    let of_form =
+        text.len() == TRACEPARENT_LEN && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     of_form.then(|| text.to_owned())
 }
 
@@ -87,12 +89,7 @@ impl Caller {
         serde_json::to_string(&meta).expect("two strings are JSON").into()
     }
 
-    fn submission(
-        &self,
-        commands: Vec<Command>,
-        atomic: bool,
-        request: &[&[u8]],
-    ) -> Submission<Command> {
+    fn submission(&self, commands: Vec<Command>, atomic: bool, request: &[&[u8]]) -> Submission<Command> {
         let key = self.key.as_deref().map(|key| IdempotencyKey::new(key, request));
         // What a command takes in memory beside its text.
         const COMMAND_OVERHEAD_BYTES: usize = 512;

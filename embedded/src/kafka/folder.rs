@@ -45,10 +45,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn in_data(data: &Path) -> Folder {
-        Folder {
-            data: data.to_path_buf(),
-            path: data.join("kafka"),
-        }
+        Folder { data: data.to_path_buf(), path: data.join("kafka") }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -63,16 +60,8 @@ impl Folder {
                 && process.arguments.iter().any(|argument| argument == "kafka.Kafka")
         };
         let steps = [
-            Step {
-                only: None,
-                signal: Signal::SIGTERM,
-                bound: STOP_BOUND,
-            },
-            Step {
-                only: None,
-                signal: Signal::SIGKILL,
-                bound: KILL_BOUND,
-            },
+            Step { only: None, signal: Signal::SIGTERM, bound: STOP_BOUND },
+            Step { only: None, signal: Signal::SIGKILL, bound: KILL_BOUND },
         ];
         orphans::stop(WHAT, &self.data, ours, &steps).await
     }
@@ -97,14 +86,7 @@ impl Folder {
         tracing::info!("formatting Kafka's data folder in {}", self.path.display());
         folders::remove_if_there(&self.path.join(FRESH_DATA))?;
         let id = self.cluster_id();
-        let words = [
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            &id,
-            "-c",
-            FORMAT_CONFIGURATION,
-        ];
+        let words = ["kafka.tools.StorageTool", "format", "-t", &id, "-c", FORMAT_CONFIGURATION];
         Ok(words.map(OsString::from).to_vec())
     }
 
@@ -138,10 +120,7 @@ impl Folder {
     fn choose_ports(&self, file: &Path) -> Result<Ports, EmbeddedError> {
         let used = fs::read_to_string(file).ok().and_then(|content| {
             let (broker, controller) = content.trim().split_once(' ')?;
-            Some(Ports {
-                broker: broker.parse().ok()?,
-                controller: controller.parse().ok()?,
-            })
+            Some(Ports { broker: broker.parse().ok()?, controller: controller.parse().ok()? })
         });
         if let Some(used) = used
             && is_free(used.broker)
@@ -152,9 +131,8 @@ impl Folder {
         // Each folder looks from a place of its own, so that nodes started side by side do not meet.
         let hash = self.hash();
         let start = u16::from_be_bytes([hash[0], hash[1]]);
-        let mut free = (0..PORTS)
-            .map(|step| FIRST_PORT + (start % PORTS + step) % PORTS)
-            .filter(|port| is_free(*port));
+        let mut free =
+            (0..PORTS).map(|step| FIRST_PORT + (start % PORTS + step) % PORTS).filter(|port| is_free(*port));
         match (free.next(), free.next()) {
             (Some(broker), Some(controller)) => Ok(Ports { broker, controller }),
             _ => Err(EmbeddedError::NoFreePort),

@@ -47,10 +47,7 @@ async fn fetch(cache: &Path, home: &Path, launcher: &Launcher, log: &Path) -> Re
         what: "Maven (to fetch Apache Kafka)",
         install: "apt install maven",
     })?;
-    tracing::info!(
-        "fetching Apache Kafka {VERSION} (43 MB) with Maven into {}",
-        home.display()
-    );
+    tracing::info!("fetching Apache Kafka {VERSION} (43 MB) with Maven into {}", home.display());
     fs::create_dir_all(cache).map_err(EmbeddedError::folder("make the cache folder", cache))?;
     let staging = cache.join(format!("kafka.{}.new", std::process::id()));
     folders::remove_if_there(&staging)?;
@@ -59,9 +56,7 @@ async fn fetch(cache: &Path, home: &Path, launcher: &Launcher, log: &Path) -> Re
     fs::write(&pom, POM).map_err(EmbeddedError::folder("write", &pom))?;
 
     let mut command = launcher.command(&maven, Signal::SIGKILL);
-    command
-        .current_dir(&staging)
-        .args(["-q", "-B", "dependency:copy-dependencies"]);
+    command.current_dir(&staging).args(["-q", "-B", "dependency:copy-dependencies"]);
     command.args(["-DincludeScope=runtime", "-DoutputDirectory=libs"]);
     run("fetching Apache Kafka with Maven", command, &maven, log).await?;
     check(&staging, &has_sum)?;
@@ -172,16 +167,6 @@ mod tests {
         let path = folder.path().join("abc");
         fs::write(&path, "abc").unwrap();
         let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(
-            has_sum(
-                &path,
-                &Jar {
-                    sum,
-                    size: 3,
-                    name: "abc"
-                }
-            ),
-            Ok(())
-        );
+        assert_eq!(has_sum(&path, &Jar { sum, size: 3, name: "abc" }), Ok(()));
     }
 }

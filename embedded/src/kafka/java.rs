@@ -8,10 +8,8 @@ use crate::launcher::find_program;
 
 const OLDEST_MAJOR: u32 = 17;
 
-const MISSING: EmbeddedError = EmbeddedError::Missing {
-    what: "Java 17 or newer",
-    install: "apt install openjdk-17-jre-headless",
-};
+const MISSING: EmbeddedError =
+    EmbeddedError::Missing { what: "Java 17 or newer", install: "apt install openjdk-17-jre-headless" };
 
 /// `$JAVA_HOME`'s, else the one on PATH.
 pub(super) fn find() -> Result<PathBuf, EmbeddedError> {
@@ -39,10 +37,7 @@ mod tests {
 
     #[test]
     fn major_versions_are_read_from_what_java_says() {
-        assert_eq!(
-            parse_major("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime"),
-            Some(17)
-        );
+        assert_eq!(parse_major("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime"), Some(17));
         assert_eq!(parse_major("java version \"1.8.0_202\""), Some(1));
         assert_eq!(parse_major("openjdk version \"21\" 2023-09-19"), Some(21));
         assert_eq!(parse_major("no java here"), None);

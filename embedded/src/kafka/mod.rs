@@ -83,18 +83,9 @@ impl Kafka {
         let lock = lock::acquire(WHAT, &data.join("kafka.lock"), &data)?;
         let cache = std::path::absolute(&options.cache_dir)
             .map_err(EmbeddedError::folder("find the folder", &options.cache_dir))?;
-        let plan = Plan {
-            data,
-            cache,
-            launcher: Launcher::as_ourselves(),
-        };
+        let plan = Plan { data, cache, launcher: Launcher::as_ourselves() };
         let (child, ports) = plan.launch().await?;
-        Ok(Kafka {
-            child,
-            ports,
-            plan,
-            _lock: lock,
-        })
+        Ok(Kafka { child, ports, plan, _lock: lock })
     }
 
     /// `127.0.0.1:PORT`. The same at the next start, unless somebody else took the port.
@@ -123,11 +114,7 @@ impl Kafka {
         if self.child.has_exited() {
             return Ok(());
         }
-        match self
-            .child
-            .stop(&[(Signal::SIGTERM, bound), (Signal::SIGKILL, KILL_BOUND)])
-            .await
-        {
+        match self.child.stop(&[(Signal::SIGTERM, bound), (Signal::SIGKILL, KILL_BOUND)]).await {
             Some(0) => Ok(()),
             _ => Err(EmbeddedError::StoppedHard { what: WHAT, bound }),
         }
@@ -153,14 +140,9 @@ impl Plan {
         let mut command = self.java(&java, &class_path, &folder, Signal::SIGTERM);
         command.args(folder.run_arguments());
         log::attach(&mut command, &log_file)?;
-        let child =
-            Child::spawn(command, Signal::SIGTERM)
-                .await
-                .map_err(|source| EmbeddedError::CannotRun {
-                    program: java,
-                    source,
-                    advice: "",
-                })?;
+        let child = Child::spawn(command, Signal::SIGTERM)
+            .await
+            .map_err(|source| EmbeddedError::CannotRun { program: java, source, advice: "" })?;
         wait_until_ready(&child, ports, &log_file).await?;
         tracing::info!("Kafka {} answers at 127.0.0.1:{}", jars::VERSION, ports.broker);
         Ok((child, ports))
@@ -169,11 +151,7 @@ impl Plan {
     /// It runs in its folder, so that its configuration needs no paths, and so that it can be recognised.
     fn java(&self, java: &Path, class_path: &std::ffi::OsStr, folder: &Folder, at_end: Signal) -> Command {
         let mut command = self.launcher.command(java, at_end);
-        command
-            .current_dir(folder.path())
-            .args(JVM)
-            .arg("-cp")
-            .arg(class_path);
+        command.current_dir(folder.path()).args(JVM).arg("-cp").arg(class_path);
         command
     }
 }
@@ -186,24 +164,17 @@ async fn run(
     log_file: &Path,
 ) -> Result<(), EmbeddedError> {
     log::attach(&mut command, log_file)?;
-    let child = Child::spawn(command, Signal::SIGKILL)
-        .await
-        .map_err(|source| EmbeddedError::CannotRun {
-            program: program.to_path_buf(),
-            source,
-            advice: "",
-        })?;
+    let child = Child::spawn(command, Signal::SIGKILL).await.map_err(|source| EmbeddedError::CannotRun {
+        program: program.to_path_buf(),
+        source,
+        advice: "",
+    })?;
     let exit = child.exited().await;
     if exit.success() {
         return Ok(());
     }
     let tail = log::tail(log_file);
-    Err(EmbeddedError::Failed {
-        what,
-        exit: exit.to_string(),
-        log: log_file.to_path_buf(),
-        tail,
-    })
+    Err(EmbeddedError::Failed { what, exit: exit.to_string(), log: log_file.to_path_buf(), tail })
 }
 
 async fn wait_until_ready(child: &Child, ports: Ports, log_file: &Path) -> Result<(), EmbeddedError> {
@@ -216,21 +187,11 @@ async fn wait_until_ready(child: &Child, ports: Ports, log_file: &Path) -> Resul
         let log = log_file.to_path_buf();
         if child.has_exited() {
             let exit = child.exited().await.to_string();
-            return Err(EmbeddedError::Failed {
-                what: WHAT,
-                exit,
-                tail: log::tail(&log),
-                log,
-            });
+            return Err(EmbeddedError::Failed { what: WHAT, exit, tail: log::tail(&log), log });
         }
         if started.elapsed() > READY_BOUND {
             let tail = log::tail(&log);
-            return Err(EmbeddedError::NotReady {
-                what: WHAT,
-                bound: READY_BOUND,
-                tail,
-                log,
-            });
+            return Err(EmbeddedError::NotReady { what: WHAT, bound: READY_BOUND, tail, log });
         }
         if Instant::now() > report_at {
             tracing::info!("Kafka is still starting ({} s)", started.elapsed().as_secs());

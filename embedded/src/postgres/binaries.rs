@@ -13,12 +13,8 @@ use crate::launcher::Launcher;
 pub(super) const OLDEST_MAJOR: u32 = 15;
 
 /// Where packages put each major version into a folder of its own.
-const PACKAGED: [&str; 4] = [
-    "/usr/lib/postgresql",
-    "/usr/lib64/postgresql",
-    "/usr/local/lib/postgresql",
-    "/opt/postgresql",
-];
+const PACKAGED: [&str; 4] =
+    ["/usr/lib/postgresql", "/usr/lib64/postgresql", "/usr/local/lib/postgresql", "/opt/postgresql"];
 
 /// Where root keeps what other users shall run.
 const SHARED_CACHE: &str = "/var/cache/recount";
@@ -72,18 +68,11 @@ pub(super) async fn choose(
 
 /// The user's cache, unless the server (which does not run as root) could not get to programs in there.
 fn cache_for<'a>(cache: &'a Path, launcher: &Launcher) -> &'a Path {
-    if launcher.may_pass(cache).is_ok() {
-        cache
-    } else {
-        Path::new(SHARED_CACHE)
-    }
+    if launcher.may_pass(cache).is_ok() { cache } else { Path::new(SHARED_CACHE) }
 }
 
 fn given(folder: &Path, launcher: &Launcher) -> Result<Found, EmbeddedError> {
-    let bad = |reason| EmbeddedError::BadBinaries {
-        folder: folder.to_path_buf(),
-        reason,
-    };
+    let bad = |reason| EmbeddedError::BadBinaries { folder: folder.to_path_buf(), reason };
     let found = probe(folder).map_err(bad)?;
     launcher.may_pass(&found.folder)?;
     Ok(found)
@@ -107,30 +96,17 @@ fn none_fits(options: &Options, cluster: Option<&str>, found: &[Found], fetch: S
         let looked = format!("PATH and {}", PACKAGED.join(", "));
         return EmbeddedError::NoPostgres { looked, fetch };
     };
-    let mut majors: Vec<String> = found
-        .iter()
-        .map(|found| format!("Postgres {}", found.major))
-        .collect();
+    let mut majors: Vec<String> = found.iter().map(|found| format!("Postgres {}", found.major)).collect();
     majors.dedup();
-    let machine = if majors.is_empty() {
-        "no Postgres".to_owned()
-    } else {
-        majors.join(" and ")
-    };
+    let machine = if majors.is_empty() { "no Postgres".to_owned() } else { majors.join(" and ") };
     let data = options.data_dir.clone();
-    EmbeddedError::OtherVersion {
-        data,
-        cluster: cluster.to_owned(),
-        found: format!("{machine}{fetch}"),
-    }
+    EmbeddedError::OtherVersion { data, cluster: cluster.to_owned(), found: format!("{machine}{fetch}") }
 }
 
 /// PATH first, as the user arranged it; then the packaged ones, newest first.
 fn of_machine() -> Vec<Found> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .collect();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     let mut packaged: Vec<Found> = PACKAGED
         .iter()
         .flat_map(|root| children(Path::new(root)))
@@ -145,13 +121,9 @@ fn of_machine() -> Vec<Found> {
 
 fn of_cache(cache: &Path) -> Vec<Found> {
     let is_fetched = |folder: &PathBuf| {
-        folder
-            .file_name()
-            .and_then(|name| name.to_str())
-            .is_some_and(|name| {
-                name.strip_prefix("postgres-")
-                    .is_some_and(|version| version.starts_with(char::is_numeric))
-            })
+        folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
+            name.strip_prefix("postgres-").is_some_and(|version| version.starts_with(char::is_numeric))
+        })
     };
     let mut found: Vec<Found> = children(cache)
         .into_iter()
@@ -172,15 +144,10 @@ fn probe(folder: &Path) -> Result<Found, String> {
     let server = major_of(&folder.join("postgres"))?;
     let initdb = major_of(&folder.join("initdb"))?;
     if server != initdb {
-        return Err(format!(
-            "`postgres` is of version {server} and `initdb` of {initdb}"
-        ));
+        return Err(format!("`postgres` is of version {server} and `initdb` of {initdb}"));
     }
     let folder = folder.canonicalize().map_err(|error| error.to_string())?;
-    Ok(Found {
-        folder,
-        major: server,
-    })
+    Ok(Found { folder, major: server })
 }
 
 fn major_of(program: &Path) -> Result<u32, String> {
@@ -188,18 +155,12 @@ fn major_of(program: &Path) -> Result<u32, String> {
     if !program.is_file() {
         return Err(format!("{name} is not there"));
     }
-    let output = Command::new(program)
-        .arg("--version")
-        .output()
-        .map_err(|error| format!("{name}: {error}"))?;
+    let output =
+        Command::new(program).arg("--version").output().map_err(|error| format!("{name}: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     parse_major(&text).ok_or_else(|| {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        format!(
-            "`{name} --version` does not say its version: {} {}",
-            text.trim(),
-            complaint.trim()
-        )
+        format!("`{name} --version` does not say its version: {} {}", text.trim(), complaint.trim())
     })
 }
 
@@ -216,10 +177,7 @@ mod tests {
 
     #[test]
     fn major_versions_are_read_from_what_the_programs_say() {
-        assert_eq!(
-            parse_major("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"),
-            Some(15)
-        );
+        assert_eq!(parse_major("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)\n"), Some(15));
         assert_eq!(parse_major("initdb (PostgreSQL) 18beta1\n"), Some(18));
         assert_eq!(parse_major("not a database\n"), None);
     }

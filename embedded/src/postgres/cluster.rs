@@ -32,10 +32,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn in_folder(data: &Path) -> Cluster {
-        Cluster {
-            data: data.to_path_buf(),
-            folder: data.join("postgres"),
-        }
+        Cluster { data: data.to_path_buf(), folder: data.join("postgres") }
     }
 
     /// The major version that made it; `None` if it is not there.
@@ -55,11 +52,7 @@ impl Cluster {
         };
         let (owner, you) = (found.uid(), Uid::effective().as_raw());
         if you != 0 && you != owner {
-            return Err(EmbeddedError::OtherOwner {
-                path: self.folder.clone(),
-                owner,
-                you,
-            });
+            return Err(EmbeddedError::OtherOwner { path: self.folder.clone(), owner, you });
         }
         Ok(Some(owner))
     }
@@ -72,21 +65,14 @@ impl Cluster {
         log_file: &Path,
         durable: bool,
     ) -> Result<(), EmbeddedError> {
-        tracing::info!(
-            "making a Postgres {} cluster in {}",
-            binaries.major,
-            self.folder.display()
-        );
+        tracing::info!("making a Postgres {} cluster in {}", binaries.major, self.folder.display());
         let fresh = self.data.join("postgres.new");
         folders::remove_if_there(&fresh)?;
         folders::make_private(&fresh, launcher.owner())?;
 
         let program = binaries.initdb();
         let mut command = launcher.command(&program, Signal::SIGKILL);
-        command
-            .arg("-D")
-            .arg(&fresh)
-            .args(["-U", USER, "--encoding=UTF8", "--locale=C"]);
+        command.arg("-D").arg(&fresh).args(["-U", USER, "--encoding=UTF8", "--locale=C"]);
         // Nothing listens on TCP; should somebody make it listen, nobody gets in without a password of his own.
         command.args(["--auth-local=trust", "--auth-host=reject", "--no-instructions"]);
         if !durable {
@@ -95,11 +81,7 @@ impl Cluster {
         command.env("LC_ALL", "C");
         log::attach(&mut command, log_file)?;
         let child = Child::spawn(command, Signal::SIGKILL).await;
-        let child = child.map_err(|source| EmbeddedError::CannotRun {
-            program,
-            source,
-            advice: "",
-        })?;
+        let child = child.map_err(|source| EmbeddedError::CannotRun { program, source, advice: "" })?;
         let exit = child.exited().await;
         if !exit.success() {
             return Err(EmbeddedError::Failed {
@@ -126,37 +108,19 @@ impl Cluster {
             .ok()
             .and_then(|content| content.lines().next().and_then(|line| line.trim().parse().ok()));
         let first = match postmaster {
-            Some(pid) if Process::is_living(pid, &ours) => Step {
-                only: Some(pid),
-                signal: Signal::SIGINT,
-                bound: FAST_STOP_BOUND,
-            },
+            Some(pid) if Process::is_living(pid, &ours) => {
+                Step { only: Some(pid), signal: Signal::SIGINT, bound: FAST_STOP_BOUND }
+            }
             // Backends that lost their postmaster end by themselves, a busy one a little later.
-            _ => Step {
-                only: Some(NOBODY),
-                signal: Signal::SIGINT,
-                bound: QUIT_BOUND,
-            },
+            _ => Step { only: Some(NOBODY), signal: Signal::SIGINT, bound: QUIT_BOUND },
         };
         let steps = [
             first,
-            Step {
-                only: None,
-                signal: Signal::SIGQUIT,
-                bound: QUIT_BOUND,
-            },
-            Step {
-                only: None,
-                signal: Signal::SIGKILL,
-                bound: QUIT_BOUND,
-            },
+            Step { only: None, signal: Signal::SIGQUIT, bound: QUIT_BOUND },
+            Step { only: None, signal: Signal::SIGKILL, bound: QUIT_BOUND },
         ];
         orphans::stop(WHAT, &self.data, ours, &steps).await?;
         // Its process id may belong to somebody else by now, which Postgres would take for a living server.
-        if orphans::can_look() {
-            folders::remove_if_there(&pid_file)
-        } else {
-            Ok(())
-        }
+        if orphans::can_look() { folders::remove_if_there(&pid_file) } else { Ok(()) }
     }
 }

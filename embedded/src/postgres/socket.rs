@@ -32,17 +32,13 @@ impl Socket {
     pub(super) fn of(data: &Path) -> Socket {
         let near = data.join("run");
         match near.to_str() {
-            Some(folder) if folder.len() + file_name().len() < PATH_BYTES_MAX => Socket {
-                folder: folder.to_owned(),
-                shortened: false,
-            },
+            Some(folder) if folder.len() + file_name().len() < PATH_BYTES_MAX => {
+                Socket { folder: folder.to_owned(), shortened: false }
+            }
             _ => {
                 let hash = Sha256::digest(data.as_os_str().as_encoded_bytes());
                 let name: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-                Socket {
-                    folder: format!("{SHORT_FOLDER}/recount-{name}"),
-                    shortened: true,
-                }
+                Socket { folder: format!("{SHORT_FOLDER}/recount-{name}"), shortened: true }
             }
         }
     }
@@ -97,9 +93,7 @@ fn make_among_strangers(folder: &Path, owner: Option<(u32, u32)>) -> Result<(), 
             if found.is_dir() && found.uid() == expected && found.mode() & 0o077 == 0 {
                 return Ok(());
             }
-            Err(EmbeddedError::SocketFolder {
-                path: folder.to_path_buf(),
-            })
+            Err(EmbeddedError::SocketFolder { path: folder.to_path_buf() })
         }
         Err(error) => Err(failed()(error)),
     }
