@@ -14,6 +14,8 @@ use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::database;
+
 /// How long a check may take before it counts as failed.
 const CHECK_WAIT_MAX: Duration = Duration::from_secs(2);
 /// How long a report is given again: whoever asks often must not load what is checked.
@@ -79,7 +81,7 @@ impl Health {
         self.add(name, move || {
             let pool = pool.clone();
             async move {
-                match sqlx::query("select 1").execute(&pool).await {
+                match database::read_again(&pool, || sqlx::query("select 1").execute(&pool)).await {
                     Ok(_) => Ok(()),
                     Err(error) => {
                         tracing::warn!(check = name, %error, "the database does not answer");

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+use recount_service_kit::database::connect;
 use recount_service_kit::identity::{
     Authenticator, IdentityError, create_key, ensure_first_admin_key, list_keys, migrate, revoke_key,
 };
@@ -102,6 +103,25 @@ async fn a_key_that_was_seen_goes_on_working_while_the_database_is_away() {
     authenticator.identify(known.plaintext.expose_secret()).await.unwrap();
     let problem = authenticator.identify(unknown.plaintext.expose_secret()).await.unwrap_err();
     assert_eq!(problem.kind().code, "store-unavailable");
+}
+
+#[tokio::test]
+async fn connections_that_died_while_idle_cost_nobody_an_answer() {
+    let database = database().await;
+    let url = SecretString::from(database.url());
+    let pool = connect(&url, 3, "tests", None).await.unwrap();
+    let key = create_key(&pool, "till").await.unwrap();
+    let (one, two, three) = tokio::join!(pool.acquire(), pool.acquire(), pool.acquire());
+    drop((one.unwrap(), two.unwrap(), three.unwrap()));
+    sqlx::query(
+        "select pg_terminate_backend(pid) from pg_stat_activity \
+         where datname = current_database() and application_name = 'tests'",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    let authenticator = Authenticator::new(pool);
+    authenticator.identify(key.plaintext.expose_secret()).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod progress;
 mod snapshot;
 mod wish;
 
+use recount_service_kit::database;
 use recount_service_kit::problem::{Problem, kinds};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,9 @@ impl Reader {
 
     /// Whether there are read models to read. The error is public.
     pub async fn check(&self) -> Result<(), String> {
-        match sqlx::query("select 1 from read.progress limit 1").execute(&self.pool).await {
+        let pool = &self.pool;
+        let ask = || sqlx::query("select 1 from read.progress limit 1").execute(pool);
+        match database::read_again(pool, ask).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::warn!(%error, "the read models cannot be read");

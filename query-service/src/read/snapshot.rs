@@ -80,26 +80,13 @@ impl Stamp {
     }
 }
 
-/// Begins a snapshot; with a ledger's name, finds out where that ledger is.
-///
-/// A connection from the pool may have died while nobody used it, all of them after a restart of the database. To
-/// begin again changes nothing, so that the caller need not notice.
+/// Begins a snapshot; with a ledger's name, finds out where that ledger is. To begin again changes nothing, so that
+/// the caller need not notice a connection that had died.
 pub(super) async fn begin(
     pool: &PgPool,
     ledger: Option<&str>,
 ) -> Result<(Transaction<'static, Postgres>, Option<Place>), Problem> {
-    let mut tries_left = pool.options().get_max_connections();
-    loop {
-        let error = match try_begin(pool, ledger).await {
-            Ok(begun) => return Ok(begun),
-            Err(error) => error,
-        };
-        let away = matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
-        if away || tries_left == 0 || !database::is_unavailable(&error) {
-            return Err(failed(&error));
-        }
-        tries_left -= 1;
-    }
+    database::read_again(pool, || try_begin(pool, ledger)).await.map_err(|error| failed(&error))
 }
 
 async fn try_begin(

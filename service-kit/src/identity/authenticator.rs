@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::Identity;
 use super::key::{KeyParts, SecretHash};
 use super::store;
+use crate::database;
 use crate::problem::{Problem, kinds};
 
 /// A revoked key works no longer than this.
@@ -84,8 +85,10 @@ impl Authenticator {
         if let Some(answer) = self.recall(id, hash) {
             return answer;
         }
-        let key =
-            store::find_valid(&self.shared.pool, id).await.map_err(|error| Problem::of_database(&error))?;
+        let pool = &self.shared.pool;
+        let key = database::read_again(pool, || store::find_valid(pool, id))
+            .await
+            .map_err(|error| Problem::of_database(&error))?;
         let answer = compare(key.as_ref(), hash);
         self.remember(id, key);
         answer
