@@ -27,13 +27,10 @@ impl StoreError {
     }
 
     /// The error of a statement that was sent to change the log.
+    ///
+    /// Only a refusal is certain. A server that says it is shutting down may say so after the commit.
     pub(crate) fn from_change(error: sqlx::Error) -> StoreError {
-        match &error {
-            sqlx::Error::Database(_) if is_definite_refusal(&error) => StoreError::Refused(error),
-            // The server said that it gave up: a shutdown, a lost lock, a full disk. It rolled back.
-            sqlx::Error::Database(_) => StoreError::Unavailable(error),
-            _ => StoreError::OutcomeUnknown(error),
-        }
+        if is_definite_refusal(&error) { StoreError::Refused(error) } else { StoreError::OutcomeUnknown(error) }
     }
 
     /// Whether the same call may succeed later without anybody changing anything.
