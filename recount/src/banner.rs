@@ -33,5 +33,5 @@ pub(crate) fn print_up(address: SocketAddr, key: Option<&NewKey>, given: bool) {
         }
     };
     println!("Try it:\n");
-    println!("    curl -X PUT -H 'Authorization: Bearer {shown}' http://{address}/v1/ledgers/main\n");
+    println!("    curl -X PUT -H \"Authorization: Bearer {shown}\" http://{address}/v1/ledgers/main\n");
 }

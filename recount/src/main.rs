@@ -11,6 +11,8 @@ mod migrate;
 mod supervise;
 mod up;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use recount_command_service::CommandServiceConfig;
 use recount_projector::ProjectorConfig;
@@ -45,11 +47,21 @@ enum Action {
     Healthcheck(healthcheck::HealthcheckArgs),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::init(cli.log.log_format);
+    match start(cli.action) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("recount: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(action: Action) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(run(cli.action));
+    let result = runtime.block_on(run(action));
     // What was asked to stop has stopped; whatever is left must not hold the process.
     runtime.shutdown_background();
     result

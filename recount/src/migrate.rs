@@ -49,7 +49,8 @@ pub(crate) async fn migrate(store: &PgPool, read: &PgPool) -> anyhow::Result<()>
     grant(store).await.context("the service role could not be given its rights")
 }
 
-/// Lets the service role check keys. The store's own rights come with the store's schema.
+/// Lets the service role check keys, and see whether the store's schema is the one that it needs. The store's own rights
+/// come with the store's schema.
 async fn grant(store: &PgPool) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
         .bind(SERVICE_ROLE)
@@ -58,7 +59,8 @@ async fn grant(store: &PgPool) -> Result<(), sqlx::Error> {
     if there {
         sqlx::raw_sql(
             "grant usage on schema identity to recount_service;
-             grant select on identity.api_keys to recount_service;",
+             grant select on identity.api_keys to recount_service;
+             grant select on public.recount_store_migrations to recount_service;",
         )
         .execute(store)
         .await?;

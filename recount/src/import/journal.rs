@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::Read;
 
 use chrono::NaiveDate;
+use recount_events::ledger::{AccountName, Asset};
 
 /// A journal that can be imported.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ struct Row {
 const COLUMNS: [&str; 6] = ["transaction", "date", "description", "account", "amount", "commodity"];
 
 impl Decimal {
-    const DECIMALS_MAX: usize = recount_events::ledger::Asset::SCALE_MAX as usize;
+    const DECIMALS_MAX: usize = Asset::SCALE_MAX as usize;
 
     fn parse(text: &str) -> Result<Decimal, String> {
         let unreadable = || format!("`{text}` is not a decimal number such as -12.34");
@@ -161,7 +162,9 @@ impl Journal {
         if row.transaction.is_empty() || row.commodity.is_empty() {
             return Err("the transaction and the commodity must be given".to_owned());
         }
-        row.account.parse::<recount_events::ledger::AccountName>().map_err(|error| error.to_string())?;
+        row.account.parse::<AccountName>().map_err(|error| error.to_string())?;
+        let asset = format!("{}/{}", row.commodity, amount.decimals);
+        asset.parse::<Asset>().map_err(|error| error.to_string())?;
         let index = *by_name.entry(row.transaction.clone()).or_insert(self.transactions.len());
         if index == self.transactions.len() {
             self.transactions.push(Transaction {

@@ -58,10 +58,13 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
             bail!("{} cannot be imported, and nothing was:\n{}", args.file.display(), listed(&errors))
         }
     };
+    // Whatever can be wrong with the file is found before anything is touched.
+    let plan = Plan::new(&journal, &args.ledger, &args.source)?;
     let deployment = Deployment::open(&args.database).await?;
     let pool = deployment.service_pool().await?;
     let service = CommandService::start(pool, None, Tuning::default());
-    let result = Importer::open(service.engine(), &args).await?.import(&journal, &args).await;
+    let importer = Importer { engine: service.engine(), ledger: args.ledger.clone(), log: args.ledger.key() };
+    let result = importer.import(&journal, plan).await;
     service.stop().await;
     deployment.close().await?;
     let report = result?;
@@ -89,20 +92,14 @@ struct Importer<'e> {
     log: LogKey,
 }
 
-impl<'e> Importer<'e> {
-    async fn open(engine: &'e Engine<Ledger>, args: &ImportArgs) -> anyhow::Result<Importer<'e>> {
-        let (ledger, log) = (args.ledger.clone(), args.ledger.key());
-        engine.create_log(&ledger).await?;
-        Ok(Importer { engine, ledger, log })
-    }
-
-    async fn import(&self, journal: &journal::Journal, args: &ImportArgs) -> anyhow::Result<Report> {
+impl Importer<'_> {
+    async fn import(&self, journal: &journal::Journal, mut plan: Plan<'_>) -> anyhow::Result<Report> {
+        self.engine.create_log(&self.ledger).await?;
         let (position, outcomes) =
             self.submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }]).await?;
         let mut report = Report::new(self.ledger.clone(), position, journal.zero_lines.clone());
         report.ledger_created = outcomes.iter().any(happened);
 
-        let mut plan = Plan::new(journal, &self.ledger, &args.source)?;
         for (commodity, scale) in &journal.scales {
             let asset = self.register_asset(commodity, *scale).await?;
             plan.use_asset(commodity, asset);

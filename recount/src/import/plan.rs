@@ -53,7 +53,7 @@ impl<'j> Plan<'j> {
             let known: Vec<&str> = KINDS.iter().map(|(first, _)| *first).collect();
             let strangers: Vec<String> = strangers.into_iter().collect();
             bail!(
-                "the kind of an account comes from the first part of its name, one of {}; nothing was posted:\n{}",
+                "the kind of an account comes from the first part of its name, one of {}; nothing was imported:\n{}",
                 known.join(", "),
                 strangers.join("\n")
             );
