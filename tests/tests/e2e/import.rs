@@ -1,0 +1,100 @@
+//! `recount import`: a journal whose balances were worked out by hand.
+
+use std::path::{Path, PathBuf};
+
+use http::Method;
+use recount_tests::http::Client;
+use recount_tests::ledger::LedgerClient;
+use recount_tests::process::{Program, folder};
+
+use crate::{Up, first_key};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn import(name: &str, ledger: &str) -> Program {
+    Program::new(["import"]).argument(fixture(name)).argument("--ledger").argument(ledger)
+}
+
+async fn balances(client: &Client, ledger: &str) -> String {
+    let ledger = LedgerClient::at(client, ledger);
+    let head = ledger.head().await;
+    ledger.answer_at("/trial-balance?format=csv", head).await.text()
+}
+
+fn expected() -> String {
+    std::fs::read_to_string(fixture("balances.csv")).unwrap()
+}
+
+#[tokio::test]
+async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_often_it_is_imported() {
+    let up = Up::start().await;
+    let program = import("journal.csv", "books").argument("--database-url").argument(up.database.url());
+    let ended = program.run_ok().await;
+    assert!(ended.stdout.contains("6 posted, 0 were there already, 0 refused"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("line 17"), "the zero posting is named: {}", ended.stdout);
+    assert_eq!(balances(&up.client, "books").await, expected());
+
+    let books = LedgerClient::at(&up.client, "books");
+    let head = books.head().await;
+    let ended = program.run_ok().await;
+    assert!(ended.stdout.contains("0 posted, 6 were there already, 0 refused"), "{}", ended.stdout);
+    assert_eq!(books.head().await, head);
+    assert_eq!(balances(&up.client, "books").await, expected());
+
+    // The same journal is another one in another ledger, and as of a day it is what it was then.
+    let other = import("journal.csv", "other").argument("--database-url").argument(up.database.url());
+    other.run_ok().await;
+    assert_eq!(balances(&up.client, "other").await, expected());
+    let opening = books.answer_at("/trial-balance?format=csv&effective_before=2024-01-02", head).await.text();
+    let rows: Vec<&str> = opening.lines().skip(1).collect();
+    let days = [
+        r#""Assets:Bank","1000.00 USD""#,
+        r#""Assets:Cash","50.0 EUR""#,
+        r#""Equity:Opening","-50.0 EUR, -1000.00 USD""#,
+    ];
+    assert_eq!(rows, days);
+}
+
+#[tokio::test]
+async fn a_file_with_a_mistake_in_it_imports_nothing_and_the_line_is_named() {
+    let up = Up::start().await;
+    for (file, told) in [
+        ("bad-lines.csv", ["line 4", "line 6"]),
+        ("unbalanced.csv", ["line 4", "-0.01"]),
+        ("unknown-kind.csv", ["line 5", "Pocket:Lunch"]),
+        ("bad-commodity.csv", ["line 2", "US D"]),
+    ] {
+        let ended = import(file, "books").argument("--database-url").argument(up.database.url()).run().await;
+        assert!(!ended.status.success(), "{file}: {ended:?}");
+        for part in told {
+            assert!(ended.stderr.contains(part), "{file}: nothing of `{part}`: {}", ended.stderr);
+        }
+        let answer = up.client.get("/v1/ledgers/books/events").answer().await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (404, "ledger-unknown"), "{file}: {answer}");
+    }
+    let missing = import("no-such-file.csv", "books").argument("--database-url").argument(up.database.url());
+    let ended = missing.run().await;
+    assert!(!ended.status.success() && ended.stderr.contains("no-such-file.csv"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn it_works_on_the_private_postgres_whether_anything_runs_or_not() {
+    let data = folder();
+    let import = |ledger: &str| import("journal.csv", ledger).argument("--data").argument(data.path());
+    import("before").run_ok().await;
+
+    let mut process = Program::listening(["up", "--data"]).argument(data.path()).start().await;
+    let client = process.client().with_key(&first_key(&process.stdout()));
+    assert_eq!(balances(&client, "before").await, expected());
+    import("meanwhile").run_ok().await;
+    assert_eq!(balances(&client, "meanwhile").await, expected());
+
+    process.stop().await;
+    import("after").run_ok().await;
+    process.start_again().await;
+    assert_eq!(balances(&client, "after").await, expected());
+    let ledgers = client.ask(Method::GET, "/v1/ledgers").ok().await.json();
+    assert_eq!(ledgers["items"].as_array().map(Vec::len), Some(3), "{ledgers}");
+}

@@ -1,0 +1,45 @@
+//! Bad input: each is refused with the right status and code, and changes nothing.
+
+mod amounts;
+mod bodies;
+mod callers;
+mod names;
+mod queries;
+mod rules;
+
+use recount_tests::http::Ask;
+use recount_tests::ledger::LedgerClient;
+use serde_json::{Value, json};
+
+use crate::Up;
+
+/// A name for the reader, the request, and the status and the code that it is answered with.
+type Case = (&'static str, Ask, u16, &'static str);
+
+async fn up_with_a_ledger() -> (Up, LedgerClient) {
+    let up = Up::start().await;
+    let ledger = LedgerClient::at(&up.client, "main");
+    ledger.set_up().await;
+    ledger.pay("t1").await;
+    (up, ledger)
+}
+
+/// Every case is answered as it says, with a problem whose page is there, and the log stays as it is.
+async fn check(ledger: &LedgerClient, cases: impl IntoIterator<Item = Case>) {
+    let head = ledger.head().await;
+    for (name, ask, status, code) in cases {
+        let answer = ask.answer().await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (status, code), "{name}: {answer}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{name}");
+        assert!(answer.headers.contains_key("x-request-id"), "{name}");
+        let problem = answer.json();
+        assert_eq!(problem["status"], status, "{name}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{name}: {problem}");
+        ledger.queries.get(problem["type"].as_str().unwrap()).ok().await;
+        assert_eq!(ledger.head().await, head, "{name} has moved the head");
+    }
+}
+
+fn transfer(debit: &str, credit: &str, asset: &str, amount: &Value) -> Value {
+    json!({"transfers": [{"debit": debit, "credit": credit, "asset": asset, "amount": amount}]})
+}

@@ -1,0 +1,59 @@
+//! Names, ids and moments.
+
+use http::Method;
+use recount_tests::ledger::payment;
+use serde_json::json;
+
+use super::{Case, check, up_with_a_ledger};
+
+#[tokio::test]
+async fn names_that_are_none_are_refused() {
+    let (_up, ledger) = up_with_a_ledger().await;
+    let long = "x".repeat(300);
+    let mut cases: Vec<Case> = Vec::new();
+    for name in [
+        "",
+        ":",
+        "a:",
+        ":a",
+        "a::b",
+        " a",
+        "a ",
+        "a  b",
+        "a*b",
+        "a\nb",
+        "a\u{0}b",
+        &long,
+        &["a"; 17].join(":"),
+    ] {
+        let open = json!({"account": name, "kind": "asset"});
+        cases.push(("an account's name", ledger.command("open-account", &open), 400, "invalid-request"));
+    }
+    for asset in ["", "USD", "USD/", "/2", "USD/x", "USD/-1", "USD/99", "USD/2/2", "US D/2", &long] {
+        let register = json!({"asset": asset});
+        cases.push(("an asset's name", ledger.command("register-asset", &register), 400, "invalid-request"));
+    }
+    for id in ["", "a\nb", "a\u{0}b", &long] {
+        for member in ["transaction", "reference"] {
+            let mut payment = payment("t2");
+            payment[member] = json!(id);
+            cases.push((
+                "an id or a reference",
+                ledger.command("post-transaction", &payment),
+                400,
+                "invalid-request",
+            ));
+        }
+    }
+    for moment in ["", "yesterday", "2026-02-30", "2026-01-31 12:00", "2026-01-31T25:00:00Z", "999999-01-01"]
+    {
+        let mut payment = payment("t2");
+        payment["effective_at"] = json!(moment);
+        cases.push(("a moment", ledger.command("post-transaction", &payment), 400, "invalid-request"));
+    }
+    for name in ["a%20b", "%00", "%FF", "a%2Fb", "a%0Ab", &long] {
+        let ask = ledger.commands.ask(Method::PUT, format!("/v1/ledgers/{name}"));
+        cases.push(("a ledger's name", ask, 400, "invalid-request"));
+    }
+    check(&ledger, cases).await;
+}

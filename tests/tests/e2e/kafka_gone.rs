@@ -1,0 +1,74 @@
+//! Kafka dies and comes back: commands and read models go on, and the topic gets what it missed.
+
+use std::time::Duration;
+
+use recount_embedded::{Kafka, kafka};
+use recount_messaging::Topic;
+use recount_test_support::TestDatabase;
+use recount_tests::ledger::LedgerClient;
+use recount_tests::load::Load;
+use recount_tests::process::{Program, folder, kill_now};
+
+use crate::{first_key, topic};
+
+const CLIENTS: usize = 4;
+const STOP_BOUND: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn without_kafka_commands_and_read_models_go_on_and_afterwards_the_topic_gets_everything() {
+    let data = folder();
+    let mut kafka = Kafka::start(kafka::Options::new(data.path())).await.unwrap();
+    let topic = Topic::at(kafka.bootstrap());
+    let database = TestDatabase::create().await;
+    let up = Program::listening(["up", "--database-url", database.url(), "--kafka", &topic.brokers]);
+    let mut process = up.start().await;
+    let client = process.client().with_key(&first_key(&process.stdout()));
+    let ledger = LedgerClient::at(&client, "main");
+    ledger.set_up().await;
+
+    let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
+    load.more(50).await;
+    kill_now(kafka.pid());
+    kafka.exited().await;
+    for _ in 0..3 {
+        load.more(50).await;
+        let head = ledger.head().await;
+        ledger.trial_balance(head).await;
+    }
+    // It could be started now, too: nothing waits for Kafka.
+    process.stop().await;
+    process.start_again().await;
+    load.more(50).await;
+
+    kafka.restart().await.unwrap();
+    assert_eq!(kafka.bootstrap(), topic.brokers, "it is where it was");
+    load.more(50).await;
+    let events = ledger.check(&load.finish().await).await;
+    topic::carries(&topic, "main", &events).await;
+    process.stop().await;
+    kafka.stop(STOP_BOUND).await.unwrap();
+}
+
+#[tokio::test]
+async fn its_own_kafka_is_started_again_when_it_dies() {
+    let (data, database) = (folder(), TestDatabase::create().await);
+    let up = Program::listening(["up", "--database-url", database.url(), "--kafka", "embedded", "--data"]);
+    let mut process = up.argument(data.path()).start().await;
+    let client = process.client().with_key(&first_key(&process.stdout()));
+    let ledger = LedgerClient::at(&client, "main");
+    ledger.set_up().await;
+    let paid = ledger.pay("before").await;
+    let [first] = recount_tests::process::descendants(process.id())[..] else {
+        panic!("Kafka is the only child")
+    };
+    kill_now(first);
+    recount_tests::process::gone(first).await;
+    let paid = [paid, ledger.pay("meanwhile").await];
+    recount_test_support::eventually(Duration::from_secs(60), "there is another Kafka", || async {
+        matches!(recount_tests::process::descendants(process.id())[..], [second] if second != first)
+    })
+    .await;
+    ledger.check(&paid).await;
+    let status = process.stop().await;
+    assert!(status.success(), "{status}: {}", process.stderr());
+}

@@ -1,0 +1,215 @@
+//! `recount up` with its private Postgres: started, stopped, killed, and its Postgres killed.
+
+use std::time::Duration;
+
+use http::Method;
+use recount_test_support::eventually;
+use recount_tests::http::Client;
+use recount_tests::ledger::{LedgerClient, payment};
+use recount_tests::load::Load;
+use recount_tests::process::{Process, Program, descendants, folder, gone, kill_now, postgres_of};
+use tempfile::TempDir;
+
+use crate::first_key;
+
+const CLIENTS: usize = 4;
+
+/// One that has its data in a folder of its own, and a ledger.
+async fn up_with_a_ledger() -> (TempDir, Process, LedgerClient) {
+    let data = folder();
+    let process = Program::listening(["up", "--data"]).argument(data.path()).start().await;
+    let client = process.client().with_key(&first_key(&process.stdout()));
+    let ledger = LedgerClient::at(&client, "main");
+    ledger.set_up().await;
+    (data, process, ledger)
+}
+
+/// Pulls apart `curl -X METHOD -H "NAME: VALUE" URL`, as a shell would.
+fn curl(line: &str) -> (Method, String, String, String) {
+    let rest = line.trim().strip_prefix("curl -X ").unwrap();
+    let (method, rest) = rest.split_once(" -H \"").unwrap();
+    let (header, url) = rest.split_once("\" ").unwrap();
+    let (name, value) = header.split_once(": ").unwrap();
+    (method.parse().unwrap(), name.to_owned(), value.to_owned(), url.to_owned())
+}
+
+#[tokio::test]
+async fn the_first_start_prints_all_that_is_needed_to_begin() {
+    let data = folder();
+    let process = Program::listening(["up", "--data"]).argument(data.path()).start().await;
+    let printed = process.stdout();
+
+    let home = printed.lines().find_map(|line| line.strip_prefix("Recount is up on ")).unwrap();
+    let line = printed.lines().find(|line| line.contains("curl ")).unwrap();
+    let (method, name, value, url) = curl(line);
+    let path = url.strip_prefix(home).expect("the line asks this very process");
+    let address = home.strip_prefix("http://").unwrap().parse().unwrap();
+    let answer = Client::new(address).ask(method, path).header(&name, value).answer().await;
+    assert_eq!(answer.status, 201, "{answer}");
+    assert_eq!(answer.json()["ledger"], "main");
+
+    // The other addresses that are named are there as well.
+    let links: Vec<&str> = printed
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix(home))
+        .filter(|path| !path.is_empty())
+        .collect();
+    assert!(links.len() >= 3, "{printed}");
+    for path in links.into_iter().filter(|path| !path.starts_with("/v1/")) {
+        let answer = Client::new(address).get(path).answer().await;
+        assert!(answer.status.is_success() || answer.status.is_redirection(), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn it_stops_when_asked_with_all_its_children_and_starts_again_with_everything_there() {
+    let (_data, mut process, ledger) = up_with_a_ledger().await;
+    let paid = vec![ledger.pay("before").await];
+    let before = ledger.check(&paid).await;
+    let children = descendants(process.id());
+    assert!(!children.is_empty(), "Postgres is a child");
+
+    let status = process.stop().await;
+    assert!(status.success(), "{status}: {}", process.stderr());
+    for child in children {
+        gone(child).await;
+    }
+
+    process.start_again().await;
+    assert!(!process.stdout().contains("rk_"), "the key is shown once: {}", process.stdout());
+    assert_eq!(ledger.check(&paid).await, before);
+    ledger.pay("after").await;
+}
+
+#[tokio::test]
+async fn killing_it_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+    let (_data, mut process, ledger) = up_with_a_ledger().await;
+    let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
+    load.more(60).await;
+    let children = descendants(process.id());
+    process.kill().await;
+    process.start_again().await;
+    load.more(60).await;
+    ledger.check(&load.finish().await).await;
+    // What the killed one left behind was cleared away.
+    for child in children {
+        gone(child).await;
+    }
+}
+
+#[tokio::test]
+async fn killing_its_postgres_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+    let (data, mut process, ledger) = up_with_a_ledger().await;
+    let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
+    for _ in 0..2 {
+        load.more(60).await;
+        let postgres = postgres_of(data.path());
+        kill_now(postgres);
+        gone(postgres).await;
+    }
+    load.more(60).await;
+    process.ready().await;
+    ledger.check(&load.finish().await).await;
+    let status = process.stop().await;
+    assert!(status.success(), "{status}: {}", process.stderr());
+}
+
+#[tokio::test]
+async fn while_its_postgres_is_away_it_says_so_and_neither_ends_nor_lies() {
+    let (data, mut process, ledger) = up_with_a_ledger().await;
+    // It is stopped rather than killed, so that it is away for as long as the test wants.
+    let postgres = nix::unistd::Pid::from_raw(postgres_of(data.path()));
+    let paused: Vec<_> = descendants(process.id()).into_iter().map(nix::unistd::Pid::from_raw).collect();
+    let signal_all = |signal| paused.iter().for_each(|pid| nix::sys::signal::kill(*pid, signal).unwrap());
+    assert!(paused.contains(&postgres));
+    signal_all(nix::sys::signal::Signal::SIGSTOP);
+
+    let client = process.client();
+    eventually(Duration::from_secs(20), "it says that it is not ready", || async {
+        client.get("/readyz").answer().await.status == 503
+    })
+    .await;
+    assert_eq!(client.get("/livez").answer().await.status, 200);
+    let ask = ledger.command("post-transaction", &payment("stuck")).header("idempotency-key", "stuck");
+    let answer = ask.answer().await;
+    assert_eq!(answer.status, 503, "{answer}");
+    assert!(answer.headers.contains_key("retry-after"), "{answer}");
+
+    signal_all(nix::sys::signal::Signal::SIGCONT);
+    process.ready().await;
+    let answer = recount_tests::ledger::pay_until_done(std::slice::from_ref(&ledger), 0, "stuck").await;
+    ledger.check(&[answer]).await;
+}
+
+#[tokio::test]
+async fn stopping_it_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+    let (_data, mut process, ledger) = up_with_a_ledger().await;
+    let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
+    load.more(60).await;
+    let status = process.stop().await;
+    assert!(status.success(), "{status}: {}", process.stderr());
+    process.start_again().await;
+    load.more(60).await;
+    ledger.check(&load.finish().await).await;
+}
+
+#[tokio::test]
+async fn killing_it_while_it_makes_its_data_folder_needs_no_repair() {
+    let data = folder();
+    let up = Program::listening(["up", "--data"]).argument(data.path());
+    // At several moments of the first start, each told by what is there.
+    for made in ["postgres.lock", "run", "postgres/PG_VERSION", "postgres/postmaster.pid"] {
+        let mut process = up.spawn();
+        eventually(Duration::from_secs(60), made, || {
+            let there = data.path().join(made).exists();
+            async move { there }
+        })
+        .await;
+        process.kill().await;
+    }
+    let process = up.start().await;
+    let printed = process.stdout();
+    let client = process.client().with_key(&first_key(&printed));
+    let ledger = LedgerClient::at(&client, "main");
+    ledger.set_up().await;
+    let paid = ledger.pay("payment").await;
+    ledger.check(&[paid]).await;
+}
+
+#[tokio::test]
+async fn stopping_it_while_it_starts_leaves_no_process_behind() {
+    let data = folder();
+    let mut process = Program::listening(["up", "--data"]).argument(data.path()).spawn();
+    eventually(Duration::from_secs(60), "Postgres has been started", || {
+        let there = data.path().join("postgres/postmaster.pid").exists();
+        async move { there }
+    })
+    .await;
+    let children = descendants(process.id());
+    process.stop().await;
+    for child in children {
+        gone(child).await;
+    }
+}
+
+#[tokio::test]
+async fn keys_are_made_and_revoked_while_it_runs() {
+    let (data, process, ledger) = up_with_a_ledger().await;
+    let keys = |arguments: &[&str]| Program::new(arguments).argument("--data").argument(data.path());
+    let made = first_key(&keys(&["keys", "create", "reporting"]).run_ok().await.stdout);
+    let client = process.client().with_key(&made);
+    client.get(ledger.path("/events")).ok().await;
+    let id = made.split('_').nth(1).unwrap();
+    let listed = keys(&["keys", "list"]).run_ok().await.stdout;
+    assert!(
+        listed.lines().any(|line| line.contains(id) && line.contains("reporting") && line.contains("valid"))
+    );
+    assert!(!listed.contains(&made), "a list shows no secret");
+
+    keys(&["keys", "revoke", id]).run_ok().await;
+    eventually(Duration::from_secs(40), "the revoked key stops working", || async {
+        client.get(ledger.path("/events")).answer().await.code() == "key-invalid"
+    })
+    .await;
+    ledger.pay("with the other key").await;
+}
