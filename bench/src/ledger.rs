@@ -1,0 +1,117 @@
+//! Ledgers to load: making them, and looking up in the log what has become of them.
+
+use std::net::SocketAddr;
+
+use anyhow::{bail, ensure};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::http::Connection;
+use crate::random::Random;
+use crate::requests::{ACCOUNTS, ASSET, Aim, BATCH_COMMANDS, Requests, write_openings};
+use crate::requests::{write_posting, write_postings};
+use crate::service::KEY;
+
+/// Requests for a command of its own, or for a batch.
+pub(crate) fn single_requests(address: SocketAddr, ledger: &str, command: &str) -> Requests {
+    Requests::new("POST", address, &format!("/v1/ledgers/{ledger}/commands/{command}"), KEY)
+}
+
+pub(crate) fn batch_requests(address: SocketAddr, ledger: &str) -> Requests {
+    Requests::new("POST", address, &format!("/v1/ledgers/{ledger}/commands"), KEY)
+}
+
+/// Makes a ledger with an asset and all accounts.
+pub(crate) async fn make(address: SocketAddr, ledger: &str, seed: u64) -> anyhow::Result<()> {
+    let mut connection = Connection::open(address).await?;
+    let mut random = Random::new(seed);
+    let mut creation = Requests::new("PUT", address, &format!("/v1/ledgers/{ledger}"), KEY);
+    must_succeed(&mut connection, creation.write(random.uuid(), |_| {})).await?;
+    let mut asset = single_requests(address, ledger, "register-asset");
+    let request = asset.write(random.uuid(), |body| {
+        body.extend_from_slice(format!(r#"{{"asset":"{ASSET}"}}"#).as_bytes());
+    });
+    must_succeed(&mut connection, request).await?;
+    let mut openings = batch_requests(address, ledger);
+    for first in (0..ACCOUNTS).step_by(BATCH_COMMANDS as usize) {
+        let request =
+            openings.write(random.uuid(), |body| write_openings(body, first..first + BATCH_COMMANDS));
+        must_succeed(&mut connection, request).await?;
+    }
+    Ok(())
+}
+
+/// Posts so many batches, one after another.
+pub(crate) async fn post_batches(
+    address: SocketAddr,
+    ledger: &str,
+    batches: usize,
+    random: &mut Random,
+) -> anyhow::Result<()> {
+    let mut connection = Connection::open(address).await?;
+    let mut requests = batch_requests(address, ledger);
+    for _ in 0..batches {
+        let key = random.uuid();
+        let request = requests.write(key, |body| write_postings(body, Aim::Spread, random));
+        must_succeed(&mut connection, request).await?;
+    }
+    Ok(())
+}
+
+/// Posts so many transactions, one after another.
+pub(crate) async fn post_singles(
+    address: SocketAddr,
+    ledger: &str,
+    commands: usize,
+    random: &mut Random,
+) -> anyhow::Result<()> {
+    let mut connection = Connection::open(address).await?;
+    let mut requests = single_requests(address, ledger, "post-transaction");
+    for _ in 0..commands {
+        let (key, transaction): (Uuid, Uuid) = (random.uuid(), random.uuid());
+        let request = requests.write(key, |body| write_posting(body, transaction, Aim::Spread, random));
+        must_succeed(&mut connection, request).await?;
+    }
+    Ok(())
+}
+
+async fn must_succeed(connection: &mut Connection, request: &[u8]) -> anyhow::Result<()> {
+    let answer = connection.ask(request).await?;
+    if !(200..300).contains(&answer.status) {
+        bail!("the service answered {}", answer.to_text());
+    }
+    Ok(())
+}
+
+/// The key of a ledger's log.
+pub(crate) async fn log_key(pool: &PgPool, ledger: &str) -> anyhow::Result<i64> {
+    Ok(sqlx::query_scalar("select log from store.logs where name = $1").bind(ledger).fetch_one(pool).await?)
+}
+
+/// The heads of some logs together.
+pub(crate) async fn heads(pool: &PgPool, logs: &[i64]) -> anyhow::Result<i64> {
+    let sum = "select coalesce(sum(head), 0)::bigint from store.logs where log = any($1)";
+    Ok(sqlx::query_scalar(sum).bind(logs).fetch_one(pool).await?)
+}
+
+/// Makes sure that the logs hold what was acknowledged, and nothing else: heads that moved by just as many events,
+/// and an event at each position.
+pub(crate) async fn verify(
+    pool: &PgPool,
+    logs: &[i64],
+    heads_before: i64,
+    acknowledged: u64,
+) -> anyhow::Result<()> {
+    let heads = heads(pool, logs).await?;
+    let moved = heads - heads_before;
+    ensure!(
+        u64::try_from(moved) == Ok(acknowledged),
+        "{acknowledged} commands were acknowledged, and the heads moved by {moved}"
+    );
+    let events: i64 = sqlx::query_scalar("select count(*) from store.events where log = any($1)")
+        .bind(logs)
+        .fetch_one(pool)
+        .await?;
+    ensure!(events == heads, "the heads are at {heads} together, and there are {events} events");
+    Ok(())
+}
