@@ -211,5 +211,5 @@ async fn keys_are_made_and_revoked_while_it_runs() {
         client.get(ledger.path("/events")).answer().await.code() == "key-invalid"
     })
     .await;
-    ledger.pay("with the other key").await;
+    ledger.pay("with-the-other-key").await;
 }
