@@ -29,7 +29,11 @@ impl CommandServiceConfig {
 
 /// The topic that the settings name, on these brokers.
 pub fn topic(args: &KafkaArgs, brokers: &str) -> Topic {
-    Topic { partitions: args.partitions, ..Topic::at(brokers).named(&args.topic) }
+    Topic {
+        partitions: args.partitions,
+        properties: args.client_properties(),
+        ..Topic::at(brokers).named(&args.topic)
+    }
 }
 
 /// The bounds of the engine that an operator may want to move.

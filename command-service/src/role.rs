@@ -23,6 +23,12 @@ const CONNECTIONS_MAX: u32 = 16;
 /// Commands are answered within their patience; this is a little more than the usual one.
 const DRAIN_BOUND: Duration = Duration::from_secs(12);
 
+/// Whether this login may act as a role. From Postgres 16 on a member may lack that right.
+const MAY_ACT_AS: &str = "
+    select pg_has_role(current_user, oid,
+                       case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)
+    from pg_roles where rolname = $1";
+
 /// Why the role could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandServiceError {
@@ -62,13 +68,11 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
 /// Connects as the role that may append to the log and not change it, where this login may act as it.
 pub async fn connect(url: &SecretString) -> Result<PgPool, CommandServiceError> {
     let login = database::connect(url, 1, APPLICATION_NAME, None).await?;
-    let may: Option<bool> = sqlx::query_scalar(
-        "select pg_has_role(current_user, oid, 'member') from pg_roles where rolname = $1",
-    )
-    .bind(SERVICE_ROLE)
-    .fetch_optional(&login)
-    .await
-    .map_err(CommandServiceError::Rights)?;
+    let may: Option<bool> = sqlx::query_scalar(MAY_ACT_AS)
+        .bind(SERVICE_ROLE)
+        .fetch_optional(&login)
+        .await
+        .map_err(CommandServiceError::Rights)?;
     login.close().await;
     let role = (may == Some(true)).then_some(SERVICE_ROLE);
     if role.is_none() {

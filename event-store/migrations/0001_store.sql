@@ -99,7 +99,11 @@ create function store.append(
     p_requests    uuid[],
     p_positions   bigint[],
     p_outcomes    text[]
-) returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+) returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+-- The plan never depends on the arrays, and planning would cost as much as the insert of a small batch.
+set plan_cache_mode = force_generic_plan
+as $$
 begin
     if cardinality(p_ids) > 0 then
         update store.logs
@@ -168,6 +172,7 @@ do $$
 begin
     if not exists (select from pg_roles where rolname = 'recount_service') then
         create role recount_service nologin;
+        grant recount_service to current_user;
     end if;
 exception
     when duplicate_object or unique_violation then null;

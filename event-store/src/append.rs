@@ -138,7 +138,7 @@ impl EventStore {
     /// A statement that takes longer than `time_max` is one of those: its connection is taken for dead.
     pub async fn append(&self, batch: &Append, time_max: Duration) -> Result<Appended, StoreError> {
         // A failure to get a connection is not an unknown outcome: nothing was sent.
-        let mut connection = self.pool().acquire().await.map_err(StoreError::from_read)?;
+        let mut connection = self.take_warm().await?;
         let statement = sqlx::query_scalar::<_, bool>(APPEND)
             .bind(batch.log.0)
             .bind(batch.head.0)
@@ -159,16 +159,22 @@ impl EventStore {
             .fetch_one(&mut *connection);
         let Ok(appended) = tokio::time::timeout(time_max, statement).await else {
             connection.close_on_drop();
+            self.forget_warm();
             return Err(StoreError::OutcomeUnknown(sqlx::Error::PoolTimedOut));
         };
-        match appended {
-            Ok(true) => Ok(Appended::Done),
-            Ok(false) => Ok(Appended::HeadMoved),
+        let answer = match appended {
+            Ok(true) => Appended::Done,
+            Ok(false) => Appended::HeadMoved,
             Err(sqlx::Error::Database(error)) if error.constraint() == Some("outcomes_pkey") => {
-                Ok(Appended::KeyTaken)
+                Appended::KeyTaken
             }
-            Err(error) => Err(StoreError::from_change(error)),
-        }
+            Err(error) => {
+                self.forget_warm();
+                return Err(StoreError::from_change(error));
+            }
+        };
+        self.keep_warm(connection);
+        Ok(answer)
     }
 
     /// Shuts out every statement for this log that may still be on its way to the database.

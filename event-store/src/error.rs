@@ -30,7 +30,11 @@ impl StoreError {
     ///
     /// Only a refusal is certain. A server that says it is shutting down may say so after the commit.
     pub(crate) fn from_change(error: sqlx::Error) -> StoreError {
-        if is_definite_refusal(&error) { StoreError::Refused(error) } else { StoreError::OutcomeUnknown(error) }
+        if is_definite_refusal(&error) {
+            StoreError::Refused(error)
+        } else {
+            StoreError::OutcomeUnknown(error)
+        }
     }
 
     /// Whether the same call may succeed later without anybody changing anything.

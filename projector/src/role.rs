@@ -58,7 +58,11 @@ pub enum ProjectorError {
 impl ProjectorConfig {
     fn topic(&self) -> Option<Topic> {
         let brokers = self.kafka.kafka.as_ref()?;
-        Some(Topic { partitions: self.kafka.partitions, ..Topic::at(brokers).named(&self.kafka.topic) })
+        Some(Topic {
+            partitions: self.kafka.partitions,
+            properties: self.kafka.client_properties(),
+            ..Topic::at(brokers).named(&self.kafka.topic)
+        })
     }
 }
 

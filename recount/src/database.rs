@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use recount_embedded::postgres::{Options, Postgres};
+use recount_event_store::migrations;
 use recount_service_kit::config::secret;
 use recount_service_kit::database;
 use secrecy::SecretString;
@@ -32,7 +33,7 @@ pub(crate) struct DatabaseArgs {
     pub(crate) database_url: Option<SecretString>,
 }
 
-/// A database with an up-to-date schema.
+/// A database whose schema is what this program needs.
 #[derive(Debug)]
 pub(crate) struct Deployment {
     url: SecretString,
@@ -47,23 +48,32 @@ impl Deployment {
             Some(_) => None,
             None => Some(Postgres::attach_or_start(Options::new(&args.data)).await?),
         };
-        Deployment::with(args, postgres).await
+        // Others may be running on it: the schema is theirs to move.
+        let shared = !postgres.as_ref().is_some_and(Postgres::is_ours);
+        let deployment = Deployment::connect(args, postgres).await?;
+        if shared {
+            migrations::verify(&deployment.owner).await?;
+        } else {
+            migrate::migrate(&deployment.owner, &deployment.owner).await?;
+        }
+        Ok(deployment)
     }
 
-    /// The same for the one process that keeps the private Postgres running.
+    /// The same for the one process that keeps the private Postgres running, and everything up to date.
     pub(crate) async fn open_exclusively(args: &DatabaseArgs) -> anyhow::Result<Deployment> {
         let postgres = match &args.database_url {
             Some(_) => None,
             None => Some(Postgres::start(Options::new(&args.data)).await?),
         };
-        Deployment::with(args, postgres).await
+        let deployment = Deployment::connect(args, postgres).await?;
+        migrate::migrate(&deployment.owner, &deployment.owner).await?;
+        Ok(deployment)
     }
 
-    async fn with(args: &DatabaseArgs, postgres: Option<Postgres>) -> anyhow::Result<Deployment> {
+    async fn connect(args: &DatabaseArgs, postgres: Option<Postgres>) -> anyhow::Result<Deployment> {
         let embedded = postgres.as_ref().map(|postgres| SecretString::from(postgres.url(EMBEDDED_DATABASE)));
         let url = embedded.or_else(|| args.database_url.clone()).context("no database was named")?;
         let owner = database::connect(&url, OWNER_CONNECTIONS_MAX, "recount", None).await?;
-        migrate::migrate(&owner, &owner).await?;
         Ok(Deployment { url, owner, postgres })
     }
 

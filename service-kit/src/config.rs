@@ -2,6 +2,7 @@
 //!
 //! A role's struct flattens these and adds its own. Printing one with `{:?}` shows no secret.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use clap::{Args, ValueHint};
@@ -55,6 +56,38 @@ pub struct KafkaArgs {
         value_parser = clap::value_parser!(i32).range(1..=10_000)
     )]
     pub partitions: i32,
+    /// A setting of the Kafka client (librdkafka), as in security.protocol=sasl_ssl; may be given several times, and in
+    /// the variable separated by commas.
+    #[arg(
+        long = "kafka-property",
+        env = "RECOUNT_KAFKA_PROPERTIES",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "KEY=VALUE",
+        value_parser = kafka_property
+    )]
+    pub properties: Vec<KafkaProperty>,
+}
+
+/// A setting of the Kafka client. Its value may be a password, and is not printed.
+#[derive(Clone, Debug)]
+pub struct KafkaProperty {
+    pub key: String,
+    pub value: SecretString,
+}
+
+fn kafka_property(text: &str) -> Result<KafkaProperty, &'static str> {
+    let (key, value) = text.split_once('=').ok_or("a property is written KEY=VALUE")?;
+    Ok(KafkaProperty { key: key.to_owned(), value: SecretString::from(value) })
+}
+
+impl KafkaArgs {
+    /// The settings of the client, as it takes them.
+    pub fn client_properties(&self) -> BTreeMap<String, String> {
+        let pair =
+            |property: &KafkaProperty| (property.key.clone(), property.value.expose_secret().to_owned());
+        self.properties.iter().map(pair).collect()
+    }
 }
 
 /// How the process logs. What it logs is said by RECOUNT_LOG.

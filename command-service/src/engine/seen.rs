@@ -2,8 +2,8 @@
 //!
 //! The process that writes a log sees every event of it: its own, and the tail after it lost a compare-and-set. So a
 //! compact filter of the tags and keys that were ever there answers "certainly new" in memory, and only the rest is
-//! looked up. A false positive costs a look-up; a false negative cannot be, but for the key of a rejection that another
-//! process recorded (it moves no head), which the store's unique constraint catches.
+//! looked up. A false positive costs a look-up. Of tags there is no false negative. A key whose outcome another process
+//! has recorded since is not known here; the store's unique constraint catches it.
 
 use fastbloom::BloomFilter;
 use recount_event_store::{EventStore, KeyHash, Seen, StoreError, tag_hash};

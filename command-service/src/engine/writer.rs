@@ -168,7 +168,7 @@ pub(super) struct Writer<D: Domain> {
 /// Why a batch was not committed, and what to do.
 #[derive(Debug)]
 pub(super) enum Setback {
-    /// Somebody else wrote, or it is not certain who wrote: read the log and decide again.
+    /// Somebody else wrote: read the log and decide again.
     HeadMoved,
     /// A key that was taken for new has an outcome.
     KeyTaken,
@@ -214,25 +214,25 @@ impl<D: Domain> Writer<D> {
     async fn process(&mut self, waiting: Vec<Waiting<D>>) -> Vec<Waiting<D>> {
         let mut batch = Batch::new(waiting);
         let mut backoff = BACKOFF_FIRST;
+        // What a caller is told whose patience ends before there is an outcome.
+        let mut overdue = SubmitError::Unavailable;
         loop {
-            batch.answer_overdue(Waiting::is_overdue, &SubmitError::Unavailable);
+            batch.answer_overdue(Waiting::is_overdue, &overdue);
             if batch.is_empty() {
                 self.entities.put_back();
                 return batch.into_deferred();
             }
-            let setback = match self.attempt(&mut batch).await {
-                Ok(()) => return batch.into_deferred(),
-                Err(setback) => setback,
-            };
+            let Err(mut setback) = self.attempt(&mut batch).await else { return batch.into_deferred() };
             self.entities.discard_drafts();
-            match setback {
-                Setback::HeadMoved => {
-                    metrics::counter!("recount_writer_lost_races_total").increment(1);
-                    if let Err(error) = self.catch_up().await {
-                        tracing::warn!(log = self.log.0, ?error, "the tail of a log cannot be read");
-                        wait(&mut backoff).await;
-                    }
+            if matches!(setback, Setback::HeadMoved) {
+                metrics::counter!("recount_writer_lost_races_total").increment(1);
+                match self.catch_up().await {
+                    Ok(()) => continue,
+                    Err(why) => setback = why,
                 }
+            }
+            match setback {
+                Setback::HeadMoved => {}
                 Setback::KeyTaken => batch.look_up_all_keys(),
                 Setback::Unavailable(error) => {
                     tracing::warn!(log = self.log.0, %error, source = ?error, "a batch waits for the store");
@@ -240,6 +240,7 @@ impl<D: Domain> Writer<D> {
                 }
                 Setback::OutcomeUnknown(error) => {
                     tracing::warn!(log = self.log.0, %error, source = ?error, "finding out what became of a batch");
+                    overdue = SubmitError::OutcomeUnknown;
                     if self.settle(&mut batch).await {
                         return batch.into_deferred();
                     }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream::{self, StreamExt};
+use recount_event_store::Moves;
 use recount_events::{LogKey, LogName, Position};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,14 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::catch_up::{BATCH_EVENTS_MAX, Engine, Outcome, Setback};
 use super::projection::Projection;
 
-/// A statement may commit later than one with a later moment: each look goes back this far. Far longer than a
-/// commit takes.
-const OVERLAP: TimeDelta = TimeDelta::seconds(10);
-/// Between those, looks that are made at once after a wake-up go back less, so that they stay cheap.
-const QUICK_OVERLAP: TimeDelta = TimeDelta::milliseconds(250);
-const OVERLAP_INTERVAL: Duration = Duration::from_millis(500);
-/// All logs and all progress are compared this often, whatever was missed.
-const FULL_INTERVAL: Duration = Duration::from_secs(30);
 /// Logs that are brought forward at the same time.
 const CONCURRENT_LOGS_MAX: usize = 4;
 /// So much of one log, then the others have their turn, or the end of the process.
@@ -42,63 +34,39 @@ pub(crate) struct Sweep<P> {
     engine: Engine<P>,
     token: CancellationToken,
     behind: HashMap<LogKey, Behind>,
-    watermark: Option<DateTime<Utc>>,
-    full_at: Option<Instant>,
-    overlap_at: Instant,
+    moves: Moves,
 }
 
 impl<P: Projection> Sweep<P> {
     /// Once the token is cancelled, no more logs are begun.
     pub(crate) fn new(engine: Engine<P>, token: CancellationToken) -> Sweep<P> {
-        Sweep {
-            engine,
-            token,
-            behind: HashMap::new(),
-            watermark: None,
-            full_at: None,
-            overlap_at: Instant::now(),
-        }
+        Sweep { moves: Moves::new(engine.store().clone()), engine, token, behind: HashMap::new() }
     }
 
     /// Asks the store which logs have moved.
     pub(crate) async fn look(&mut self) -> Result<(), Setback> {
-        let now = Instant::now();
-        let full = self.full_at.is_none_or(|at| at <= now);
-        let overlap = self.overlap_at <= now;
-        let since = match self.watermark {
-            Some(_) if full => None,
-            Some(watermark) => watermark.checked_sub_signed(if overlap { OVERLAP } else { QUICK_OVERLAP }),
-            None => None,
-        };
-        if full {
+        let look = self.moves.look().await?;
+        if look.full {
             self.engine.refresh(None).await.map_err(Setback::progress)?;
         }
-        let moved = self.engine.store().logs_moved_since(since).await?;
-        self.watermark = moved.last().map(|log| log.moved_at).or(self.watermark);
-        for log in moved {
+        for log in look.logs {
             if log.head > self.engine.applied(log.key) && !self.engine.status().is_stopped(log.key) {
                 let behind = self.behind.entry(log.key).or_insert_with(|| Behind {
                     name: log.name,
                     head: log.head,
-                    not_before: now,
+                    not_before: Instant::now(),
                     failures: 0,
                 });
                 behind.head = log.head;
             }
         }
         self.settle();
-        if full {
-            self.full_at = Some(now + FULL_INTERVAL);
-        }
-        if overlap {
-            self.overlap_at = now + OVERLAP_INTERVAL;
-        }
         Ok(())
     }
 
     /// The next look compares everything: after a failure nothing that is remembered can be trusted.
     pub(crate) fn forget(&mut self) {
-        self.full_at = None;
+        self.moves.forget();
     }
 
     pub(crate) fn behind(&self) -> &HashMap<LogKey, Behind> {
