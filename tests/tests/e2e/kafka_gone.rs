@@ -44,7 +44,7 @@ async fn without_kafka_commands_and_read_models_go_on_and_afterwards_the_topic_g
     assert_eq!(kafka.bootstrap(), topic.brokers, "it is where it was");
     load.more(50).await;
     let events = ledger.check(&load.finish().await).await;
-    topic::carries(&topic, "main", &events).await;
+    topic::carries_main(&topic, events).await;
     process.stop().await;
     kafka.stop(STOP_BOUND).await.unwrap();
 }

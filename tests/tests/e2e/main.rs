@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod deployment;
 mod documents;
 mod import;
 mod input;
 mod kafka_gone;
 mod refusals;
 mod roles;
+mod together;
 mod topic;
 mod up;
 

@@ -1,62 +1,14 @@
-//! The roles as processes of their own, with a real Kafka between them: two command services, a projector and a query
-//! service, each of which is killed while clients are at work.
+//! The roles as processes of their own, each of which is killed while clients are at work.
 
-use recount_messaging::Topic;
-use recount_test_support::{TestDatabase, kafka_brokers, unique_topic};
+use recount_test_support::TestDatabase;
 use recount_tests::ledger::{LedgerClient, fold};
 use recount_tests::load::Load;
-use recount_tests::process::{Process, Program};
+use recount_tests::process::Program;
 
+use crate::deployment::Deployment;
 use crate::{first_key, topic};
 
 const CLIENTS: usize = 4;
-const PARTITIONS: i32 = 3;
-
-/// A deployment of one process a role, with two that take commands.
-struct Deployment {
-    commands: [Process; 2],
-    projector: Process,
-    queries: Process,
-    key: String,
-    topic: Topic,
-    /// Dropped after the processes that use it.
-    _database: TestDatabase,
-}
-
-impl Deployment {
-    async fn start() -> Deployment {
-        let database = TestDatabase::create().await;
-        let migrated = Program::new(["migrate", "--database-url", database.url()]).run_ok().await;
-        let topic = Topic { partitions: PARTITIONS, ..Topic::at(kafka_brokers()).named(unique_topic()) };
-        let role = |name| Program::listening([name, "--database-url", database.url()]);
-        let with_kafka = |program: Program| {
-            let program = program.argument("--kafka").argument(&topic.brokers);
-            let program = program.argument("--kafka-topic").argument(&topic.name);
-            program.argument("--kafka-partitions").argument(topic.partitions.to_string())
-        };
-        let (command, other_command, projector, queries) = (
-            with_kafka(role("command-service")),
-            with_kafka(role("command-service")),
-            with_kafka(role("projector")),
-            role("query-service"),
-        );
-        let (one, other, projector, queries) =
-            tokio::join!(command.start(), other_command.start(), projector.start(), queries.start());
-        let key = first_key(&migrated.stdout);
-        Deployment { commands: [one, other], projector, queries, key, topic, _database: database }
-    }
-
-    /// The ledger through each of the command services.
-    fn ledgers(&self, name: &str) -> Vec<LedgerClient> {
-        let queries = self.queries.client().with_key(&self.key);
-        let through = |commands: &Process| LedgerClient {
-            commands: commands.client().with_key(&self.key),
-            queries: queries.clone(),
-            name: name.to_owned(),
-        };
-        self.commands.iter().map(through).collect()
-    }
-}
 
 #[tokio::test]
 async fn what_one_service_accepts_is_read_through_another_at_the_position_it_was_given() {
@@ -72,7 +24,7 @@ async fn what_one_service_accepts_is_read_through_another_at_the_position_it_was
         let (debits, _) = fold(&events)[&("bank".to_owned(), "USD/2".to_owned())];
         assert_eq!(account.json()["balances"][0]["balance"], debits.to_string());
     }
-    topic::carries(&deployment.topic, "main", &ledgers[0].events().await).await;
+    topic::carries_main(&deployment.topic, ledgers[0].events().await).await;
 }
 
 #[tokio::test]
@@ -95,7 +47,7 @@ async fn killing_any_role_in_the_middle_of_a_load_loses_nothing_and_doubles_noth
     let acknowledged = load.finish().await;
     let events = ledgers[0].check(&acknowledged).await;
     assert_eq!(ledgers[1].events().await, events, "both services show one log");
-    topic::carries(&deployment.topic, "main", &events).await;
+    topic::carries_main(&deployment.topic, events).await;
 }
 
 #[tokio::test]
@@ -116,7 +68,7 @@ async fn killing_every_role_at_once_loses_nothing_and_doubles_nothing() {
     }
     // The relay that took over has published the rest, or will once it is started again.
     deployment.commands[0].start_again().await;
-    topic::carries(&deployment.topic, "main", &events).await;
+    topic::carries_main(&deployment.topic, events).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a consumer of the topic sees.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use recount_messaging::{Consumer, Topic};
@@ -11,29 +12,40 @@ const READ_BOUND: Duration = Duration::from_secs(60);
 const BATCH: usize = 500;
 const BATCH_WAIT: Duration = Duration::from_millis(500);
 
-/// Reads the topic until every event of the ledger has been there: once or more, and none before the one that
-/// precedes it.
-pub(crate) async fn carries(topic: &Topic, ledger: &str, events: &[Value]) {
+/// Reads the topic until every event of these logs has been there: once or more, and none before the one that precedes
+/// it. What the logs hold beyond what is given is passed over.
+pub(crate) async fn carries(topic: &Topic, logs: &HashMap<String, Vec<Value>>) {
     let mut consumer = Consumer::new(topic, &unique_name("recount-e2e-")).unwrap();
-    let mut seen = 0;
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let missing = |seen: &HashMap<String, usize>| {
+        let behind =
+            |(name, log): (&String, &Vec<Value>)| log.len().saturating_sub(*seen.get(name).unwrap_or(&0));
+        logs.iter().map(behind).sum::<usize>()
+    };
     let reading = async {
-        while seen < events.len() {
+        while missing(&seen) > 0 {
             // Kafka may be starting: what it answers until then is no end.
             let Ok(batch) = consumer.next_batch(BATCH, BATCH_WAIT).await else { continue };
             assert!(batch.rejected.is_empty(), "{:?}", batch.rejected);
-            for (log, event) in &batch.events {
-                assert_eq!(log.to_string(), ledger);
+            for (name, event) in &batch.events {
+                let seen = seen.entry(name.to_string()).or_default();
                 let position = usize::try_from(event.position.0).unwrap();
-                assert!(position <= seen + 1, "{position} comes after {seen}");
-                let logged = &events[position - 1];
-                assert_eq!(logged["id"], event.id.to_string());
-                assert_eq!(logged["data"], serde_json::from_str::<Value>(&event.data).unwrap());
-                seen = seen.max(position);
+                assert!(position <= *seen + 1, "in {name}, {position} comes after {seen}");
+                *seen = position.max(*seen);
+                if let Some(logged) = logs[name.as_str()].get(position - 1) {
+                    assert_eq!(logged["id"], event.id.to_string());
+                    assert_eq!(logged["data"], serde_json::from_str::<Value>(&event.data).unwrap());
+                }
             }
             consumer.commit(&batch);
         }
     };
     let in_time = tokio::time::timeout(READ_BOUND, reading).await.is_ok();
-    assert!(in_time, "only {seen} of {} events came within {READ_BOUND:?}", events.len());
+    assert!(in_time, "{} events did not come within {READ_BOUND:?}", missing(&seen));
     consumer.close().await;
+}
+
+/// The same for the only ledger there is.
+pub(crate) async fn carries_main(topic: &Topic, events: Vec<Value>) {
+    carries(topic, &HashMap::from([("main".to_owned(), events)])).await;
 }
