@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -25,6 +25,7 @@ const STOP_BOUND: Duration = Duration::from_secs(40);
 /// Commands that end by themselves; a database that is not there is waited for during 30 s.
 const RUN_BOUND: Duration = Duration::from_secs(90);
 const KILL_BOUND: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(5);
 
 /// Outside of the range from which connections get their local ports, and of the one of the embedded Kafka: what is
 /// free when it is looked for stays free until it is used.
@@ -243,9 +244,18 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let children = descendants(self.id());
         // It fails only if the process has ended and was waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // They would end by themselves, but may write into a folder that is about to be removed.
+        for child in children.iter().filter(|child| is_running(**child)) {
+            let _ = kill(Pid::from_raw(*child), Signal::SIGKILL);
+        }
+        let until = Instant::now() + KILL_BOUND;
+        while children.iter().any(|child| is_running(*child)) && Instant::now() < until {
+            std::thread::sleep(POLL);
+        }
         if std::thread::panicking() {
             eprintln!("---- {:?}\n{}", self.program.arguments, self.stderr());
         }
@@ -266,12 +276,12 @@ pub fn kill_now(id: i32) {
 
 /// Waits until the process is gone.
 pub async fn gone(id: i32) {
-    let proc = PathBuf::from(format!("/proc/{id}"));
-    eventually(KILL_BOUND, &format!("process {id} is gone"), || {
-        let there = proc.exists();
-        async move { !there }
-    })
-    .await;
+    eventually(KILL_BOUND, &format!("process {id} is gone"), || async { !is_running(id) }).await;
+}
+
+fn is_running(id: i32) -> bool {
+    // What has ended and was not waited for, by whoever should, runs no more.
+    status(id, "State").is_some_and(|state| !state.starts_with('Z'))
 }
 
 /// All processes that descend from this one.
@@ -292,6 +302,12 @@ pub fn descendants(id: i32) -> Vec<i32> {
 }
 
 fn parent_of(id: i32) -> Option<i32> {
+    status(id, "PPid")?.parse().ok()
+}
+
+/// What the kernel says of a process under this name.
+fn status(id: i32, name: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
 }
