@@ -138,6 +138,54 @@ begin
 end
 $$;
 
+-- The functions that look up go row by row through the keys and by no other plan, made once: the planner, whose
+-- guesses come from statistics of the whole table, would rather read all that a log has, and planning alone would cost
+-- more than the look-up.
+
+-- Of each entity its snapshot, if there is one of this version, and the later events that carry its tag.
+create function store.load_entities(p_log bigint, p_tags bigint[], p_entities text[], p_version smallint)
+returns table (part integer, place bigint, name text, version smallint, tags text[], body text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+as $$
+begin
+    return query
+    with wanted as materialized (
+        select w.tag, s.entity, s.position, s.version, s.state
+        from unnest(p_tags, p_entities) as w(tag, entity)
+        left join store.snapshots s
+            on s.log = p_log and s.tag = w.tag and s.entity = w.entity and s.version = p_version
+    )
+    select 0, w.position, w.entity, w.version, null::text[], w.state::text
+    from wanted w where w.entity is not null
+    union all
+    select 1, e.position, e.event_type, e.version, e.tags, e.data::text
+    from (
+        select distinct t.position from wanted w
+        join store.event_tags t on t.log = p_log and t.tag = w.tag and t.position > coalesce(w.position, 0)
+    ) as concerned
+    join store.events e on e.log = p_log and e.position = concerned.position
+    order by 1, 2;
+end
+$$;
+
+-- The outcomes that are recorded for these keys.
+create function store.find_outcomes(p_log bigint, p_keys uuid[])
+returns table (key uuid, request uuid, place bigint, outcome text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
+as $$
+begin
+    return query
+    select o.key, o.request, o.position, o.outcome
+    from unnest(p_keys) as k(key) join store.outcomes o on o.log = p_log and o.key = k.key;
+end
+$$;
+
 -- Makes a log if it is not there; answers the name that its key has, which is another one if two names collide.
 create function store.create_log(p_log bigint, p_name text) returns text
 language sql security definer set search_path = pg_catalog, pg_temp as $$
@@ -188,7 +236,8 @@ begin
         grant usage on schema store, relay to recount_service;
         grant select on all tables in schema store to recount_service;
         grant insert, update, delete on store.snapshots to recount_service;
-        grant execute on function store.append, store.create_log, store.raise_fence to recount_service;
+        grant execute on function store.append, store.load_entities, store.find_outcomes, store.create_log,
+            store.raise_fence to recount_service;
         grant select, insert, update, delete on all tables in schema relay to recount_service;
     end if;
 end

@@ -48,24 +48,7 @@ impl EventStore {
     ) -> Result<(), E> {
         let hashes: Vec<i64> = entities.iter().map(|tag| tag_hash(log, tag)).collect();
         let names: Vec<&str> = entities.iter().map(Tag::as_str).collect();
-        let mut rows = sqlx::query(
-            "with wanted as materialized (
-                 select w.tag, s.entity, s.position, s.version, s.state
-                 from unnest($2::bigint[], $3::text[]) as w(tag, entity)
-                 left join store.snapshots s
-                     on s.log = $1 and s.tag = w.tag and s.entity = w.entity and s.version = $4
-             )
-             select 0 as part, position, entity as name, version, null::text[] as tags, state::text as body
-             from wanted where entity is not null
-             union all
-             select 1, e.position, e.event_type, e.version, e.tags, e.data::text
-             from store.events e
-             where e.log = $1 and e.position in (
-                 select t.position from wanted w
-                 join store.event_tags t on t.log = $1 and t.tag = w.tag and t.position > coalesce(w.position, 0)
-             )
-             order by 1, 2",
-        )
+        let mut rows = sqlx::query("select * from store.load_entities($1, $2, $3, $4)")
         .bind(log.0)
         .bind(hashes)
         .bind(names)
@@ -132,7 +115,7 @@ pub enum Seen {
 }
 
 fn read_row(row: &PgRow) -> Result<EntityRow, sqlx::Error> {
-    let position = Position(row.try_get("position")?);
+    let position = Position(row.try_get("place")?);
     let version = row.try_get("version")?;
     let name: String = row.try_get("name")?;
     let body = row.try_get("body")?;

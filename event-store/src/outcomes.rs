@@ -39,9 +39,7 @@ impl EventStore {
     /// The outcomes that are recorded for these keys.
     pub async fn outcomes(&self, log: LogKey, keys: &[KeyHash]) -> Result<Vec<RecordedOutcome>, StoreError> {
         let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let rows = sqlx::query(
-            "select key, request, position, outcome from store.outcomes where log = $1 and key = any($2)",
-        )
+        let rows = sqlx::query("select * from store.find_outcomes($1, $2)")
         .bind(log.0)
         .bind(keys)
         .fetch_all(self.pool())
@@ -51,7 +49,7 @@ impl EventStore {
             Ok(RecordedOutcome {
                 key: KeyHash(row.try_get("key")?),
                 request: RequestHash(row.try_get("request")?),
-                position: Position(row.try_get("position")?),
+                position: Position(row.try_get("place")?),
                 outcome: row.try_get("outcome")?,
             })
         };

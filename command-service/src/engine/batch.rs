@@ -14,8 +14,8 @@ use super::writer::Waiting;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub append: Append,
-    /// The tags of all its events.
-    pub tags: Vec<Tag>,
+    /// The tags of its events that name something new.
+    pub new_tags: Vec<Tag>,
     pub recorded_at: DateTime<Utc>,
 }
 

@@ -10,10 +10,14 @@ use recount_event_store::{EventStore, KeyHash, Seen, StoreError, tag_hash};
 use recount_events::{LogKey, Tag};
 use tokio::sync::oneshot;
 
-const FALSE_POSITIVE_RATE: f64 = 0.01;
-const FIRST_CAPACITY: usize = 1 << 12;
+/// A batch asks for a hundred things, and one false answer costs it a look-up: at this rate a batch in a thousand pays.
+/// It takes three bytes for each thing seen.
+const FALSE_POSITIVE_RATE: f64 = 0.000_01;
+const FIRST_CAPACITY: usize = 1 << 14;
+/// Each filter is this much larger than the one before: few of them, none much too large.
+const GROWTH: usize = 4;
 
-/// A set that only grows: Bloom filters of doubling size.
+/// A set that only grows: Bloom filters, each larger than the one before.
 #[derive(Debug)]
 struct GrowingFilter {
     filters: Vec<BloomFilter>,
@@ -28,7 +32,8 @@ impl GrowingFilter {
 
     fn insert(&mut self, item: i64) {
         if self.room == 0 {
-            self.room = FIRST_CAPACITY << self.filters.len();
+            let size = u32::try_from(self.filters.len()).unwrap_or(u32::MAX);
+            self.room = FIRST_CAPACITY.saturating_mul(GROWTH.saturating_pow(size));
             self.filters.push(BloomFilter::with_false_pos(FALSE_POSITIVE_RATE).expected_items(self.room));
         }
         self.room -= 1;

@@ -81,7 +81,7 @@ impl<D: Domain> Writer<D> {
     pub(super) fn decide(&mut self, batch: &mut Batch<D>) -> Result<Prepared, Setback> {
         let recorded_at = clock::now().max(self.recorded_at);
         let append = Append::new(self.log, self.head, self.fence, recorded_at);
-        let mut draft = Draft { writer: self, prepared: Prepared { append, tags: Vec::new(), recorded_at } };
+        let mut draft = Draft { writer: self, prepared: Prepared { append, new_tags: Vec::new(), recorded_at } };
         let mut outcomes = Vec::new();
         let mut undecided = None;
         let mut first_event_id = None;
@@ -119,6 +119,7 @@ struct Draft<'w, D: Domain> {
 struct Progress<D: Domain> {
     outcomes: Vec<Outcome>,
     events: Vec<NewEvent>,
+    new_tags: Vec<Tag>,
     undo: Undo<D>,
 }
 
@@ -129,8 +130,7 @@ impl<D: Domain> Draft<'_, D> {
         // after others of its submission.
         let mut progress = Progress {
             outcomes: Vec::new(),
-            events: Vec::new(),
-            undo: Undo::new(submission.commands.len() > 1),
+            events: Vec::new(), new_tags: Vec::new(), undo: Undo::new(submission.commands.len() > 1),
         };
         for (index, command) in submission.commands.iter().enumerate() {
             let Some(outcome) = self.command(command, submission, &mut progress) else {
@@ -144,8 +144,8 @@ impl<D: Domain> Draft<'_, D> {
             }
             progress.outcomes.push(outcome);
         }
+        self.prepared.new_tags.extend(progress.new_tags);
         for event in progress.events {
-            self.prepared.tags.extend(event.tags.iter().cloned());
             self.prepared.append.push_event(event);
         }
         let position = self.prepared.append.next_position();
@@ -173,6 +173,8 @@ impl<D: Domain> Draft<'_, D> {
         for event in events {
             let position = self.position_after(progress.events.len());
             let encoded = D::encode(&event);
+            let new = encoded.tags.iter().filter(|tag| self.writer.entities.find(tag).is_none());
+            progress.new_tags.extend(new.cloned());
             self.writer.entities.draft(&encoded.tags, position, &event, &mut progress.undo);
             let id = ids::new_id();
             refs.push(EventRef { position, id, event_type: encoded.event_type.to_owned() });

@@ -15,7 +15,7 @@ pub struct Tuning {
     pub batch_commands_max: usize,
     /// Entities that a writer keeps in memory.
     pub entities_max: usize,
-    /// Tags and keys that a writer remembers to have been seen, at about ten bits each. A log with more is looked up
+    /// Tags and keys that a writer remembers to have been seen, at about three bytes each. A log with more is looked up
     /// in the store, which is slower and nothing else.
     pub seen_max: usize,
     /// Events of one entity after which a snapshot of it is kept, so that loading it reads no more than these.
@@ -33,7 +33,7 @@ impl Default for Tuning {
             inbox_bytes_max: 64 << 20,
             batch_commands_max: 512,
             entities_max: 1 << 18,
-            seen_max: 1 << 26,
+            seen_max: 1 << 25,
             snapshot_every: 1_000,
             idle: Duration::from_secs(60),
             patience: Duration::from_secs(10),

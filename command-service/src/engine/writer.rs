@@ -286,7 +286,7 @@ impl<D: Domain> Writer<D> {
         self.entities.commit_drafts();
         self.head = prepared.append.next_position();
         self.recorded_at = prepared.recorded_at;
-        prepared.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+        prepared.new_tags.iter().for_each(|tag| self.seen.insert_tag(tag));
         batch.answer_decided(&mut self.seen);
         if prepared.append.events() > 0 {
             self.notifier.moved();
