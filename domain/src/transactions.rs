@@ -10,7 +10,7 @@ use recount_events::ledger::{
 use crate::accounts::{minimum_balance, open_account};
 use crate::command::{PostTransaction, ReverseTransaction};
 use crate::decide::check_asset;
-use crate::entity::{Balance, States, Transaction};
+use crate::entity::{Account, Balance, States, Transaction};
 use crate::rejection::Rejection;
 
 /// The most entries that a transaction can have: a bound on the work and the memory that one command takes.
@@ -78,9 +78,9 @@ impl Wanted<'_> {
         }
         self.check_reference(states)?;
         check_balanced(self.entries)?;
-        self.entries.iter().try_for_each(|entry| check_asset(&entry.asset, states))?;
-        self.entries.iter().try_for_each(|entry| check_account(entry, states))?;
-        check_funds(self.entries, states)?;
+        check_assets(self.entries, states)?;
+        let accounts = check_accounts(self.entries, states)?;
+        check_funds(self.entries, &accounts)?;
         Ok(vec![LedgerEvent::TransactionPosted(self.posted(now))])
     }
 
@@ -147,20 +147,26 @@ fn check_balanced(entries: &[Entry]) -> Result<(), Rejection> {
     }
 }
 
-fn check_account(entry: &Entry, states: &States<'_>) -> Result<(), Rejection> {
-    let account = open_account(&entry.account, states)?;
-    if account.frozen_for(entry.direction) {
-        return Err(Rejection::AccountFrozen { account: entry.account.clone(), direction: entry.direction });
-    }
-    Ok(())
+/// The accounts of the entries, in their order, if each takes its entry.
+fn check_accounts<'a>(entries: &[Entry], states: &States<'a>) -> Result<Vec<&'a Account>, Rejection> {
+    let account_of = |entry: &Entry| {
+        let account = open_account(&entry.account, states)?;
+        if account.frozen_for(entry.direction) {
+            return Err(Rejection::AccountFrozen {
+                account: entry.account.clone(),
+                direction: entry.direction,
+            });
+        }
+        Ok(account)
+    };
+    entries.iter().map(account_of).collect()
 }
 
 /// Makes sure that no account ends below its minimum. What counts is where the whole transaction leaves an account,
 /// not what its entries do on the way.
-fn check_funds(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection> {
+fn check_funds(entries: &[Entry], accounts: &[&Account]) -> Result<(), Rejection> {
     let mut after: BTreeMap<(&AccountName, &Asset), Balance> = BTreeMap::new();
-    for entry in entries {
-        let account = open_account(&entry.account, states)?;
+    for (entry, account) in entries.iter().zip(accounts) {
         let sums =
             after.entry((&entry.account, &entry.asset)).or_insert_with(|| account.balance(&entry.asset));
         *sums = sums.with(entry).ok_or_else(|| Rejection::BalanceOverflow {
@@ -168,8 +174,7 @@ fn check_funds(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection> 
             asset: entry.asset.clone(),
         })?;
     }
-    entries.iter().try_for_each(|entry| {
-        let account = open_account(&entry.account, states)?;
+    entries.iter().zip(accounts).try_for_each(|(entry, account)| {
         let balance = account.balance(&entry.asset).posted(account.kind);
         let balance_after = after[&(&entry.account, &entry.asset)].posted(account.kind);
         match minimum_balance(&account.overdraft, &entry.asset) {
@@ -185,5 +190,15 @@ fn check_funds(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection> 
             }
             _ => Ok(()),
         }
+    })
+}
+
+/// Makes sure that the ledger counts the assets of the entries, each looked up once where it stands in a row.
+fn check_assets(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection> {
+    let mut before: Option<&Asset> = None;
+    entries.iter().map(|entry| &entry.asset).try_for_each(|asset| {
+        let checked = before == Some(asset);
+        before = Some(asset);
+        if checked { Ok(()) } else { check_asset(asset, states) }
     })
 }

@@ -49,11 +49,11 @@ impl EventStore {
         let hashes: Vec<i64> = entities.iter().map(|tag| tag_hash(log, tag)).collect();
         let names: Vec<&str> = entities.iter().map(Tag::as_str).collect();
         let mut rows = sqlx::query("select * from store.load_entities($1, $2, $3, $4)")
-        .bind(log.0)
-        .bind(hashes)
-        .bind(names)
-        .bind(snapshot_version)
-        .fetch(self.pool());
+            .bind(log.0)
+            .bind(hashes)
+            .bind(names)
+            .bind(snapshot_version)
+            .fetch(self.pool());
         while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {
             visit(read_row(&row).map_err(StoreError::from_read)?)?;
         }

@@ -23,6 +23,8 @@ pub enum MigrationError {
         "step {0} of the event store's schema differs from the one that was taken; the database was changed by hand"
     )]
     Changed(i64),
+    #[error("the version of the event store's schema could not be read")]
+    Unreadable(#[source] sqlx::Error),
     #[error("the event store's schema could not be brought up to date")]
     Failed(#[source] MigrateError),
 }
@@ -52,7 +54,7 @@ pub async fn run(pool: &PgPool) -> Result<(), MigrationError> {
 
 /// Makes sure that the schema is exactly what this program needs, and changes nothing.
 pub async fn verify(pool: &PgPool) -> Result<(), MigrationError> {
-    let failed = |error: sqlx::Error| MigrationError::Failed(MigrateError::Execute(error));
+    let failed = MigrationError::Unreadable;
     let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
         .bind(TABLE)
         .fetch_one(pool)

@@ -40,11 +40,11 @@ impl EventStore {
     pub async fn outcomes(&self, log: LogKey, keys: &[KeyHash]) -> Result<Vec<RecordedOutcome>, StoreError> {
         let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let rows = sqlx::query("select * from store.find_outcomes($1, $2)")
-        .bind(log.0)
-        .bind(keys)
-        .fetch_all(self.pool())
-        .await
-        .map_err(StoreError::from_read)?;
+            .bind(log.0)
+            .bind(keys)
+            .fetch_all(self.pool())
+            .await
+            .map_err(StoreError::from_read)?;
         let read = |row: &sqlx::postgres::PgRow| {
             Ok(RecordedOutcome {
                 key: KeyHash(row.try_get("key")?),

@@ -47,11 +47,19 @@ impl Tag {
     /// The tag of the entity `name` of this kind.
     pub fn new(kind: &str, name: &str) -> Tag {
         debug_assert!(!name.contains('\n'), "a tag is one line");
-        let mut tag = String::with_capacity(kind.len() + 1 + name.len());
-        tag.push_str(kind);
-        tag.push(':');
-        tag.push_str(name);
-        Tag(tag.into())
+        // Several tags are made for every command; the usual ones need no buffer on the heap.
+        const USUAL_LEN_MAX: usize = 120;
+        let len = kind.len() + 1 + name.len();
+        let mut buffer = [0; USUAL_LEN_MAX];
+        if let Some(bytes) = buffer.get_mut(..len) {
+            bytes[..kind.len()].copy_from_slice(kind.as_bytes());
+            bytes[kind.len()] = b':';
+            bytes[kind.len() + 1..].copy_from_slice(name.as_bytes());
+            if let Ok(tag) = std::str::from_utf8(bytes) {
+                return Tag(tag.into());
+            }
+        }
+        Tag(format!("{kind}:{name}").into())
     }
 
     /// A tag as it was stored.

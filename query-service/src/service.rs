@@ -28,6 +28,10 @@ pub enum QueryServiceError {
     NoDatabase(#[from] NoDatabase),
     #[error(transparent)]
     Connect(#[from] ConnectError),
+    #[error("there are no read models in this database; run `recount migrate` first")]
+    NoReadModels,
+    #[error("the read models could not be looked up")]
+    Unreadable(#[source] sqlx::Error),
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
@@ -60,6 +64,13 @@ async fn open(
     health: &Health,
 ) -> Result<Reader, QueryServiceError> {
     let pool = database::connect(config.read_url()?, config.read_connections, APPLICATION_NAME, None).await?;
+    let there: bool = sqlx::query_scalar("select to_regclass('read.progress') is not null")
+        .fetch_one(&pool)
+        .await
+        .map_err(QueryServiceError::Unreadable)?;
+    if !there {
+        return Err(QueryServiceError::NoReadModels);
+    }
     let reader = Reader::start(pool, finishing);
     let checked = reader.clone();
     health.add("read models", move || {

@@ -91,7 +91,9 @@ pub async fn connect_within(
         if waited >= wait_max {
             return Err(ConnectError::Unreachable { address, waited, source });
         }
-        tracing::debug!(%address, error = %source, "Postgres is not there yet");
+        if pause == CONNECT_PAUSE_MIN {
+            tracing::warn!(%address, error = %source, "Postgres is not there yet; trying for {wait_max:?}");
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(CONNECT_PAUSE_MAX);
     }

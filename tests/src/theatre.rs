@@ -98,6 +98,10 @@ impl Domain for Theatre {
         }
     }
 
+    fn needs_more_when_loaded(command: &Command) -> bool {
+        matches!(command, Command::Follow { .. })
+    }
+
     fn decide(command: &Command, find: Find<'_, Entity>, _: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Announce { show, seats } => match find(&show_tag(show)) {

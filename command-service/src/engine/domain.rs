@@ -23,8 +23,14 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     /// Raised whenever the JSON of an entity changes, so that older snapshots are passed over.
     const SNAPSHOT_VERSION: i16;
 
-    /// The entities that deciding the command takes. Called again when they are loaded, until it names nothing new.
+    /// The entities that deciding the command takes.
     fn needs(command: &Self::Command, find: Find<'_, Self::Entity>) -> Vec<Tag>;
+
+    /// Whether the command may need more once what it needs is loaded: then [`Domain::needs`] is called again, until it
+    /// names nothing new.
+    fn needs_more_when_loaded(_command: &Self::Command) -> bool {
+        false
+    }
 
     /// Decides. No events means that it is so already.
     fn decide(

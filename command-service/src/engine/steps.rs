@@ -34,16 +34,16 @@ impl<D: Domain> Writer<D> {
 
     /// Brings every entity that the commands of the batch read into memory: those that are not there with one query.
     pub(super) async fn load(&mut self, batch: &Batch<D>) -> Result<(), Setback> {
-        for _ in 0..LOAD_ROUNDS_MAX {
+        for round in 0..LOAD_ROUNDS_MAX {
             let mut more = false;
             let mut missing: Vec<Tag> = Vec::new();
-            for command in batch.commands() {
+            let asked = batch.commands().filter(|command| round == 0 || D::needs_more_when_loaded(command));
+            for command in asked {
                 for tag in D::needs(command, &|tag| self.entities.find(tag)) {
                     if self.entities.is_pinned(&tag) {
                         continue;
                     }
-                    // What is known of an entity may make a command need another one.
-                    more = true;
+                    more |= D::needs_more_when_loaded(command);
                     if !self.entities.pin_kept(&tag) {
                         if self.seen.tag_is_new(&tag) {
                             self.entities.pin_new(tag);
@@ -53,13 +53,13 @@ impl<D: Domain> Writer<D> {
                     }
                 }
             }
-            if !more {
-                return Ok(());
-            }
             if !missing.is_empty() {
                 missing.sort_unstable();
                 missing.dedup();
                 self.load_missing(&missing).await?;
+            }
+            if !more {
+                return Ok(());
             }
         }
         Err(Setback::Refused("a command needs entities without end".to_owned()))
@@ -81,7 +81,8 @@ impl<D: Domain> Writer<D> {
     pub(super) fn decide(&mut self, batch: &mut Batch<D>) -> Result<Prepared, Setback> {
         let recorded_at = clock::now().max(self.recorded_at);
         let append = Append::new(self.log, self.head, self.fence, recorded_at);
-        let mut draft = Draft { writer: self, prepared: Prepared { append, new_tags: Vec::new(), recorded_at } };
+        let mut draft =
+            Draft { writer: self, prepared: Prepared { append, new_tags: Vec::new(), recorded_at } };
         let mut outcomes = Vec::new();
         let mut undecided = None;
         let mut first_event_id = None;
@@ -130,7 +131,9 @@ impl<D: Domain> Draft<'_, D> {
         // after others of its submission.
         let mut progress = Progress {
             outcomes: Vec::new(),
-            events: Vec::new(), new_tags: Vec::new(), undo: Undo::new(submission.commands.len() > 1),
+            events: Vec::new(),
+            new_tags: Vec::new(),
+            undo: Undo::new(submission.commands.len() > 1),
         };
         for (index, command) in submission.commands.iter().enumerate() {
             let Some(outcome) = self.command(command, submission, &mut progress) else {

@@ -24,6 +24,11 @@ impl Domain for Ledger {
         recount_domain::needs(command, &States::new(find))
     }
 
+    /// A reversal needs the accounts of the transaction that it takes back.
+    fn needs_more_when_loaded(command: &Command) -> bool {
+        matches!(command, Command::ReverseTransaction(_))
+    }
+
     fn decide(
         command: &Command,
         find: Find<'_, Entity>,

@@ -100,7 +100,9 @@ impl Caller {
 }
 
 pub(super) fn ledger_name(name: &str) -> Result<LogName, Problem> {
-    name.parse().map_err(|error| Problem::new(&kinds::INVALID_REQUEST, format!("{error}")))
+    name.parse().map_err(|error: recount_events::NameError| {
+        Problem::new(&kinds::INVALID_REQUEST, super::sentence(&error.to_string()))
+    })
 }
 
 /// Creates a ledger. Repeating it changes nothing.

@@ -34,7 +34,7 @@ const POLL: Duration = Duration::from_millis(20);
 const KILL_BOUND: Duration = Duration::from_secs(5);
 
 /// Durable, and sized for many small transactions on a machine that it shares with its clients.
-const SETTINGS: [(&str, &str); 16] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
     ("max_connections", "200"),
@@ -42,7 +42,6 @@ const SETTINGS: [(&str, &str); 16] = [
     ("fsync", "on"),
     ("synchronous_commit", "on"),
     ("full_page_writes", "on"),
-    ("wal_compression", "on"),
     ("max_wal_size", "2GB"),
     ("min_wal_size", "256MB"),
     ("checkpoint_timeout", "15min"),

@@ -36,7 +36,9 @@ pub fn follow_kafka<P: Projection>(
     topic: Topic,
     token: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + 'static, MessagingError> {
-    let consumer = Consumer::new(&topic, &format!("recount-projector-{}", engine.build()))?;
+    // With the topic in its name, two deployments on one Kafka do not share a group.
+    let group = format!("recount-projector-{}-{}", engine.build(), topic.name);
+    let consumer = Consumer::new(&topic, &group)?;
     Ok(async move {
         tokio::join!(make_topic(&topic, &token), consume(&engine, consumer, &token), repair(&engine, &token));
     })
