@@ -1,16 +1,22 @@
 //! The parts of a running command service, started and stopped together.
 
+use std::time::Duration;
+
 use recount_event_store::{EventStore, Notifier};
 use recount_messaging::Topic;
 use recount_service_kit::identity::Authenticator;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::engine::{Engine, Tuning};
 use crate::ledger::{self, Ledger, LedgerState};
 use crate::relay;
+
+/// How long each part may take to finish. A command that was taken on is answered within its patience.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The command side of the ledger in this process.
 #[derive(Debug)]
@@ -42,12 +48,18 @@ impl CommandService {
 
     /// Finishes what was taken on, then stops. Nothing may be submitted any more.
     pub async fn stop(self) {
-        self.engine.stop().await;
+        if timeout(STOP_TIME_MAX, self.engine.stop()).await.is_err() {
+            // Its callers have been told by now, or their connections are gone.
+            tracing::warn!("commands were given up: the event store did not answer");
+        }
         self.relay_stopping.cancel();
-        if let Some(relay) = self.relay
-            && let Err(error) = relay.await
-        {
-            tracing::error!(%error, "the relay ended in a panic");
+        let Some(relay) = self.relay else { return };
+        match timeout(STOP_TIME_MAX, relay).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the relay ended in a panic"),
+            Err(_elapsed) => {
+                tracing::warn!("the relay was given up; what it had not noted is published again")
+            }
         }
     }
 }

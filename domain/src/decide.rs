@@ -7,6 +7,7 @@ use recount_events::ledger::{Asset, AssetRegistered, Entry, LedgerCreated, Ledge
 use crate::command::{Command, PostTransaction, ReverseTransaction};
 use crate::entity::States;
 use crate::rejection::Rejection;
+use crate::transactions::ENTRIES_MAX;
 use crate::{accounts, transactions};
 
 /// The entities that must be known to decide the command.
@@ -55,6 +56,10 @@ impl ReverseTransaction {
 }
 
 fn needs_of_entries(entries: &[Entry], tags: &mut Vec<Tag>) {
+    if entries.len() > ENTRIES_MAX {
+        // Refused for their number, whatever they name.
+        return;
+    }
     for (n, entry) in entries.iter().enumerate() {
         tags.push(tag::account(&entry.account));
         // Most transactions are in one asset throughout.

@@ -110,7 +110,7 @@ impl Append {
         self.ids.len()
     }
 
-    /// The ids of the batch's events, in order: what tells it apart from another batch at the same positions.
+    /// The id of the batch's first event: what tells it apart from another batch at the same positions.
     pub fn first_event_id(&self) -> Option<Uuid> {
         self.ids.first().copied()
     }

@@ -89,20 +89,29 @@ impl EventStore {
         .map_err(StoreError::from_read)
     }
 
-    /// Shows `visit` the hash of every tag in the log and every idempotency key (by its hash): what a
-    /// writer needs in order to know without asking that something has never been there.
-    pub async fn visit_seen(&self, log: LogKey, mut visit: impl FnMut(Seen)) -> Result<(), StoreError> {
+    /// Shows `visit` the hash of every tag in the log and every idempotency key (by its hash), for as long as it wants
+    /// more: what a writer needs in order to know without asking that something has never been there. Answers whether
+    /// it was shown all.
+    pub async fn visit_seen(
+        &self,
+        log: LogKey,
+        mut visit: impl FnMut(Seen) -> bool,
+    ) -> Result<bool, StoreError> {
         let mut tags =
             sqlx::query("select tag from store.event_tags where log = $1").bind(log.0).fetch(self.pool());
         while let Some(row) = tags.try_next().await.map_err(StoreError::from_read)? {
-            visit(Seen::Tag(row.try_get(0).map_err(StoreError::from_read)?));
+            if !visit(Seen::Tag(row.try_get(0).map_err(StoreError::from_read)?)) {
+                return Ok(false);
+            }
         }
         let mut keys =
             sqlx::query("select key from store.outcomes where log = $1").bind(log.0).fetch(self.pool());
         while let Some(row) = keys.try_next().await.map_err(StoreError::from_read)? {
-            visit(Seen::Key(crate::KeyHash(row.try_get(0).map_err(StoreError::from_read)?)));
+            if !visit(Seen::Key(crate::KeyHash(row.try_get(0).map_err(StoreError::from_read)?))) {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::store::EventStore;
 
-/// How many shards the logs fall into for publishing: the most processes that can share the work.
 pub const SHARDS: i16 = 16;
 
 /// The shard of a log.
@@ -19,20 +18,13 @@ pub fn shard_of(log: LogKey) -> i16 {
 }
 
 impl EventStore {
-    /// Takes or renews the lease on up to `most` shards, and answers those that `holder` has now.
+    /// Takes the lease on every shard that is free, renews those of `holder`, and answers which it has now.
     ///
     /// Time is the database's, so the clocks of the processes do not matter.
-    pub async fn hold_shards(&self, holder: Uuid, ttl: Duration, most: i16) -> Result<Vec<i16>, StoreError> {
+    pub async fn hold_shards(&self, holder: Uuid, ttl: Duration) -> Result<Vec<i16>, StoreError> {
         let rows = sqlx::query(
-            "with free as (
-                 select s.shard::smallint as shard, coalesce(l.holder = $1, false) as mine
-                 from generate_series(0, $3 - 1) as s(shard)
-                 left join relay.leases l on l.shard = s.shard
-                 where l.shard is null or l.holder = $1 or l.expires_at < clock_timestamp()
-                 order by mine desc, s.shard limit $4
-             )
-             insert into relay.leases as l (shard, holder, expires_at)
-             select shard, $1, clock_timestamp() + $2 * interval '1 millisecond' from free order by shard
+            "insert into relay.leases as l (shard, holder, expires_at)
+             select shard, $1, clock_timestamp() + $2 * interval '1 millisecond' from generate_series(0, $3 - 1) as shard
              on conflict (shard) do update set holder = excluded.holder, expires_at = excluded.expires_at
              where l.holder = $1 or l.expires_at < clock_timestamp()
              returning shard",
@@ -40,7 +32,6 @@ impl EventStore {
         .bind(holder)
         .bind(i64::try_from(ttl.as_millis()).expect("a lease lasts seconds"))
         .bind(i32::from(SHARDS))
-        .bind(i64::from(most))
         .fetch_all(self.pool())
         .await
         .map_err(StoreError::from_read)?;

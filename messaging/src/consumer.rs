@@ -43,6 +43,8 @@ pub struct Batch {
     /// positions tells.
     pub rejected: Vec<Rejected>,
     next_offsets: BTreeMap<i32, i64>,
+    /// What was taken from Kafka, in bytes.
+    bytes: usize,
 }
 
 /// A record that is not an event of ours.
@@ -62,6 +64,9 @@ impl fmt::Debug for Consumer {
     }
 }
 
+/// What a batch may take in memory, about: events can be hundreds of kilobytes each.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
 impl Batch {
     /// Nothing was read at all.
     pub fn is_empty(&self) -> bool {
@@ -78,6 +83,7 @@ impl Batch {
             }
         }
         self.next_offsets.insert(message.partition(), message.offset() + 1);
+        self.bytes += message.payload_len();
     }
 }
 
@@ -106,7 +112,7 @@ impl Consumer {
         }
         let until = Instant::now() + max_wait;
         let mut batch = Batch::default();
-        while batch.events.len() + batch.rejected.len() < max {
+        while batch.events.len() + batch.rejected.len() < max && batch.bytes < BATCH_BYTES_MAX {
             let received = if batch.is_empty() {
                 timeout_at(until, self.client.recv()).await
             } else {

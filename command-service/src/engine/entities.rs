@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use recount_event_store::{EntityRow, Snapshot};
+use recount_event_store::{EntityRow, Snapshot, StoreError};
 use recount_events::{Position, Tag};
 
-use super::domain::Domain;
+use super::domain::{Domain, Undecodable};
 
 /// Seeded at random like the standard one, and several times as fast on short keys.
 type QuickHasher = lru::DefaultHasher;
@@ -48,11 +48,10 @@ pub(super) struct Entities<D: Domain> {
 
 impl<D: Domain> Entities<D> {
     pub(super) fn new(kept_max: usize) -> Entities<D> {
-        Entities {
-            kept: LruCache::new(NonZeroUsize::new(kept_max).unwrap_or(NonZeroUsize::MIN)),
-            committed: HashMap::default(),
-            drafted: HashMap::default(),
-        }
+        // A bounded one would take the memory for all of them at once, for each log.
+        let mut kept = LruCache::unbounded();
+        kept.resize(NonZeroUsize::new(kept_max).unwrap_or(NonZeroUsize::MIN));
+        Entities { kept, committed: HashMap::default(), drafted: HashMap::default() }
     }
 
     pub(super) fn is_pinned(&self, tag: &Tag) -> bool {
@@ -206,6 +205,21 @@ impl<D: Domain> Undo<D> {
     }
 }
 
+/// Why entities could not be loaded.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// A snapshot is only a cache: the events tell as well.
+    Snapshot(serde_json::Error),
+    Event(Undecodable),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unreadable {
+    fn from(error: StoreError) -> Unreadable {
+        Unreadable::Store(error)
+    }
+}
+
 /// Entities on their way in from the store.
 #[derive(Debug)]
 pub(super) struct Loading<D: Domain> {
@@ -218,19 +232,18 @@ impl<D: Domain> Loading<D> {
     }
 
     /// Takes a row of the store in.
-    pub(super) fn take(&mut self, row: EntityRow) -> Result<(), super::domain::Undecodable> {
+    pub(super) fn take(&mut self, row: EntityRow) -> Result<(), Unreadable> {
         match row {
             EntityRow::Snapshot(snapshot) => {
                 if let Some(held) = self.entities.get_mut(&snapshot.entity) {
-                    let state =
-                        serde_json::from_str(&snapshot.state).map_err(|error| Box::new(error) as Box<_>)?;
+                    let state = serde_json::from_str(&snapshot.state).map_err(Unreadable::Snapshot)?;
                     *held = Held { state: Some(state), position: snapshot.position, unsaved: 0 };
                 }
             }
             EntityRow::Event { position, event_type, version, tags, data } => {
                 // A hash may bring an event that concerns none of them.
                 if tags.iter().any(|tag| self.entities.contains_key(tag)) {
-                    let event = D::decode(&event_type, version, &data)?;
+                    let event = D::decode(&event_type, version, &data).map_err(Unreadable::Event)?;
                     for tag in &tags {
                         if let Some(held) = self.entities.get_mut(tag) {
                             apply::<D>(tag, held, position, &event);

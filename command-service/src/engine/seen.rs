@@ -30,10 +30,11 @@ impl GrowingFilter {
         GrowingFilter { filters: Vec::new(), room: 0, items: 0 }
     }
 
-    fn insert(&mut self, item: i64) {
+    fn insert(&mut self, item: i64, items_max: usize) {
         if self.room == 0 {
             let size = u32::try_from(self.filters.len()).unwrap_or(u32::MAX);
-            self.room = FIRST_CAPACITY.saturating_mul(GROWTH.saturating_pow(size));
+            let room = FIRST_CAPACITY.saturating_mul(GROWTH.saturating_pow(size));
+            self.room = room.min(items_max.saturating_sub(self.items)).max(1);
             self.filters.push(BloomFilter::with_false_pos(FALSE_POSITIVE_RATE).expected_items(self.room));
         }
         self.room -= 1;
@@ -102,7 +103,7 @@ impl SeenFilter {
 
     fn insert(&mut self, item: i64) {
         if self.recent.items < self.items_max {
-            self.recent.insert(item);
+            self.recent.insert(item, self.items_max);
         } else {
             self.history = History::Unknown;
         }
@@ -134,15 +135,15 @@ async fn read_history(
     items_max: usize,
 ) -> Result<Option<GrowingFilter>, StoreError> {
     let mut filter = GrowingFilter::new();
-    store
+    let whole = store
         .visit_seen(log, |seen| {
-            if filter.items < items_max {
-                filter.insert(match seen {
-                    Seen::Tag(hash) => hash,
-                    Seen::Key(key) => key_bits(key),
-                });
-            }
+            let item = match seen {
+                Seen::Tag(hash) => hash,
+                Seen::Key(key) => key_bits(key),
+            };
+            filter.insert(item, items_max);
+            filter.items < items_max
         })
         .await?;
-    Ok((filter.items < items_max).then_some(filter))
+    Ok(whole.then_some(filter))
 }

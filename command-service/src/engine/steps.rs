@@ -7,19 +7,16 @@ use recount_events::{NewEvent, Position, Tag};
 use recount_service_kit::{clock, ids};
 
 use super::batch::{Batch, Prepared};
-use super::domain::{Domain, Undecodable};
-use super::entities::{Loading, Undo};
+use super::domain::Domain;
+use super::entities::{Loading, Undo, Unreadable};
 use super::submission::{Accepted, EventRef, Outcome, Submission, SubmissionOutcome};
 use super::writer::{Setback, Writer};
 
 /// Rounds of "what else do you need?" before a domain is taken to ask in circles.
 const LOAD_ROUNDS_MAX: usize = 8;
 
-impl From<Undecodable> for Setback {
-    fn from(error: Undecodable) -> Setback {
-        Setback::Refused(error.to_string())
-    }
-}
+/// No snapshot has this version.
+const NO_SNAPSHOT: i16 = i16::MIN;
 
 impl<D: Domain> Writer<D> {
     /// Answers the submissions that were made before with what was recorded then.
@@ -66,15 +63,29 @@ impl<D: Domain> Writer<D> {
     }
 
     async fn load_missing(&mut self, missing: &[Tag]) -> Result<(), Setback> {
-        let mut loading = Loading::<D>::new(missing);
-        self.store
-            .load_entities(self.log, missing, D::SNAPSHOT_VERSION, |row| {
-                loading.take(row).map_err(Setback::from)
-            })
-            .await?;
         metrics::counter!("recount_entities_loaded_total").increment(missing.len() as u64);
-        self.entities.pin_loaded(loading);
-        Ok(())
+        let loaded = match self.load_with(missing, D::SNAPSHOT_VERSION).await {
+            Err(Unreadable::Snapshot(error)) => {
+                tracing::warn!(log = self.log.0, %error, "a snapshot cannot be read; the events are read instead");
+                self.load_with(missing, NO_SNAPSHOT).await
+            }
+            loaded => loaded,
+        };
+        match loaded {
+            Ok(loading) => {
+                self.entities.pin_loaded(loading);
+                Ok(())
+            }
+            Err(Unreadable::Store(error)) => Err(error.into()),
+            Err(Unreadable::Event(error)) => Err(Setback::Refused(error.to_string())),
+            Err(Unreadable::Snapshot(error)) => Err(Setback::Refused(error.to_string())),
+        }
+    }
+
+    async fn load_with(&self, missing: &[Tag], snapshot_version: i16) -> Result<Loading<D>, Unreadable> {
+        let mut loading = Loading::<D>::new(missing);
+        self.store.load_entities(self.log, missing, snapshot_version, |row| loading.take(row)).await?;
+        Ok(loading)
     }
 
     /// Decides the commands of the batch one after another, each on what those before it did.

@@ -332,6 +332,7 @@ impl<D: Domain> Writer<D> {
                     }
                 }
                 position = event.position;
+                self.recorded_at = self.recorded_at.max(event.recorded_at);
             }
             self.head = position;
         }
@@ -340,12 +341,20 @@ impl<D: Domain> Writer<D> {
         Ok(())
     }
 
-    /// Finds out whether a batch whose commit broke is in the log. Answers its callers if it is.
+    /// Finds out whether a batch whose commit broke is in the log, and answers its callers if it is. Answers whether the
+    /// batch is over: because it is in the log, or because nobody waits for it any more.
     async fn settle(&mut self, batch: &mut Batch<D>) -> bool {
+        // Catching up moves the head, also where it fails half-way: the batch would stand right after this one.
+        let before = self.head;
         let mut backoff = BACKOFF_FIRST;
         loop {
             batch.answer_overdue(Waiting::is_overdue, &SubmitError::OutcomeUnknown);
-            match self.look_for(batch.first_event_id()).await {
+            if batch.is_empty() {
+                // Whatever is still on its way, the compare-and-set keeps it and the next batch apart.
+                self.entities.put_back();
+                return true;
+            }
+            match self.look_for(before, batch.first_event_id()).await {
                 Ok(found) => {
                     tracing::info!(log = self.log.0, found, "found out what became of a batch");
                     if found {
@@ -370,12 +379,12 @@ impl<D: Domain> Writer<D> {
         }
     }
 
-    /// Whether the event that would follow the head is this one. Nothing that is on its way can get there later.
-    async fn look_for(&mut self, first_event: Option<uuid::Uuid>) -> Result<bool, Setback> {
+    /// Whether the event that follows `before` is this one. Nothing that is on its way can get there later.
+    async fn look_for(&mut self, before: Position, first_event: Option<uuid::Uuid>) -> Result<bool, Setback> {
         self.store.raise_fence(self.log).await?;
         let found = match first_event {
             Some(id) => {
-                self.store.read(self.log, self.head, 1).await?.first().is_some_and(|event| event.id == id)
+                self.store.read(self.log, before, 1).await?.first().is_some_and(|event| event.id == id)
             }
             None => false,
         };

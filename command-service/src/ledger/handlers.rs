@@ -160,7 +160,8 @@ macro_rules! command_handlers {
                 params(
                     ("ledger" = String, Path, description = "The ledger's name"),
                     ("Idempotency-Key" = Option<String>, Header, description =
-                        "Makes the command safe to repeat: its outcome, accepted or rejected, is recorded under the key"),
+                        "Makes the command safe to repeat: its outcome, accepted or rejected, is recorded under the key. \
+                        A key stands for one request in a ledger, whoever sends it"),
                 ),
                 responses(
                     (status = 200, description = "Accepted, and durable", body = answers::AcceptedBody),

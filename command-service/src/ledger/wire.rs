@@ -14,6 +14,10 @@ use utoipa::ToSchema;
 
 /// The most bytes that the metadata of an account or a transaction may take as JSON: a note, not a document store.
 pub(super) const METADATA_BYTES_MAX: usize = 8 * 1024;
+/// How deep metadata may be nested: far from the depth at which readers of JSON give up, whatever it is wrapped in.
+const METADATA_DEPTH_MAX: usize = 32;
+/// The most assets that an account can have limits in: each is looked up, and kept with the account.
+const OVERDRAFT_LIMITS_MAX: usize = 100;
 
 macro_rules! command_kinds {
     ($($kind:ident = $name:literal;)*) => {
@@ -376,6 +380,13 @@ impl OverdraftData {
             OverdraftData::Unlimited => return Ok(Overdraft::Unlimited),
             OverdraftData::Limited(limits) => limits,
         };
+        if limits.len() > OVERDRAFT_LIMITS_MAX {
+            let reason = format!(
+                "an account has limits in {OVERDRAFT_LIMITS_MAX} assets at most; these are {}",
+                limits.len()
+            );
+            return Err(FormError::new("/overdraft/limited", reason));
+        }
         let mut parsed_limits: Vec<OverdraftLimit> = Vec::with_capacity(limits.len());
         for (n, limit) in limits.into_iter().enumerate() {
             let asset: Asset = parsed_in("overdraft/limited", n, "asset", &limit.asset)?;
@@ -439,11 +450,26 @@ fn bounded(metadata: Metadata) -> Result<Metadata, FormError> {
         return Ok(metadata);
     }
     let bytes = serde_json::to_string(&metadata).map_or(usize::MAX, |json| json.len());
-    if bytes <= METADATA_BYTES_MAX {
-        Ok(metadata)
-    } else {
+    if bytes > METADATA_BYTES_MAX {
         let reason = format!("metadata takes {METADATA_BYTES_MAX} bytes of JSON at most; this is {bytes}");
-        Err(FormError::new("/metadata", reason))
+        return Err(FormError::new("/metadata", reason));
+    }
+    if metadata.values().any(|value| is_deeper_than(value, METADATA_DEPTH_MAX)) {
+        return Err(FormError::new(
+            "/metadata",
+            format!("metadata is nested {METADATA_DEPTH_MAX} levels deep at most"),
+        ));
+    }
+    Ok(metadata)
+}
+
+/// Whether a value is nested deeper than this. Goes no deeper itself.
+fn is_deeper_than(value: &serde_json::Value, levels: usize) -> bool {
+    let deeper = |inner: &serde_json::Value| levels == 0 || is_deeper_than(inner, levels - 1);
+    match value {
+        serde_json::Value::Array(values) => values.iter().any(deeper),
+        serde_json::Value::Object(members) => members.values().any(deeper),
+        _ => false,
     }
 }
 

@@ -37,7 +37,7 @@ impl Leases {
             return Ok(false);
         }
         // Counted from before the statement: the database's clock starts later, so the lease outlasts the belief.
-        let shards = self.store.hold_shards(self.holder, TTL, relay::SHARDS).await?;
+        let shards = self.store.hold_shards(self.holder, TTL).await?;
         self.valid_until = now + TTL;
         self.renew_at = now + RENEW_INTERVAL;
         let shards: HashSet<i16> = shards.into_iter().collect();

@@ -30,7 +30,9 @@ pub async fn run(store: EventStore, topic: Topic, stopping: CancellationToken) {
     let mut leases = Leases::new(store.clone());
     let mut backlog = Backlog::new(store, publisher);
     while !stopping.is_cancelled() {
-        let pause = match turn(&mut leases, &mut backlog).await {
+        // A turn that is cut off has noted less than it published, which is published again.
+        let Some(turn) = stopping.run_until_cancelled(turn(&mut leases, &mut backlog)).await else { break };
+        let pause = match turn {
             Ok(()) if backlog.is_empty() => POLL_INTERVAL,
             Ok(()) => Duration::ZERO,
             Err(setback) => {

@@ -65,17 +65,19 @@ impl Backlog {
     /// Publishes a turn of every log that is behind.
     pub(super) async fn publish(&mut self, leases: &Leases) -> Result<(), Setback> {
         let logs: Vec<LogKey> = self.behind.keys().copied().collect();
+        let mut failed = Ok(());
         for log in logs {
             if leases.are_due() {
-                return Ok(());
+                break;
             }
-            self.publish_log(log, leases).await?;
+            // A log that cannot be published must not keep the others waiting.
+            failed = failed.and(self.publish_log(log, leases).await);
         }
         let lag =
             self.behind.iter().map(|(log, (_, head))| head.0 - self.published.get(log).map_or(0, |at| at.0));
         metrics::gauge!("recount_relay_lag_events")
             .set(u32::try_from(lag.max().unwrap_or(0)).unwrap_or(u32::MAX));
-        Ok(())
+        failed
     }
 
     async fn publish_log(&mut self, log: LogKey, leases: &Leases) -> Result<(), Setback> {
@@ -84,8 +86,14 @@ impl Backlog {
         };
         for _ in 0..PAGES_PER_TURN {
             let from = self.published.get(&log).copied().unwrap_or(Position::START);
-            if from >= head || !leases.covers(log) {
+            if from >= head {
                 self.behind.remove(&log);
+                return Ok(());
+            }
+            if !leases.covers(log) {
+                // The lease may come back to this process, and the log need not move again.
+                self.behind.remove(&log);
+                self.moves.forget();
                 return Ok(());
             }
             let events = self.store.read(log, from, PAGE).await?;

@@ -326,7 +326,7 @@ pub struct OverdraftLimit {
     pub amount: Amount,
 }
 
-/// Free JSON of the client's, kept as the text it was given in.
+/// Free JSON of the client's. Its members are kept in the order of their names.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 #[cfg(test)]

@@ -6,8 +6,6 @@ use super::projection::{Projection, schema_of};
 
 /// One process at a time makes schemas. The number only has to be the same everywhere.
 const MIGRATION_LOCK: i64 = 0x7265_636f_756e_7401;
-/// The role that services run as, where it exists.
-const SERVICE_ROLE: &str = "recount_service";
 
 const PROGRESS_SQL: &str = "
     create table progress (
@@ -104,31 +102,10 @@ async fn create(connection: &mut PgConnection, projection: &impl Projection) -> 
     for step in steps {
         sqlx::raw_sql(AssertSqlSafe(step)).execute(&mut *connection).await?;
     }
-    grant(connection, &schema, view_schema).await?;
     sqlx::query("insert into public.recount_read_models (projection, version) values ($1, $2)")
         .bind(projection.name())
         .bind(i32::from(projection.version()))
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-/// Where the services run with a role of their own, it may write the build and read the views.
-async fn grant(connection: &mut PgConnection, schema: &str, view_schema: &str) -> Result<(), sqlx::Error> {
-    let there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
-        .bind(SERVICE_ROLE)
-        .fetch_one(&mut *connection)
-        .await?;
-    if !there {
-        return Ok(());
-    }
-    sqlx::raw_sql(AssertSqlSafe(format!(
-        "grant usage on schema {schema}, {view_schema} to {SERVICE_ROLE};
-         grant select, insert, update, delete on all tables in schema {schema} to {SERVICE_ROLE};
-         grant select on all tables in schema {view_schema} to {SERVICE_ROLE};
-         grant select on public.recount_read_models to {SERVICE_ROLE};"
-    )))
-    .execute(connection)
-    .await?;
     Ok(())
 }

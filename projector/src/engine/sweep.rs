@@ -50,6 +50,12 @@ impl<P: Projection> Sweep<P> {
             self.engine.refresh(None).await.map_err(Setback::progress)?;
         }
         for log in look.logs {
+            if look.full && self.engine.applied(log.key) > log.head {
+                tracing::error!(
+                    log = %log.name, head = %log.head,
+                    "the read models are ahead of the log, which must have lost events: rebuild them"
+                );
+            }
             if log.head > self.engine.applied(log.key) && !self.engine.status().is_stopped(log.key) {
                 let behind = self.behind.entry(log.key).or_insert_with(|| Behind {
                     name: log.name,
@@ -106,11 +112,20 @@ impl<P: Projection> Sweep<P> {
         while let Some(outcome) = outcomes.next().await {
             match outcome {
                 Ok((log, before, outcome)) => any_moved |= self.note(log, before, outcome),
-                Err(panicked) => tracing::error!(%panicked, "a log could not be brought forward"),
+                Err(panicked) => {
+                    tracing::error!(%panicked, "a log could not be brought forward");
+                    self.pause_all();
+                }
             }
         }
         self.settle();
         any_moved
+    }
+
+    /// Leaves every log alone for the longest pause: which one brought a task down is not known.
+    fn pause_all(&mut self) {
+        let not_before = Instant::now() + PAUSE_MAX;
+        self.behind.values_mut().for_each(|behind| behind.not_before = not_before);
     }
 
     fn note(&mut self, log: LogKey, before: Position, outcome: Result<Outcome, Setback>) -> bool {

@@ -16,7 +16,12 @@ fn config(world: &World) -> ProjectorConfig {
     ProjectorConfig {
         database: DatabaseArgs { database_url: Some(world.url.as_str().into()) },
         read_database_url: None,
-        kafka: KafkaArgs { kafka: None, topic: "recount.events".to_owned(), partitions: 12 },
+        kafka: KafkaArgs {
+            kafka: None,
+            topic: "recount.events".to_owned(),
+            partitions: 12,
+            properties: vec![],
+        },
         listen: ListenArgs { listen },
     }
 }

@@ -103,6 +103,28 @@ async fn the_service_role_can_append_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn an_engine_whose_store_is_gone_for_good_stops_all_the_same() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> =
+        world.engine(Tuning { patience: Duration::from_millis(200), ..Tuning::default() });
+    let log = world.log.key();
+    engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    let mut blocker = world.store.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
+    let submitted = engine.submit(log, submission(vec![reserve("Hamlet", "a")]));
+    let stopped = async {
+        tokio::task::yield_now().await;
+        // From now on nobody gets a connection; the one that hangs in its commit is given up.
+        let pool = world.store.pool().clone();
+        tokio::spawn(async move { pool.close().await });
+        tokio::time::timeout(Duration::from_secs(20), engine.stop()).await
+    };
+    let (answer, stopped) = tokio::join!(submitted, stopped);
+    assert_eq!(told(&answer), "OutcomeUnknown");
+    assert!(stopped.is_ok(), "the engine did not stop");
+}
+
+#[tokio::test]
 async fn while_the_store_is_away_callers_are_told_and_afterwards_all_is_well() {
     let world = World::create().await;
     let engine: Engine<Theatre> =

@@ -41,6 +41,25 @@ async fn a_writer_without_work_goes_and_comes_back() {
 }
 
 #[tokio::test]
+async fn an_entity_whose_snapshot_cannot_be_read_is_loaded_from_its_events() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    engine.submit(log, submission(vec![announce("Hamlet", 2), reserve("Hamlet", "a")])).await.unwrap();
+    let show = show_tag("Hamlet");
+    let damaged = recount_event_store::Snapshot {
+        entity: show,
+        version: 1,
+        position: recount_events::Position(2),
+        state: "{\"Show\": 7}".to_owned(),
+    };
+    world.store.save_snapshots(log, &[damaged]).await.unwrap();
+    let cold: Engine<Theatre> = world.engine(Tuning::default());
+    assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
+    assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "c")])).await), "sold-out");
+}
+
+#[tokio::test]
 async fn a_long_lived_entity_is_loaded_from_its_snapshot() {
     let world = World::create().await;
     let log = world.log.key();
