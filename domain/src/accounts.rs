@@ -5,8 +5,8 @@ use recount_events::ledger::{
     LedgerEvent, Overdraft, OverdraftPolicySet,
 };
 
+use crate::assets;
 use crate::command::OpenAccount;
-use crate::decide::check_asset;
 use crate::entity::{Account, States};
 use crate::rejection::Rejection;
 
@@ -103,7 +103,7 @@ pub(crate) fn assets_of(overdraft: &Overdraft) -> impl Iterator<Item = &Asset> {
 }
 
 fn check_assets(overdraft: &Overdraft, states: &States<'_>) -> Result<(), Rejection> {
-    assets_of(overdraft).try_for_each(|asset| check_asset(asset, states))
+    assets_of(overdraft).try_for_each(|asset| assets::check(asset, states))
 }
 
 /// The lowest balance, on its normal side, that an account may come to; `None` is any.

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use recount_events::Tag;
-use recount_events::ledger::{Asset, AssetRegistered, Entry, LedgerCreated, LedgerEvent, tag};
+use recount_events::ledger::{Entry, LedgerCreated, LedgerEvent, tag};
 
 use crate::command::{Command, PostTransaction, ReverseTransaction};
 use crate::entity::States;
 use crate::rejection::Rejection;
 use crate::transactions::ENTRIES_MAX;
-use crate::{accounts, transactions};
+use crate::{accounts, assets, transactions};
 
 /// The entities that must be known to decide the command.
 ///
@@ -84,7 +84,7 @@ pub fn decide(
     }
     match command {
         Command::CreateLedger { .. } => Ok(vec![]),
-        Command::RegisterAsset { asset } => register_asset(asset, states),
+        Command::RegisterAsset { asset } => assets::register(asset, states),
         Command::OpenAccount(open) => accounts::open(open, states),
         Command::FreezeAccount { account, scope } => accounts::freeze(account, *scope, states),
         Command::UnfreezeAccount { account, scope } => accounts::unfreeze(account, *scope, states),
@@ -94,26 +94,5 @@ pub fn decide(
         }
         Command::PostTransaction(post) => transactions::post(post, states, now),
         Command::ReverseTransaction(reverse) => transactions::reverse(reverse, states, now),
-    }
-}
-
-fn register_asset(asset: &Asset, states: &States<'_>) -> Result<Vec<LedgerEvent>, Rejection> {
-    match states.asset(asset) {
-        None => Ok(vec![LedgerEvent::AssetRegistered(AssetRegistered { asset: asset.clone() })]),
-        Some(registered) if registered == asset => Ok(vec![]),
-        Some(registered) => {
-            Err(Rejection::AssetScaleDiffers { asset: asset.clone(), registered: registered.clone() })
-        }
-    }
-}
-
-/// Makes sure that the ledger counts this asset, and in this scale.
-pub(crate) fn check_asset(asset: &Asset, states: &States<'_>) -> Result<(), Rejection> {
-    match states.asset(asset) {
-        None => Err(Rejection::AssetUnknown { asset: asset.clone() }),
-        Some(registered) if registered == asset => Ok(()),
-        Some(registered) => {
-            Err(Rejection::AssetScaleDiffers { asset: asset.clone(), registered: registered.clone() })
-        }
     }
 }

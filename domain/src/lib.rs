@@ -7,6 +7,7 @@
 //! `evolve` never validates: history is fact. `decide` never changes anything.
 
 mod accounts;
+mod assets;
 mod command;
 mod decide;
 mod entity;

@@ -8,8 +8,8 @@ use recount_events::ledger::{
 };
 
 use crate::accounts::{minimum_balance, open_account};
+use crate::assets;
 use crate::command::{PostTransaction, ReverseTransaction};
-use crate::decide::check_asset;
 use crate::entity::{Account, Balance, States, Transaction};
 use crate::rejection::Rejection;
 
@@ -199,6 +199,6 @@ fn check_assets(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection>
     entries.iter().map(|entry| &entry.asset).try_for_each(|asset| {
         let checked = before == Some(asset);
         before = Some(asset);
-        if checked { Ok(()) } else { check_asset(asset, states) }
+        if checked { Ok(()) } else { assets::check(asset, states) }
     })
 }

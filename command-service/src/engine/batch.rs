@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::domain::Domain;
 use super::seen::SeenFilter;
 use super::submission::{SubmissionOutcome, SubmitError};
-use super::writer::Waiting;
+use super::waiting::Waiting;
 
 /// A batch that has been decided and is ready for the store.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod seen;
 mod steps;
 mod submission;
 mod tuning;
+mod waiting;
 mod writer;
 
 pub use domain::{Domain, Encoded, Find, Undecodable};

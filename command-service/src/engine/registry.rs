@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use recount_event_store::{EventStore, Notifier};
 use recount_events::{LogKey, LogName};
 use recount_service_kit::clock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::domain::Domain;
 use super::submission::{Submission, SubmissionOutcome, SubmitError};
 use super::tuning::Tuning;
-use super::writer::{self, Waiting};
+use super::waiting::Waiting;
+use super::writer;
 
 /// Commands of a domain in, outcomes out. Cheap to clone.
 #[derive(Debug)]
@@ -173,6 +174,3 @@ impl<D: Domain> Shared<D> {
         }
     }
 }
-
-/// Room in the inbox, held by a submission while it waits.
-pub(super) type Room = OwnedSemaphorePermit;

@@ -10,17 +10,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use recount_event_store::{Appended, EventStore, Log, Notifier, StoreError};
 use recount_events::{LogKey, Position};
-use recount_service_kit::clock;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Prepared};
 use super::domain::Domain;
 use super::entities::Entities;
-use super::registry::Room;
 use super::seen::SeenFilter;
-use super::submission::{Submission, SubmissionOutcome, SubmitError};
+use super::submission::SubmitError;
 use super::tuning::Tuning;
+use super::waiting::Waiting;
 
 /// How long to wait before the store is tried again: at first, and at most.
 const BACKOFF_FIRST: Duration = Duration::from_millis(20);
@@ -39,41 +38,6 @@ pub(super) struct Context {
     pub store: EventStore,
     pub notifier: Notifier,
     pub tuning: Tuning,
-}
-
-/// A submission in the inbox.
-#[derive(Debug)]
-pub(super) struct Waiting<D: Domain> {
-    pub submission: Submission<D::Command>,
-    reply: Option<oneshot::Sender<Result<SubmissionOutcome, SubmitError>>>,
-    _room: Room,
-    deadline: DateTime<Utc>,
-}
-
-impl<D: Domain> Waiting<D> {
-    pub(super) fn new(
-        submission: Submission<D::Command>,
-        reply: oneshot::Sender<Result<SubmissionOutcome, SubmitError>>,
-        room: Room,
-        deadline: DateTime<Utc>,
-    ) -> Waiting<D> {
-        Waiting { submission, reply: Some(reply), _room: room, deadline }
-    }
-
-    /// Tells the caller, if it is still there and has not been told.
-    pub(super) fn answer(&mut self, outcome: Result<SubmissionOutcome, SubmitError>) {
-        if let Some(reply) = self.reply.take() {
-            let _ = reply.send(outcome);
-        }
-    }
-
-    pub(super) fn is_answered(&self) -> bool {
-        self.reply.is_none()
-    }
-
-    fn is_overdue(&self) -> bool {
-        self.deadline < clock::now()
-    }
 }
 
 /// Runs the writer of a log until it has had no work for a while, or the engine stops and the inbox is empty.

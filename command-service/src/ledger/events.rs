@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::handlers::ledger_name;
-use super::router::{LedgerState, store_problem};
+use super::state::{LedgerState, ledger_name, store_problem};
 
 const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: u32 = 100;

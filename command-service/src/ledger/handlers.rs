@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use recount_domain::Command;
-use recount_events::LogName;
 use recount_service_kit::http::{JsonBody, Path, Query};
 use recount_service_kit::identity::Identity;
 use recount_service_kit::problem::{Problem, kinds};
@@ -16,7 +15,7 @@ use utoipa::IntoParams;
 
 use super::answers;
 use super::parse;
-use super::router::LedgerState;
+use super::state::{LedgerState, ledger_name, store_problem};
 use super::wire::CommandKind;
 use crate::engine::{IdempotencyKey, Submission};
 
@@ -99,12 +98,6 @@ impl Caller {
     }
 }
 
-pub(super) fn ledger_name(name: &str) -> Result<LogName, Problem> {
-    name.parse().map_err(|error: recount_events::NameError| {
-        Problem::new(&kinds::INVALID_REQUEST, super::sentence(&error.to_string()))
-    })
-}
-
 /// Creates a ledger. Repeating it changes nothing.
 #[utoipa::path(
     put, path = "/v1/ledgers/{ledger}", tag = "ledgers",
@@ -124,7 +117,7 @@ pub(super) async fn create_ledger(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
-    state.engine.create_log(&log).await.map_err(super::router::store_problem)?;
+    state.engine.create_log(&log).await.map_err(store_problem)?;
     let submission = caller.submission(vec![Command::CreateLedger { ledger }], false, &[b"create-ledger"]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     let created = matches!(outcome.outcomes.first(), Some(crate::engine::Outcome::Accepted(it)) if !it.events.is_empty());

@@ -6,11 +6,13 @@ mod events;
 mod handlers;
 mod parse;
 mod router;
+mod state;
 mod wire;
 
 pub use adapter::Ledger;
 pub use answers::catalogue;
-pub use router::{LedgerState, router};
+pub use router::router;
+pub use state::LedgerState;
 pub use wire::CommandKind;
 
 /// A clause as a sentence: with a capital letter where it starts with a letter, and a full stop.

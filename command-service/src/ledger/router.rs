@@ -2,21 +2,12 @@
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::post;
-use recount_event_store::StoreError;
 use recount_service_kit::identity::{self, Authenticator};
-use recount_service_kit::problem::{Problem, kinds};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::adapter::Ledger;
+use super::state::LedgerState;
 use super::{events, handlers};
-use crate::engine::Engine;
-
-/// What the handlers work with.
-#[derive(Clone, Debug)]
-pub struct LedgerState {
-    pub engine: Engine<Ledger>,
-}
 
 /// The command API, which asks for a key.
 pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter {
@@ -37,20 +28,4 @@ pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter
         .with_state(state);
     identity::document(router.get_openapi_mut());
     router
-}
-
-/// What a caller is told of a failure of the store; the operator finds the cause in the log.
-pub(super) fn store_problem(error: StoreError) -> Problem {
-    match &error {
-        StoreError::KeyCollision { .. } => Problem::new(&kinds::INVALID_REQUEST, error.to_string()),
-        _ if error.retryable() => {
-            tracing::warn!(?error, "the store cannot be reached");
-            Problem::new(&kinds::STORE_UNAVAILABLE, "The event store cannot be reached. Nothing was done.")
-                .retry_after_seconds(2)
-        }
-        _ => {
-            tracing::error!(?error, "the store refused a statement");
-            Problem::new(&kinds::INTERNAL, "The request could not be processed.")
-        }
-    }
 }
