@@ -5,6 +5,8 @@ use recount_query_service::{QueryConfig, QueryServiceError, run};
 use recount_service_kit::shutdown::Shutdown;
 use recount_test_support::TestDatabase;
 
+use crate::world::World;
+
 #[derive(Debug, Parser)]
 struct Role {
     #[command(flatten)]
@@ -18,11 +20,19 @@ fn config(arguments: &[&str]) -> QueryConfig {
 
 #[tokio::test]
 async fn the_role_stops_when_it_is_asked_to() {
-    let database = TestDatabase::create().await;
+    let world = World::empty().await;
     let shutdown = Shutdown::manual();
     shutdown.begin();
-    let config = config(&["--database-url", database.url(), "--listen", "127.0.0.1:0"]);
+    let config = config(&["--database-url", world.database.url(), "--listen", "127.0.0.1:0"]);
     run(config, shutdown).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_read_models_it_says_what_to_run() {
+    let database = TestDatabase::create().await;
+    let config = config(&["--database-url", database.url(), "--listen", "127.0.0.1:0"]);
+    let error = run(config, Shutdown::manual()).await.unwrap_err();
+    assert!(error.to_string().contains("recount migrate"), "{error}");
 }
 
 #[tokio::test]

@@ -59,7 +59,8 @@ async fn a_database_url_that_is_none_is_refused() {
 #[tokio::test]
 async fn a_database_that_is_not_there_is_refused_and_named_without_its_password() {
     let database = TestDatabase::create().await;
-    let url = format!("{}_nowhere", database.url());
+    let (place, parameters) = database.url().split_once('?').unwrap_or((database.url(), ""));
+    let url = format!("{place}_nowhere?{parameters}");
     let ended = Program::listening(["up"]).environment("RECOUNT_DATABASE_URL", &url).run().await;
     assert_refused(&ended, &["refused the connection", "does not exist", "check user, password, database"]);
 
@@ -80,7 +81,7 @@ async fn a_role_without_a_database_says_which_setting_it_lacks() {
 #[tokio::test]
 async fn a_role_on_a_database_that_was_not_migrated_says_what_to_run() {
     let database = TestDatabase::create().await;
-    for role in ["command-service", "projector"] {
+    for role in ["command-service", "projector", "query-service"] {
         let ended = Program::listening([role, "--database-url", database.url()]).run().await;
         assert_refused(&ended, &["recount migrate"]);
     }
