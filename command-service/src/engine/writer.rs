@@ -23,10 +23,13 @@ use super::waiting::Waiting;
 
 /// How long to wait before the store is tried again: at first, and at most.
 const BACKOFF_FIRST: Duration = Duration::from_millis(20);
-const BACKOFF_MAX: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_millis(200);
 
 /// How long one statement may take before the connection is taken for dead.
 const STATEMENT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long it may take to load the entities of a batch: one without a snapshot may have a long history.
+const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Events that are read at a time when another process has written.
 const TAIL_PAGE: u32 = 1_000;
@@ -190,7 +193,7 @@ impl<D: Domain> Writer<D> {
             self.entities.discard_drafts();
             if matches!(setback, Setback::HeadMoved) {
                 metrics::counter!("recount_writer_lost_races_total").increment(1);
-                match self.catch_up().await {
+                match within(LOAD_TIME_MAX, self.catch_up()).await {
                     Ok(()) => continue,
                     Err(why) => setback = why,
                 }
@@ -221,12 +224,12 @@ impl<D: Domain> Writer<D> {
 
     /// Decides the batch and commits it.
     async fn attempt(&mut self, batch: &mut Batch<D>) -> Result<(), Setback> {
-        self.recall(batch).await?;
+        within(STATEMENT_TIME_MAX, self.recall(batch)).await?;
         if batch.is_empty() {
             self.entities.put_back();
             return Ok(());
         }
-        self.load(batch).await?;
+        within(LOAD_TIME_MAX, self.load(batch)).await?;
         let prepared = self.decide(batch)?;
         match self.commit(&prepared).await? {
             Appended::HeadMoved => return Err(Setback::HeadMoved),
@@ -291,8 +294,9 @@ impl<D: Domain> Writer<D> {
                 match D::decode(&event.event_type, event.version, &event.data) {
                     Ok(decoded) => self.entities.catch_up(&event.tags, event.position, &decoded),
                     Err(error) => {
+                        // Whoever needs an entity that it concerns is told when it is loaded; the others go on.
+                        tracing::error!(log = self.log.0, position = %event.position, %error, "an event is unreadable");
                         self.entities.clear();
-                        return Err(Setback::Refused(error.to_string()));
                     }
                 }
                 position = event.position;
@@ -318,7 +322,7 @@ impl<D: Domain> Writer<D> {
                 self.entities.put_back();
                 return true;
             }
-            match self.look_for(before, batch.first_event_id()).await {
+            match within(STATEMENT_TIME_MAX, self.look_for(before, batch.first_event_id())).await {
                 Ok(found) => {
                     tracing::info!(log = self.log.0, found, "found out what became of a batch");
                     if found {
@@ -355,6 +359,12 @@ impl<D: Domain> Writer<D> {
         self.catch_up().await?;
         Ok(found)
     }
+}
+
+/// Gives work on the store up after a while: a host that has vanished answers nothing, not even an error.
+async fn within<T>(time_max: Duration, work: impl Future<Output = Result<T, Setback>>) -> Result<T, Setback> {
+    let gone = || Setback::Unavailable(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
+    tokio::time::timeout(time_max, work).await.unwrap_or_else(|_elapsed| Err(gone()))
 }
 
 async fn wait(backoff: &mut Duration) {

@@ -33,6 +33,7 @@ pub async fn run(store: EventStore, topic: Topic, stopping: CancellationToken) {
         // A turn that is cut off has noted less than it published, which is published again.
         let Some(turn) = stopping.run_until_cancelled(turn(&mut leases, &mut backlog)).await else { break };
         let pause = match turn {
+            Ok(()) if backlog.has_failed() => RETRY_INTERVAL,
             Ok(()) if backlog.is_empty() => POLL_INTERVAL,
             Ok(()) => Duration::ZERO,
             Err(setback) => {
@@ -78,7 +79,8 @@ async fn turn(leases: &mut Leases, backlog: &mut Backlog) -> Result<(), Setback>
         backlog.forget();
     }
     backlog.look(leases).await?;
-    backlog.publish(leases).await
+    backlog.publish(leases).await;
+    Ok(())
 }
 
 /// A publisher whose topic is there. Kafka may be away when the process starts.

@@ -1,6 +1,6 @@
 //! The logs that have events which are not published, and publishing them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use recount_event_store::{EventStore, Moves, StoreError};
 use recount_events::{LogKey, LogName, Position};
@@ -23,12 +23,21 @@ pub(super) struct Backlog {
     /// How far each log is published, of the logs that this process has looked at.
     published: HashMap<LogKey, Position>,
     behind: HashMap<LogKey, (LogName, Position)>,
+    /// Those that could not be published when they had their last turn.
+    failed: HashSet<LogKey>,
 }
 
 impl Backlog {
     pub(super) fn new(store: EventStore, publisher: Publisher) -> Backlog {
         let moves = Moves::new(store.clone());
-        Backlog { store, publisher, moves, published: HashMap::new(), behind: HashMap::new() }
+        Backlog {
+            store,
+            publisher,
+            moves,
+            published: HashMap::new(),
+            behind: HashMap::new(),
+            failed: HashSet::new(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -40,6 +49,7 @@ impl Backlog {
         self.moves.forget();
         self.published.clear();
         self.behind.clear();
+        self.failed.clear();
     }
 
     /// Finds the logs that have news.
@@ -63,21 +73,38 @@ impl Backlog {
     }
 
     /// Publishes a turn of every log that is behind.
-    pub(super) async fn publish(&mut self, leases: &Leases) -> Result<(), Setback> {
-        let logs: Vec<LogKey> = self.behind.keys().copied().collect();
-        let mut failed = Ok(());
+    pub(super) async fn publish(&mut self, leases: &Leases) {
+        let mut logs: Vec<LogKey> = self.behind.keys().copied().collect();
+        // A log that cannot be published must not keep the others waiting: its turn comes after theirs.
+        logs.sort_by_key(|log| self.failed.contains(log));
         for log in logs {
             if leases.are_due() {
                 break;
             }
-            // A log that cannot be published must not keep the others waiting.
-            failed = failed.and(self.publish_log(log, leases).await);
+            if let Err(setback) = self.publish_log(log, leases).await {
+                tracing::warn!(log = log.0, %setback, "a log cannot be published; it is tried again");
+                self.set_aside(log);
+            } else if !self.behind.contains_key(&log) {
+                self.failed.remove(&log);
+            }
         }
         let lag =
             self.behind.iter().map(|(log, (_, head))| head.0 - self.published.get(log).map_or(0, |at| at.0));
         metrics::gauge!("recount_relay_lag_events")
             .set(u32::try_from(lag.max().unwrap_or(0)).unwrap_or(u32::MAX));
-        failed
+    }
+
+    /// Has the log looked up again, from what the store says.
+    fn set_aside(&mut self, log: LogKey) {
+        self.failed.insert(log);
+        self.published.remove(&log);
+        self.behind.remove(&log);
+        self.moves.forget();
+    }
+
+    /// Whether there are logs that could not be published when they had their last turn.
+    pub(super) fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
     }
 
     async fn publish_log(&mut self, log: LogKey, leases: &Leases) -> Result<(), Setback> {

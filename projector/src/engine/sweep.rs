@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use recount_event_store::Moves;
+use recount_event_store::{MovedLog, Moves};
 use recount_events::{LogKey, LogName, Position};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +50,7 @@ impl<P: Projection> Sweep<P> {
             self.engine.refresh(None).await.map_err(Setback::progress)?;
         }
         for log in look.logs {
-            if look.full && self.engine.applied(log.key) > log.head {
+            if look.full && self.is_ahead(&log).await? {
                 tracing::error!(
                     log = %log.name, head = %log.head,
                     "the read models are ahead of the log, which must have lost events: rebuild them"
@@ -102,30 +102,36 @@ impl<P: Projection> Sweep<P> {
             .map(move |(log, name, until)| {
                 let engine = engine.clone();
                 // A task each, so that several logs use several cores.
-                tokio::spawn(async move {
-                    let before = engine.applied(log);
-                    (log, before, engine.catch_up(&name, until).await)
-                })
+                let before = engine.applied(log);
+                let task = tokio::spawn(async move { engine.catch_up(&name, until).await });
+                async move { (log, before, task.await) }
             })
             .buffer_unordered(CONCURRENT_LOGS_MAX);
         let mut any_moved = false;
         while let Some(outcome) = outcomes.next().await {
-            match outcome {
-                Ok((log, before, outcome)) => any_moved |= self.note(log, before, outcome),
-                Err(panicked) => {
-                    tracing::error!(%panicked, "a log could not be brought forward");
-                    self.pause_all();
+            any_moved |= match outcome {
+                (log, before, Ok(outcome)) => self.note(log, before, outcome),
+                (log, _, Err(panicked)) => {
+                    tracing::error!(log = log.0, %panicked, "a log could not be brought forward");
+                    self.behind
+                        .entry(log)
+                        .and_modify(|behind| behind.not_before = Instant::now() + PAUSE_MAX);
+                    false
                 }
-            }
+            };
         }
         self.settle();
         any_moved
     }
 
-    /// Leaves every log alone for the longest pause: which one brought a task down is not known.
-    fn pause_all(&mut self) {
-        let not_before = Instant::now() + PAUSE_MAX;
-        self.behind.values_mut().for_each(|behind| behind.not_before = not_before);
+    /// Whether more of a log is applied than it has. The head that was seen first may be older than what is applied.
+    async fn is_ahead(&self, log: &MovedLog) -> Result<bool, Setback> {
+        let applied = self.engine.applied(log.key);
+        if applied <= log.head {
+            return Ok(false);
+        }
+        let now = self.engine.store().log(log.key).await?;
+        Ok(now.is_none_or(|now| applied > now.head))
     }
 
     fn note(&mut self, log: LogKey, before: Position, outcome: Result<Outcome, Setback>) -> bool {
