@@ -11,7 +11,7 @@ mod wait;
 pub use database::TestDatabase;
 pub use kafka::{kafka_brokers, unique_topic};
 pub use unique::unique_name;
-pub use wait::{eventually, eventually_some};
+pub use wait::{eventually, eventually_blocking, eventually_some};
 
 /// A test that lacks its server fails: one that skipped itself would look like one that passed.
 fn required(variable: &str) -> String {

@@ -57,3 +57,17 @@ mod tests {
         eventually(Duration::from_millis(20), "the moon is cheese", std::future::pending).await;
     }
 }
+
+/// The same for a place that cannot await, such as a destructor. Answers whether the condition came to hold.
+pub fn eventually_blocking(bound: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if started.elapsed() >= bound {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+}

@@ -9,11 +9,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use recount_test_support::{eventually, eventually_some};
+use recount_test_support::{eventually, eventually_blocking, eventually_some};
 use tempfile::TempDir;
 
 use crate::http::Client;
@@ -25,7 +25,6 @@ const STOP_BOUND: Duration = Duration::from_secs(40);
 /// Commands that end by themselves; a database that is not there is waited for during 30 s.
 const RUN_BOUND: Duration = Duration::from_secs(90);
 const KILL_BOUND: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(5);
 
 /// Outside of the range from which connections get their local ports, and of the one of the embedded Kafka: what is
 /// free when it is looked for stays free until it is used.
@@ -252,10 +251,7 @@ impl Drop for Process {
         for child in children.iter().filter(|child| is_running(**child)) {
             let _ = kill(Pid::from_raw(*child), Signal::SIGKILL);
         }
-        let until = Instant::now() + KILL_BOUND;
-        while children.iter().any(|child| is_running(*child)) && Instant::now() < until {
-            std::thread::sleep(POLL);
-        }
+        eventually_blocking(KILL_BOUND, || !children.iter().any(|child| is_running(*child)));
         if std::thread::panicking() {
             eprintln!("---- {:?}\n{}", self.program.arguments, self.stderr());
         }

@@ -18,7 +18,7 @@ pub(super) const MAJOR: u32 = 17;
 /// 15 MB: enough for a slow line.
 const BOUND: Duration = Duration::from_secs(300);
 
-const ADVICE: &str = "Is there a way to Maven Central (https://repo1.maven.org)?";
+const ADVICE: &str = "Is there a way to Maven Central?";
 
 /// Gives the folder of the programs.
 pub(super) async fn fetch(cache: &Path, major: u32) -> Result<PathBuf, EmbeddedError> {

@@ -10,9 +10,9 @@ use recount_event_store::{Append, Appended, EventStore};
 use recount_events::{LogName, NewEvent, Position, Tag};
 use recount_projector::engine::{self, ApplyError, Engine, LogBatch, Projection};
 use recount_service_kit::{clock, ids};
+use recount_test_support::eventually;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool};
-use tokio::time::{Instant, sleep};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -22,11 +22,7 @@ pub(crate) fn log(name: &str) -> LogName {
 
 /// Waits until the condition holds, and fails the test if it does not come to.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let end = Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(Instant::now() < end, "it did not come to this: {what}");
-        sleep(Duration::from_millis(10)).await;
-    }
+    eventually(PATIENCE, what, condition).await;
 }
 
 /// An event store and room for read models, in a database of their own.
