@@ -35,6 +35,20 @@ where
     }
 }
 
+/// The same for a place that cannot await, such as a destructor. Answers whether the condition came to hold.
+pub fn eventually_blocking(bound: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if started.elapsed() >= bound {
+            return false;
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,19 +69,5 @@ mod tests {
     #[should_panic(expected = "the moon is cheese")]
     async fn a_condition_that_never_holds_fails_the_test() {
         eventually(Duration::from_millis(20), "the moon is cheese", std::future::pending).await;
-    }
-}
-
-/// The same for a place that cannot await, such as a destructor. Answers whether the condition came to hold.
-pub fn eventually_blocking(bound: Duration, mut condition: impl FnMut() -> bool) -> bool {
-    let started = Instant::now();
-    loop {
-        if condition() {
-            return true;
-        }
-        if started.elapsed() >= bound {
-            return false;
-        }
-        std::thread::sleep(POLL);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recount_command_service::engine::{Engine, Tuning};
 use recount_test_support::eventually;
-use recount_tests::theatre::Theatre;
+use recount_tests::theatre::{Theatre, show_tag};
 use recount_tests::world::{World, keyed, submission, told};
 use tokio::task::JoinSet;
 
@@ -61,6 +61,30 @@ async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
     let appended = world.store.append(&late, Duration::from_secs(5)).await.unwrap();
     assert_eq!(appended, recount_event_store::Appended::HeadMoved);
     assert!(world.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    engine.submit(log, submission(vec![announce("Hamlet", 9), announce("Faust", 9)])).await.unwrap();
+    // A newer program has written behind the back of the running writer.
+    let head = world.store.log(log).await.unwrap().unwrap();
+    let mut newer = recount_event_store::Append::new(log, head.head, head.fence, head.recorded_at);
+    newer.push_event(recount_events::NewEvent {
+        id: "018f0000-0000-7000-8000-000000000001".parse().unwrap(),
+        event_type: "renamed",
+        version: 1,
+        tags: vec![show_tag("Faust")],
+        data: "{\"what\":\"renamed\"}".to_owned(),
+        meta: "{}".into(),
+    });
+    let appended = world.store.append(&newer, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(appended, recount_event_store::Appended::Done);
+    assert_eq!(told(&engine.submit(log, submission(vec![reserve("Hamlet", "a")])).await), "1 events");
+    assert_eq!(told(&engine.submit(log, submission(vec![reserve("Faust", "a")])).await), "Internal");
+    assert_eq!(told(&engine.submit(log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
 }
 
 #[tokio::test]
