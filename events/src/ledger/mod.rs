@@ -1,19 +1,29 @@
 //! What happens in a ledger.
 //!
-//! [`LedgerEvent`] is the current shape of every event; [`codec`] turns it into stored JSON and back, and is the
-//! one place where older stored shapes are brought up to date. [`vocabulary`] holds the words that the events are
-//! made of.
+//! [`LedgerEvent`] is the current shape of every event; [`codec`] turns it into stored JSON and back, and brings what
+//! [earlier] versions stored up to date. [`names`], [`amount`], [`policy`] and [`personal`] hold the words that the
+//! events are made of.
 
+pub mod amount;
 pub mod codec;
+mod earlier;
 mod event;
-pub mod vocabulary;
+pub mod names;
+pub mod personal;
+pub mod policy;
 
+pub use amount::{Amount, AmountError};
 pub use codec::{DecodeError, decode, encode};
 pub use event::{
-    AccountClosed, AccountFrozen, AccountOpened, AccountUnfrozen, AssetRegistered, Entry, LedgerCreated,
-    LedgerEvent, OverdraftPolicySet, TransactionPosted, tag,
+    AccountClosed, AccountFrozen, AccountLinked, AccountOpened, AccountUnfrozen, AccountUnlinked,
+    AssetRegistered, BalanceLimitsSet, Capture, ChartRemoved, ChartSet, CustomerForgotten,
+    CustomerRegistered, CustomerUpdated, EffectiveWindowSet, Entry, HoldExpired, HoldPlaced, HoldReleased,
+    LedgerCreated, LedgerEvent, MetadataOwner, MetadataRemoved, MetadataSet, OverdraftPolicySet,
+    PeriodClosed, PeriodReopened, TransactionPosted, tag,
 };
-pub use vocabulary::{
-    AccountKind, AccountName, Amount, AmountError, Asset, Direction, FreezeScope, Metadata, Overdraft,
-    OverdraftLimit, Reference, TransactionId,
+pub use names::{AccountName, AccountPattern, Asset, CustomerId, HoldId, Reference, TransactionId};
+pub use personal::{Personal, Profile};
+pub use policy::{
+    AccountKind, BalanceLimit, ChartRule, Direction, EffectiveWindow, FreezeScope, Metadata, Overdraft,
+    OverdraftLimit,
 };

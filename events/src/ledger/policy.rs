@@ -1,0 +1,159 @@
+//! What an account is and what it may do: kinds, sides, freezes, limits, and the chart of accounts.
+
+use serde::{Deserialize, Serialize};
+
+use super::amount::Amount;
+use super::names::{AccountPattern, Asset};
+
+/// What an account is, which gives it its normal side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum AccountKind {
+    Asset,
+    Liability,
+    Equity,
+    Income,
+    Expense,
+}
+
+impl AccountKind {
+    /// The side on which the account grows.
+    pub fn normal_side(self) -> Direction {
+        match self {
+            AccountKind::Asset | AccountKind::Expense => Direction::Debit,
+            AccountKind::Liability | AccountKind::Equity | AccountKind::Income => Direction::Credit,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AccountKind::Asset => "asset",
+            AccountKind::Liability => "liability",
+            AccountKind::Equity => "equity",
+            AccountKind::Income => "income",
+            AccountKind::Expense => "expense",
+        }
+    }
+}
+
+/// The side of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    Debit,
+    Credit,
+}
+
+impl Direction {
+    pub fn opposite(self) -> Direction {
+        match self {
+            Direction::Debit => Direction::Credit,
+            Direction::Credit => Direction::Debit,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Debit => "debit",
+            Direction::Credit => "credit",
+        }
+    }
+}
+
+/// Which entries a freeze stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum FreezeScope {
+    Debits,
+    Credits,
+    Both,
+}
+
+impl FreezeScope {
+    pub fn covers(self, direction: Direction) -> bool {
+        match self {
+            FreezeScope::Debits => direction == Direction::Debit,
+            FreezeScope::Credits => direction == Direction::Credit,
+            FreezeScope::Both => true,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FreezeScope::Debits => "debits",
+            FreezeScope::Credits => "credits",
+            FreezeScope::Both => "both",
+        }
+    }
+}
+
+/// How far below zero, on its normal side, an account's balance may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Overdraft {
+    /// Not at all.
+    #[default]
+    None,
+    /// Down to a limit in each of the assets named; not at all in any other.
+    Limited(Vec<OverdraftLimit>),
+    /// Without limit.
+    Unlimited,
+}
+
+/// The overdraft that an account has in one asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OverdraftLimit {
+    pub asset: Asset,
+    pub amount: Amount,
+}
+
+/// The bounds of an account's balance in one asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BalanceLimit {
+    pub asset: Asset,
+    /// What must stay available, whatever overdraft the account has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<Amount>,
+    /// The most that may be posted, with what open holds would bring in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<Amount>,
+}
+
+/// One line of a chart of accounts: which names an account may have, and what it is then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ChartRule {
+    pub pattern: AccountPattern,
+    /// What an account of such a name is.
+    pub kind: AccountKind,
+    /// The overdraft that it gets, unless the command that opens it says otherwise.
+    pub overdraft: Overdraft,
+    /// The limits that it gets, unless the command that opens it says otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<BalanceLimit>,
+    /// The assets that it may hold; any, if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<Asset>,
+    /// Whether it is opened by the first transaction or hold that names it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opens_on_first_use: bool,
+}
+
+/// How far from the time of recording an effective time may be. `None` is without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EffectiveWindow {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past_days: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub future_days: Option<u32>,
+}
+
+/// Free JSON of the client's. Its members are kept in the order of their names.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
