@@ -1,61 +1,120 @@
-//! Deciding on accounts: opening, freezing, closing, overdrafts.
+//! Deciding on accounts: opening, freezing, limiting, closing.
 
 use recount_events::ledger::{
-    AccountClosed, AccountFrozen, AccountName, AccountOpened, AccountUnfrozen, Asset, Direction, FreezeScope,
-    LedgerEvent, Overdraft, OverdraftPolicySet,
+    AccountClosed, AccountFrozen, AccountKind, AccountName, AccountOpened, AccountUnfrozen, Asset,
+    BalanceLimit, BalanceLimitsSet, ChartRule, Direction, FreezeScope, LedgerEvent, Metadata, Overdraft,
+    OverdraftPolicySet,
 };
 
+use crate::Decision;
 use crate::assets;
 use crate::command::OpenAccount;
-use crate::entity::{Account, States};
+use crate::entity::{Account, Ledger, States};
 use crate::rejection::Rejection;
 
-type Decision = Result<Vec<LedgerEvent>, Rejection>;
-
-pub(crate) fn open(command: &OpenAccount, states: &States<'_>) -> Decision {
+pub(crate) fn open(command: &OpenAccount, ledger: &Ledger, states: &States<'_>) -> Decision {
     if let Some(account) = states.account(&command.account) {
-        return match differing_field(account, command) {
+        return match differing_field(&account.opened, command) {
             None => Ok(vec![]),
             Some(field) => Err(Rejection::AccountConflict { account: command.account.clone(), field }),
         };
     }
-    check_assets(&command.overdraft, states)?;
-    Ok(vec![LedgerEvent::AccountOpened(AccountOpened {
+    Rejection::first(assets_of(command), |asset| assets::check(asset, states))?;
+    let rule = rule_for(&command.account, ledger)?;
+    let opened = AccountOpened {
         account: command.account.clone(),
-        kind: command.kind,
-        overdraft: command.overdraft.clone(),
+        kind: kind_of(command, rule)?,
+        overdraft: command.overdraft.clone().or(rule.map(|rule| rule.overdraft.clone())).unwrap_or_default(),
+        limits: command.limits.clone().or(rule.map(|rule| rule.limits.clone())).unwrap_or_default(),
+        assets: allowed_assets(command, rule)?,
         metadata: command.metadata.clone(),
-    })])
+        on_first_use: false,
+    };
+    Ok(vec![LedgerEvent::AccountOpened(opened)])
 }
 
-fn differing_field(account: &Account, command: &OpenAccount) -> Option<&'static str> {
-    if account.kind != command.kind {
+/// What a command that opens the account again says otherwise. What it leaves to the chart does not differ.
+fn differing_field(opened: &AccountOpened, command: &OpenAccount) -> Option<&'static str> {
+    if command.kind.is_some_and(|kind| kind != opened.kind) {
         Some("kind")
-    } else if account.opened_overdraft != command.overdraft {
+    } else if command.overdraft.as_ref().is_some_and(|overdraft| *overdraft != opened.overdraft) {
         Some("overdraft")
-    } else if account.metadata != command.metadata {
+    } else if command.limits.as_ref().is_some_and(|limits| *limits != opened.limits) {
+        Some("list of limits")
+    } else if !command.assets.is_empty() && command.assets != opened.assets {
+        Some("list of assets")
+    } else if command.metadata != opened.metadata {
         Some("metadata")
     } else {
         None
     }
 }
 
+/// The chart's rule for the name; `None` if there is no chart.
+fn rule_for<'l>(account: &AccountName, ledger: &'l Ledger) -> Result<Option<&'l ChartRule>, Rejection> {
+    match ledger.rule(account) {
+        None if ledger.chart.is_some() => Err(Rejection::AccountNotInChart { account: account.clone() }),
+        rule => Ok(rule),
+    }
+}
+
+fn kind_of(command: &OpenAccount, rule: Option<&ChartRule>) -> Result<AccountKind, Rejection> {
+    match (command.kind, rule) {
+        (Some(kind), Some(rule)) if kind != rule.kind => Err(Rejection::KindNotInChart {
+            account: command.account.clone(),
+            kind,
+            pattern: rule.pattern.clone(),
+            chart_kind: rule.kind,
+        }),
+        (_, Some(rule)) => Ok(rule.kind),
+        (Some(kind), None) => Ok(kind),
+        (None, None) => Err(Rejection::KindMissing { account: command.account.clone() }),
+    }
+}
+
+/// The assets of the command, which must be among those of the rule, or else the rule's.
+fn allowed_assets(command: &OpenAccount, rule: Option<&ChartRule>) -> Result<Vec<Asset>, Rejection> {
+    let of_rule = rule.map(|rule| rule.assets.as_slice()).unwrap_or_default();
+    if command.assets.is_empty() {
+        return Ok(of_rule.to_vec());
+    }
+    match command.assets.iter().find(|asset| !of_rule.is_empty() && !of_rule.contains(asset)) {
+        None => Ok(command.assets.clone()),
+        Some(asset) => {
+            Err(Rejection::AssetNotAllowed { account: command.account.clone(), asset: asset.clone() })
+        }
+    }
+}
+
+/// What the first use of an account opens it with.
+pub(crate) fn opened_by_rule(account: &AccountName, rule: &ChartRule) -> AccountOpened {
+    AccountOpened {
+        account: account.clone(),
+        kind: rule.kind,
+        overdraft: rule.overdraft.clone(),
+        limits: rule.limits.clone(),
+        assets: rule.assets.clone(),
+        metadata: Metadata::new(),
+        on_first_use: true,
+    }
+}
+
 pub(crate) fn freeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
     let state = open_account(account, states)?;
-    let frozen = [Direction::Debit, Direction::Credit]
-        .into_iter()
-        .all(|direction| !scope.covers(direction) || state.frozen_for(direction));
+    let frozen = directions(scope).all(|direction| state.frozen_for(direction));
     let event = AccountFrozen { account: account.clone(), scope };
     Ok(if frozen { vec![] } else { vec![LedgerEvent::AccountFrozen(event)] })
 }
 
 pub(crate) fn unfreeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
     let state = open_account(account, states)?;
-    let frozen = [Direction::Debit, Direction::Credit]
-        .into_iter()
-        .any(|direction| scope.covers(direction) && state.frozen_for(direction));
+    let frozen = directions(scope).any(|direction| state.frozen_for(direction));
     let event = AccountUnfrozen { account: account.clone(), scope };
     Ok(if frozen { vec![LedgerEvent::AccountUnfrozen(event)] } else { vec![] })
+}
+
+fn directions(scope: FreezeScope) -> impl Iterator<Item = Direction> {
+    [Direction::Debit, Direction::Credit].into_iter().filter(move |direction| scope.covers(*direction))
 }
 
 pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
@@ -63,57 +122,66 @@ pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
     if state.closed {
         return Ok(vec![]);
     }
-    for (asset, sums) in &state.balances {
-        let balance = sums.posted(state.kind);
-        if balance != 0 {
-            return Err(Rejection::AccountNotEmpty {
-                account: account.clone(),
-                asset: asset.clone(),
-                balance,
-            });
+    Rejection::first(&state.balances, |(asset, balance)| {
+        let figures = balance.figures(state.kind());
+        let (account, asset) = (account.clone(), asset.clone());
+        if figures.posted != 0 {
+            Err(Rejection::AccountNotEmpty { account, asset, posted: figures.posted })
+        } else if balance.has_holds() {
+            let (held, incoming) = (figures.held, figures.incoming);
+            Err(Rejection::AccountHasHolds { account, asset, held, incoming })
+        } else {
+            Ok(())
         }
-    }
+    })?;
     Ok(vec![LedgerEvent::AccountClosed(AccountClosed { account: account.clone() })])
 }
 
 pub(crate) fn set_overdraft(account: &AccountName, overdraft: &Overdraft, states: &States<'_>) -> Decision {
-    check_assets(overdraft, states)?;
+    Rejection::first(assets_of_overdraft(overdraft), |asset| assets::check(asset, states))?;
     let state = open_account(account, states)?;
     let event = OverdraftPolicySet { account: account.clone(), overdraft: overdraft.clone() };
-    Ok(if state.overdraft == *overdraft { vec![] } else { vec![LedgerEvent::OverdraftPolicySet(event)] })
+    let is_so = state.terms.overdraft == *overdraft;
+    Ok(if is_so { vec![] } else { vec![LedgerEvent::OverdraftPolicySet(event)] })
 }
 
-fn known_account<'a>(account: &AccountName, states: &States<'a>) -> Result<&'a Account, Rejection> {
+pub(crate) fn set_limits(account: &AccountName, limits: &[BalanceLimit], states: &States<'_>) -> Decision {
+    Rejection::first(limits.iter().map(|limit| &limit.asset), |asset| assets::check(asset, states))?;
+    let state = open_account(account, states)?;
+    let event = BalanceLimitsSet { account: account.clone(), limits: limits.to_vec() };
+    Ok(if state.terms.limits == limits { vec![] } else { vec![LedgerEvent::BalanceLimitsSet(event)] })
+}
+
+/// The account, closed or not.
+pub(crate) fn known_account<'a>(
+    account: &AccountName,
+    states: &States<'a>,
+) -> Result<&'a Account, Rejection> {
     states.account(account).ok_or_else(|| Rejection::AccountUnknown { account: account.clone() })
 }
 
 /// The account, if it takes changes.
-pub(crate) fn open_account<'a>(account: &AccountName, states: &States<'a>) -> Result<&'a Account, Rejection> {
+fn open_account<'a>(account: &AccountName, states: &States<'a>) -> Result<&'a Account, Rejection> {
     let state = known_account(account, states)?;
     if state.closed { Err(Rejection::AccountClosed { account: account.clone() }) } else { Ok(state) }
 }
 
+/// The assets that a command to open an account names.
+pub(crate) fn assets_of(command: &OpenAccount) -> impl Iterator<Item = &Asset> {
+    let limits = command.limits.as_deref().unwrap_or_default();
+    command
+        .overdraft
+        .iter()
+        .flat_map(assets_of_overdraft)
+        .chain(limits.iter().map(|limit| &limit.asset))
+        .chain(&command.assets)
+}
+
 /// The assets that an overdraft policy names.
-pub(crate) fn assets_of(overdraft: &Overdraft) -> impl Iterator<Item = &Asset> {
+pub(crate) fn assets_of_overdraft(overdraft: &Overdraft) -> impl Iterator<Item = &Asset> {
     let limits = match overdraft {
         Overdraft::Limited(limits) => limits.as_slice(),
         Overdraft::None | Overdraft::Unlimited => &[],
     };
     limits.iter().map(|limit| &limit.asset)
-}
-
-fn check_assets(overdraft: &Overdraft, states: &States<'_>) -> Result<(), Rejection> {
-    assets_of(overdraft).try_for_each(|asset| assets::check(asset, states))
-}
-
-/// The lowest balance, on its normal side, that an account may come to; `None` is any.
-pub(crate) fn minimum_balance(overdraft: &Overdraft, asset: &Asset) -> Option<i128> {
-    match overdraft {
-        Overdraft::None => Some(0),
-        Overdraft::Unlimited => None,
-        Overdraft::Limited(limits) => {
-            let limit = limits.iter().find(|limit| limit.asset == *asset);
-            Some(limit.map_or(0, |limit| -limit.amount.minor_units()))
-        }
-    }
 }

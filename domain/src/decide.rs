@@ -1,98 +1,72 @@
-//! From a command and the states it needs to events or a rejection.
+//! From a request and the states it needs to events or a rejection.
 
 use chrono::{DateTime, Utc};
-use recount_events::Tag;
-use recount_events::ledger::{Entry, LedgerCreated, LedgerEvent, tag};
+use recount_events::ledger::{LedgerCreated, LedgerEvent};
 
-use crate::command::{Command, PostTransaction, ReverseTransaction};
-use crate::entity::States;
+use crate::command::{Command, Request};
+use crate::entity::{Ledger, States};
 use crate::rejection::Rejection;
-use crate::transactions::ENTRIES_MAX;
-use crate::{accounts, assets, transactions};
+use crate::{
+    Decision, accounts, assets, chart, customers, expectations, holds, metadata, periods, reversals,
+    transactions,
+};
 
-/// The entities that must be known to decide the command.
-///
-/// What is needed may depend on what is known: a reversal needs the accounts of the transaction that it takes back.
-/// So ask again once the answer is loaded, until it names nothing new.
-pub fn needs(command: &Command, states: &States<'_>) -> Vec<Tag> {
-    let mut tags = vec![tag::ledger()];
-    match command {
-        Command::CreateLedger { .. } => {}
-        Command::RegisterAsset { asset } => tags.push(tag::asset(asset)),
-        Command::OpenAccount(open) => {
-            tags.push(tag::account(&open.account));
-            tags.extend(accounts::assets_of(&open.overdraft).map(tag::asset));
-        }
-        Command::FreezeAccount { account, .. }
-        | Command::UnfreezeAccount { account, .. }
-        | Command::CloseAccount { account } => tags.push(tag::account(account)),
-        Command::SetOverdraftPolicy { account, overdraft } => {
-            tags.push(tag::account(account));
-            tags.extend(accounts::assets_of(overdraft).map(tag::asset));
-        }
-        Command::PostTransaction(post) => post.needs(&mut tags),
-        Command::ReverseTransaction(reverse) => reverse.needs(states, &mut tags),
+/// Decides a request. No events means: it is so already, and then nothing is expected of any balance either.
+pub fn decide(request: &Request, states: &States<'_>, now: DateTime<Utc>) -> Decision {
+    let Request { command, expect } = request;
+    let Some(ledger) = states.ledger() else {
+        return match command {
+            Command::CreateLedger { ledger } => {
+                Ok(vec![LedgerEvent::LedgerCreated(LedgerCreated { ledger: ledger.clone() })])
+            }
+            _ => Err(Rejection::LedgerUnknown {}),
+        };
+    };
+    let decision = decide_command(command, ledger, states, now);
+    if expect.is_empty() || decision.as_ref().is_ok_and(Vec::is_empty) {
+        return decision;
     }
-    tags
-}
-
-impl PostTransaction {
-    fn needs(&self, tags: &mut Vec<Tag>) {
-        tags.push(tag::transaction(&self.transaction));
-        tags.extend(self.reference.iter().map(tag::reference));
-        needs_of_entries(&self.entries, tags);
+    // Of the faults of the command and those of the expectations, the first in the precedence is named.
+    match (decision, expectations::check(expect, ledger, states)) {
+        (decision, Ok(())) => decision,
+        (Err(fault), Err(unmet)) if fault.rank() <= unmet.rank() => Err(fault),
+        (_, Err(unmet)) => Err(unmet),
     }
 }
 
-impl ReverseTransaction {
-    fn needs(&self, states: &States<'_>, tags: &mut Vec<Tag>) {
-        tags.push(tag::transaction(&self.transaction));
-        tags.push(tag::transaction(&self.reversal));
-        tags.extend(self.reference.iter().map(tag::reference));
-        if let Some(original) = states.transaction(&self.transaction) {
-            needs_of_entries(&original.entries, tags);
-        }
-    }
-}
-
-fn needs_of_entries(entries: &[Entry], tags: &mut Vec<Tag>) {
-    if entries.len() > ENTRIES_MAX {
-        // Refused for their number, whatever they name.
-        return;
-    }
-    for (n, entry) in entries.iter().enumerate() {
-        tags.push(tag::account(&entry.account));
-        // Most transactions are in one asset throughout.
-        if n == 0 || entries[n - 1].asset != entry.asset {
-            tags.push(tag::asset(&entry.asset));
-        }
-    }
-}
-
-/// Decides a command. No events means: it is so already.
-pub fn decide(
-    command: &Command,
-    states: &States<'_>,
-    now: DateTime<Utc>,
-) -> Result<Vec<LedgerEvent>, Rejection> {
-    if let Command::CreateLedger { ledger } = command {
-        let created = LedgerEvent::LedgerCreated(LedgerCreated { ledger: ledger.clone() });
-        return Ok(if states.ledger_exists() { vec![] } else { vec![created] });
-    }
-    if !states.ledger_exists() {
-        return Err(Rejection::LedgerUnknown);
-    }
+fn decide_command(command: &Command, ledger: &Ledger, states: &States<'_>, now: DateTime<Utc>) -> Decision {
     match command {
         Command::CreateLedger { .. } => Ok(vec![]),
         Command::RegisterAsset { asset } => assets::register(asset, states),
-        Command::OpenAccount(open) => accounts::open(open, states),
+        Command::SetEffectiveWindow { window } => periods::set_window(*window, ledger),
+        Command::ClosePeriod { through } => periods::close(*through, ledger, now),
+        Command::ReopenPeriod { from } => periods::reopen(*from, ledger),
+        Command::SetChart { rules } => chart::set(rules, ledger, states),
+        Command::RemoveChart => chart::remove(ledger),
+        Command::OpenAccount(open) => accounts::open(open, ledger, states),
         Command::FreezeAccount { account, scope } => accounts::freeze(account, *scope, states),
         Command::UnfreezeAccount { account, scope } => accounts::unfreeze(account, *scope, states),
         Command::CloseAccount { account } => accounts::close(account, states),
         Command::SetOverdraftPolicy { account, overdraft } => {
             accounts::set_overdraft(account, overdraft, states)
         }
-        Command::PostTransaction(post) => transactions::post(post, states, now),
-        Command::ReverseTransaction(reverse) => transactions::reverse(reverse, states, now),
+        Command::SetBalanceLimits { account, limits } => accounts::set_limits(account, limits, states),
+        Command::PostTransaction(post) => transactions::post(post, ledger, states, now),
+        Command::ReverseTransaction(reverse) => reversals::reverse(reverse, ledger, states, now),
+        Command::Hold(place) => holds::place(place, ledger, states, now),
+        Command::Capture(capture) => holds::capture(capture, ledger, states, now),
+        Command::Release { hold } => holds::release(hold, states, now),
+        Command::Expire { hold } => holds::expire(hold, states, now),
+        Command::SetMetadata { of, metadata } => metadata::set(of, metadata, states),
+        Command::RemoveMetadata { of, keys } => metadata::remove(of, keys, states),
+        Command::RegisterCustomer { customer, profile, metadata } => {
+            customers::register(customer, profile, metadata, states)
+        }
+        Command::UpdateCustomer { customer, profile, metadata } => {
+            customers::update(customer, profile, metadata, states)
+        }
+        Command::LinkAccount { customer, account } => customers::link(customer, account, states),
+        Command::UnlinkAccount { customer, account } => customers::unlink(customer, account, states),
+        Command::ForgetCustomer { customer } => customers::forget(customer, states),
     }
 }

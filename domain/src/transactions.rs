@@ -1,24 +1,31 @@
-//! Deciding on transactions: posting them and taking them back.
+//! Deciding on transactions: what every posting has to satisfy, whatever it is for.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use recount_events::ledger::{
-    AccountName, Asset, Entry, LedgerEvent, Metadata, Reference, TransactionId, TransactionPosted,
+    Asset, Capture, Entry, LedgerEvent, Metadata, Reference, TransactionId, TransactionPosted,
 };
 
-use crate::accounts::{minimum_balance, open_account};
+use crate::Decision;
 use crate::assets;
-use crate::command::{PostTransaction, ReverseTransaction};
-use crate::entity::{Account, Balance, States, Transaction};
+use crate::balance::Balance;
+use crate::chart::UsedAccounts;
+use crate::command::PostTransaction;
+use crate::entity::{Ledger, States, Transaction};
+use crate::funds::{self, Leg};
+use crate::periods;
 use crate::rejection::Rejection;
 
 /// The most entries that a transaction can have: a bound on the work and the memory that one command takes.
 pub const ENTRIES_MAX: usize = 1_000;
 
-type Decision = Result<Vec<LedgerEvent>, Rejection>;
-
-pub(crate) fn post(command: &PostTransaction, states: &States<'_>, now: DateTime<Utc>) -> Decision {
+pub(crate) fn post(
+    command: &PostTransaction,
+    ledger: &Ledger,
+    states: &States<'_>,
+    now: DateTime<Utc>,
+) -> Decision {
     let wanted = Wanted {
         transaction: &command.transaction,
         entries: &command.entries,
@@ -26,80 +33,72 @@ pub(crate) fn post(command: &PostTransaction, states: &States<'_>, now: DateTime
         reference: command.reference.as_ref(),
         metadata: &command.metadata,
         reverses: None,
+        captures: None,
     };
-    wanted.decide(states, now)
-}
-
-pub(crate) fn reverse(command: &ReverseTransaction, states: &States<'_>, now: DateTime<Utc>) -> Decision {
-    let transaction = &command.transaction;
-    let Some(original) = states.transaction(transaction) else {
-        return Err(Rejection::TransactionUnknown { transaction: transaction.clone() });
-    };
-    let entries: Vec<Entry> = original.entries.iter().map(opposite).collect();
-    let wanted = Wanted {
-        transaction: &command.reversal,
-        entries: &entries,
-        effective_at: command.effective_at,
-        reference: command.reference.as_ref(),
-        metadata: &command.metadata,
-        reverses: Some(transaction),
-    };
-    match &original.reversed_by {
-        Some(by) if *by != command.reversal => {
-            Err(Rejection::TransactionAlreadyReversed { transaction: transaction.clone(), by: by.clone() })
-        }
-        _ => wanted.decide(states, now),
+    match states.transaction(&command.transaction) {
+        Some(existing) => wanted.repeat(existing),
+        None => wanted.decide(ledger, states, now),
     }
 }
 
-fn opposite(entry: &Entry) -> Entry {
-    Entry { direction: entry.direction.opposite(), ..entry.clone() }
-}
-
 /// A transaction that somebody wants posted.
-struct Wanted<'c> {
-    transaction: &'c TransactionId,
-    entries: &'c [Entry],
-    effective_at: Option<DateTime<Utc>>,
-    reference: Option<&'c Reference>,
-    metadata: &'c Metadata,
-    reverses: Option<&'c TransactionId>,
+pub(crate) struct Wanted<'c> {
+    pub(crate) transaction: &'c TransactionId,
+    pub(crate) entries: &'c [Entry],
+    pub(crate) effective_at: Option<DateTime<Utc>>,
+    pub(crate) reference: Option<&'c Reference>,
+    pub(crate) metadata: &'c Metadata,
+    pub(crate) reverses: Option<&'c TransactionId>,
+    pub(crate) captures: Option<Capture>,
 }
 
 impl Wanted<'_> {
-    fn decide(&self, states: &States<'_>, now: DateTime<Utc>) -> Decision {
-        if let Some(existing) = states.transaction(self.transaction) {
-            return match self.differing_field(existing) {
-                None => Ok(vec![]),
-                Some(field) => {
-                    Err(Rejection::TransactionConflict { transaction: self.transaction.clone(), field })
-                }
-            };
+    /// Decides on a transaction whose id is there already: it is the same, or the id is taken.
+    pub(crate) fn repeat(&self, existing: &Transaction) -> Decision {
+        match self.differing_field(&existing.posted) {
+            None => Ok(vec![]),
+            Some(field) => Err(conflict(self.transaction, field)),
         }
-        self.check_reference(states)?;
-        check_balanced(self.entries)?;
-        check_assets(self.entries, states)?;
-        let accounts = check_accounts(self.entries, states)?;
-        check_funds(self.entries, &accounts)?;
-        Ok(vec![LedgerEvent::TransactionPosted(self.posted(now))])
     }
 
     /// What tells this transaction from one that has its id. A time that was not given does not differ: it would be
     /// another one at each repetition.
-    fn differing_field(&self, existing: &Transaction) -> Option<&'static str> {
-        if existing.reverses.as_ref() != self.reverses {
+    fn differing_field(&self, posted: &TransactionPosted) -> Option<&'static str> {
+        let hold = |capture: &Option<Capture>| capture.as_ref().map(|capture| capture.hold.clone());
+        if posted.reverses.as_ref() != self.reverses {
             Some("reversed transaction")
-        } else if existing.entries != self.entries {
+        } else if hold(&posted.captures) != hold(&self.captures) {
+            Some("hold")
+        } else if posted.entries != self.entries {
             Some("list of entries")
-        } else if self.effective_at.is_some_and(|at| at != existing.effective_at) {
+        } else if self.effective_at.is_some_and(|at| at != posted.effective_at) {
             Some("effective_at")
-        } else if existing.reference.as_ref() != self.reference {
+        } else if posted.reference.as_ref() != self.reference {
             Some("reference")
-        } else if existing.metadata != *self.metadata {
+        } else if posted.metadata != *self.metadata {
             Some("metadata")
         } else {
             None
         }
+    }
+
+    /// Decides on a transaction that is not there.
+    pub(crate) fn decide(&self, ledger: &Ledger, states: &States<'_>, now: DateTime<Utc>) -> Decision {
+        self.check_reference(states)?;
+        check_balanced(self.entries)?;
+        if let Some(effective_at) = self.effective_at {
+            periods::check_effective(effective_at, ledger, now)?;
+        }
+        check_assets(self.entries, states)?;
+        let accounts = UsedAccounts::new(self.entries.iter().map(|entry| &entry.account), ledger, states);
+        let legs = self.entries.iter().map(Leg::from);
+        let found = funds::check_accounts(legs.clone(), &accounts)?;
+        // What a capture posts was set aside within the limits: posting it changes neither what is available nor what is
+        // posted and incoming, and giving the rest back only eases them.
+        if self.captures.is_none() {
+            funds::check_limits(legs, &found, Balance::with_entry)?;
+        }
+        Ok(accounts.into_events(LedgerEvent::TransactionPosted(self.posted(now))))
     }
 
     fn check_reference(&self, states: &States<'_>) -> Result<(), Rejection> {
@@ -123,8 +122,14 @@ impl Wanted<'_> {
             reference: self.reference.cloned(),
             metadata: self.metadata.clone(),
             reverses: self.reverses.cloned(),
+            captures: self.captures.clone(),
         }
     }
+}
+
+/// The id belongs to a transaction with other content.
+pub(crate) fn conflict(transaction: &TransactionId, field: &'static str) -> Rejection {
+    Rejection::TransactionConflict { transaction: transaction.clone(), field }
 }
 
 fn check_balanced(entries: &[Entry]) -> Result<(), Rejection> {
@@ -134,69 +139,23 @@ fn check_balanced(entries: &[Entry]) -> Result<(), Rejection> {
     let mut sums: BTreeMap<&Asset, Balance> = BTreeMap::new();
     for entry in entries {
         let sum = sums.entry(&entry.asset).or_default();
-        *sum = sum.with(entry).ok_or_else(|| Rejection::BalanceOverflow {
+        *sum = sum.with_entry(entry.direction, entry.amount).ok_or_else(|| Rejection::BalanceOverflow {
             account: entry.account.clone(),
             asset: entry.asset.clone(),
         })?;
     }
     match sums.into_iter().find(|(_, sum)| sum.debits != sum.credits) {
         None => Ok(()),
-        Some((asset, Balance { debits, credits })) => {
+        Some((asset, Balance { debits, credits, .. })) => {
             Err(Rejection::Unbalanced { asset: asset.clone(), debits, credits })
         }
     }
 }
 
-/// The accounts of the entries, in their order, if each takes its entry.
-fn check_accounts<'a>(entries: &[Entry], states: &States<'a>) -> Result<Vec<&'a Account>, Rejection> {
-    let account_of = |entry: &Entry| {
-        let account = open_account(&entry.account, states)?;
-        if account.frozen_for(entry.direction) {
-            return Err(Rejection::AccountFrozen {
-                account: entry.account.clone(),
-                direction: entry.direction,
-            });
-        }
-        Ok(account)
-    };
-    entries.iter().map(account_of).collect()
-}
-
-/// Makes sure that no account ends below its minimum. What counts is where the whole transaction leaves an account,
-/// not what its entries do on the way.
-fn check_funds(entries: &[Entry], accounts: &[&Account]) -> Result<(), Rejection> {
-    let mut after: BTreeMap<(&AccountName, &Asset), Balance> = BTreeMap::new();
-    for (entry, account) in entries.iter().zip(accounts) {
-        let sums =
-            after.entry((&entry.account, &entry.asset)).or_insert_with(|| account.balance(&entry.asset));
-        *sums = sums.with(entry).ok_or_else(|| Rejection::BalanceOverflow {
-            account: entry.account.clone(),
-            asset: entry.asset.clone(),
-        })?;
-    }
-    entries.iter().zip(accounts).try_for_each(|(entry, account)| {
-        let balance = account.balance(&entry.asset).posted(account.kind);
-        let balance_after = after[&(&entry.account, &entry.asset)].posted(account.kind);
-        match minimum_balance(&account.overdraft, &entry.asset) {
-            // A transaction that does not make it worse is taken: it may be the one that mends it.
-            Some(minimum) if balance_after < minimum && balance_after < balance => {
-                Err(Rejection::InsufficientFunds {
-                    account: entry.account.clone(),
-                    asset: entry.asset.clone(),
-                    balance,
-                    balance_after,
-                    minimum,
-                })
-            }
-            _ => Ok(()),
-        }
-    })
-}
-
 /// Makes sure that the ledger counts the assets of the entries, each looked up once where it stands in a row.
 fn check_assets(entries: &[Entry], states: &States<'_>) -> Result<(), Rejection> {
     let mut before: Option<&Asset> = None;
-    entries.iter().map(|entry| &entry.asset).try_for_each(|asset| {
+    Rejection::first(entries.iter().map(|entry| &entry.asset), |asset| {
         let checked = before == Some(asset);
         before = Some(asset);
         if checked { Ok(()) } else { assets::check(asset, states) }

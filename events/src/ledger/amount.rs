@@ -26,6 +26,17 @@ impl Amount {
         if minor_units > 0 { Ok(Amount(minor_units)) } else { Err(AmountError::NotPositive) }
     }
 
+    /// The sum, or the most that an amount can be.
+    #[must_use]
+    pub fn saturating_add(self, other: Amount) -> Amount {
+        Amount(self.0.saturating_add(other.0))
+    }
+
+    /// What is left of it, if anything is.
+    pub fn less(self, other: Amount) -> Option<Amount> {
+        Amount::new(self.0.checked_sub(other.0)?).ok()
+    }
+
     /// In minor units; always more than zero.
     pub fn minor_units(self) -> i128 {
         self.0

@@ -1,5 +1,7 @@
 //! What an account is and what it may do: kinds, sides, freezes, limits, and the chart of accounts.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
@@ -38,7 +40,7 @@ impl AccountKind {
 }
 
 /// The side of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -59,6 +61,18 @@ impl Direction {
             Direction::Debit => "debit",
             Direction::Credit => "credit",
         }
+    }
+}
+
+impl fmt::Display for AccountKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

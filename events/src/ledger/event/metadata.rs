@@ -1,5 +1,7 @@
 //! Metadata that is changed after the fact. Each change is an event, so its history is kept.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::tag;
@@ -37,5 +39,11 @@ impl MetadataOwner {
             MetadataOwner::Account(account) => tag::account(account),
             MetadataOwner::Transaction(transaction) => tag::transaction(transaction),
         }
+    }
+}
+
+impl fmt::Display for MetadataOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tag().fmt(f)
     }
 }

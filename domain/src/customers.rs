@@ -1,0 +1,86 @@
+//! Deciding on customers and on whose accounts are whose.
+
+use recount_events::ledger::{
+    AccountLinked, AccountName, AccountUnlinked, CustomerForgotten, CustomerId, CustomerRegistered,
+    CustomerUpdated, LedgerEvent, Metadata, Profile,
+};
+
+use crate::Decision;
+use crate::accounts;
+use crate::entity::{Customer, Description, States};
+use crate::rejection::Rejection;
+
+pub(crate) fn register(
+    customer: &CustomerId,
+    profile: &Profile,
+    metadata: &Metadata,
+    states: &States<'_>,
+) -> Decision {
+    match states.customer(customer) {
+        None => {
+            let (customer, profile, metadata) = (customer.clone(), profile.clone(), metadata.clone());
+            Ok(vec![LedgerEvent::CustomerRegistered(CustomerRegistered { customer, profile, metadata })])
+        }
+        Some(known) if known.forgotten => Err(Rejection::CustomerForgotten { customer: customer.clone() }),
+        Some(known) => match differing_field(&known.registered, profile, metadata) {
+            None => Ok(vec![]),
+            Some(field) => Err(Rejection::CustomerConflict { customer: customer.clone(), field }),
+        },
+    }
+}
+
+fn differing_field(known: &Description, profile: &Profile, metadata: &Metadata) -> Option<&'static str> {
+    if known.profile != *profile {
+        Some("profile")
+    } else if known.metadata != *metadata {
+        Some("metadata")
+    } else {
+        None
+    }
+}
+
+pub(crate) fn update(
+    customer: &CustomerId,
+    profile: &Profile,
+    metadata: &Metadata,
+    states: &States<'_>,
+) -> Decision {
+    let known = remembered(customer, states)?;
+    if differing_field(&known.current, profile, metadata).is_none() {
+        return Ok(vec![]);
+    }
+    let (customer, profile, metadata) = (customer.clone(), profile.clone(), metadata.clone());
+    Ok(vec![LedgerEvent::CustomerUpdated(CustomerUpdated { customer, profile, metadata })])
+}
+
+pub(crate) fn link(customer: &CustomerId, account: &AccountName, states: &States<'_>) -> Decision {
+    remembered(customer, states)?;
+    accounts::known_account(account, states)?;
+    let event = AccountLinked { customer: customer.clone(), account: account.clone() };
+    let is_so = states.is_linked(customer, account);
+    Ok(if is_so { vec![] } else { vec![LedgerEvent::AccountLinked(event)] })
+}
+
+/// A customer who was forgotten can be unlinked as well: the links are all that is left.
+pub(crate) fn unlink(customer: &CustomerId, account: &AccountName, states: &States<'_>) -> Decision {
+    known(customer, states)?;
+    accounts::known_account(account, states)?;
+    let event = AccountUnlinked { customer: customer.clone(), account: account.clone() };
+    let is_linked = states.is_linked(customer, account);
+    Ok(if is_linked { vec![LedgerEvent::AccountUnlinked(event)] } else { vec![] })
+}
+
+pub(crate) fn forget(customer: &CustomerId, states: &States<'_>) -> Decision {
+    let event = CustomerForgotten { customer: customer.clone() };
+    let forgotten = known(customer, states)?.forgotten;
+    Ok(if forgotten { vec![] } else { vec![LedgerEvent::CustomerForgotten(event)] })
+}
+
+fn known<'a>(customer: &CustomerId, states: &States<'a>) -> Result<&'a Customer, Rejection> {
+    states.customer(customer).ok_or_else(|| Rejection::CustomerUnknown { customer: customer.clone() })
+}
+
+fn remembered<'a>(customer: &CustomerId, states: &States<'a>) -> Result<&'a Customer, Rejection> {
+    let known = known(customer, states)?;
+    if known.forgotten { Err(Rejection::CustomerForgotten { customer: customer.clone() }) } else { Ok(known) }
+}

@@ -1,0 +1,107 @@
+//! An account as the decider sees it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use recount_events::ledger::{
+    AccountKind, AccountOpened, Amount, Asset, BalanceLimit, Direction, FreezeScope, Metadata, Overdraft,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::balance::Balance;
+
+/// Every transaction changes it, and so copies it: what seldom changes is shared between the copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// As it was opened: a repeated opening is compared with it.
+    pub opened: Arc<AccountOpened>,
+    pub terms: Arc<Terms>,
+    pub frozen_debits: bool,
+    pub frozen_credits: bool,
+    pub closed: bool,
+    pub balances: BTreeMap<Asset, Balance>,
+}
+
+/// What an account may do now, and what is noted about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub overdraft: Overdraft,
+    pub limits: Vec<BalanceLimit>,
+    pub metadata: Metadata,
+}
+
+impl Account {
+    pub(crate) fn opened(event: AccountOpened) -> Account {
+        let terms = Terms {
+            overdraft: event.overdraft.clone(),
+            limits: event.limits.clone(),
+            metadata: event.metadata.clone(),
+        };
+        Account {
+            opened: Arc::new(event),
+            terms: Arc::new(terms),
+            frozen_debits: false,
+            frozen_credits: false,
+            closed: false,
+            balances: BTreeMap::new(),
+        }
+    }
+
+    pub fn kind(&self) -> AccountKind {
+        self.opened.kind
+    }
+
+    pub fn frozen_for(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Debit => self.frozen_debits,
+            Direction::Credit => self.frozen_credits,
+        }
+    }
+
+    pub fn balance(&self, asset: &Asset) -> Balance {
+        self.balances.get(asset).copied().unwrap_or_default()
+    }
+
+    /// Whether it may hold the asset.
+    pub fn takes(&self, asset: &Asset) -> bool {
+        self.opened.assets.is_empty() || self.opened.assets.contains(asset)
+    }
+
+    /// The least that must be available in the asset; `None` is no bound. Negative where the account has an overdraft.
+    pub fn minimum(&self, asset: &Asset) -> Option<i128> {
+        let allowed = match &self.terms.overdraft {
+            Overdraft::None => Some(0),
+            Overdraft::Unlimited => None,
+            Overdraft::Limited(limits) => {
+                let limit = limits.iter().find(|limit| limit.asset == *asset);
+                Some(limit.map_or(0, |limit| -limit.amount.minor_units()))
+            }
+        };
+        let must_stay = self.limit(asset).and_then(|limit| limit.minimum).map(Amount::minor_units);
+        allowed.max(must_stay)
+    }
+
+    /// The most that may be posted and incoming in the asset; `None` is no bound.
+    pub fn maximum(&self, asset: &Asset) -> Option<i128> {
+        self.limit(asset)?.maximum.map(Amount::minor_units)
+    }
+
+    fn limit(&self, asset: &Asset) -> Option<&BalanceLimit> {
+        self.terms.limits.iter().find(|limit| limit.asset == *asset)
+    }
+
+    pub(super) fn set_frozen(&mut self, scope: FreezeScope, frozen: bool) {
+        if scope.covers(Direction::Debit) {
+            self.frozen_debits = frozen;
+        }
+        if scope.covers(Direction::Credit) {
+            self.frozen_credits = frozen;
+        }
+    }
+
+    /// Changes the sums in an asset. History is fact: sums that cannot be counted were never recorded by `decide`.
+    pub(super) fn change(&mut self, asset: &Asset, change: impl FnOnce(Balance) -> Option<Balance>) {
+        let balance = self.balances.entry(asset.clone()).or_default();
+        *balance = change(*balance).unwrap_or(*balance);
+    }
+}

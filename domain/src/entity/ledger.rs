@@ -1,0 +1,28 @@
+//! The ledger itself as the decider sees it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use recount_events::ledger::{AccountName, ChartRule, EffectiveWindow};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    pub window: EffectiveWindow,
+    /// Nothing may take effect at this time or before it.
+    pub closed_through: Option<DateTime<Utc>>,
+    /// Which accounts there may be; any, if there is no chart.
+    pub chart: Option<Arc<Vec<ChartRule>>>,
+}
+
+impl Ledger {
+    /// The chart's rule for accounts of this name: the first that allows it.
+    pub fn rule(&self, account: &AccountName) -> Option<&ChartRule> {
+        self.chart.as_ref()?.iter().find(|rule| rule.pattern.matches(account))
+    }
+
+    /// The rule by which the first use of such an account opens it.
+    pub fn first_use_rule(&self, account: &AccountName) -> Option<&ChartRule> {
+        self.rule(account).filter(|rule| rule.opens_on_first_use)
+    }
+}

@@ -1,0 +1,68 @@
+//! Deciding on time: which effective times the ledger takes, and which periods are closed.
+
+use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use recount_events::ledger::{
+    EffectiveWindow, EffectiveWindowSet, LedgerEvent, PeriodClosed, PeriodReopened,
+};
+
+use crate::Decision;
+use crate::entity::Ledger;
+use crate::rejection::{Moment, Rejection};
+
+pub(crate) fn set_window(window: EffectiveWindow, ledger: &Ledger) -> Decision {
+    let event = LedgerEvent::EffectiveWindowSet(EffectiveWindowSet { window });
+    Ok(if ledger.window == window { vec![] } else { vec![event] })
+}
+
+pub(crate) fn close(through: DateTime<Utc>, ledger: &Ledger, now: DateTime<Utc>) -> Decision {
+    if ledger.closed_through.is_some_and(|closed| closed >= through) {
+        return Ok(vec![]);
+    }
+    // What takes effect when it is recorded is never refused, because only what is over can be closed.
+    if through >= now {
+        return Err(Rejection::PeriodNotOver { through: Moment(through), now: Moment(now) });
+    }
+    Ok(vec![LedgerEvent::PeriodClosed(PeriodClosed { through })])
+}
+
+pub(crate) fn reopen(from: DateTime<Utc>, ledger: &Ledger) -> Decision {
+    let is_closed = ledger.closed_through.is_some_and(|closed| closed >= from);
+    Ok(if is_closed { vec![LedgerEvent::PeriodReopened(PeriodReopened { from })] } else { vec![] })
+}
+
+/// The last moment before this one, in the microseconds in which time is recorded.
+pub(crate) fn just_before(moment: DateTime<Utc>) -> DateTime<Utc> {
+    moment.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(moment)
+}
+
+/// Makes sure that something may take effect at this time.
+pub(crate) fn check_effective(
+    effective_at: DateTime<Utc>,
+    ledger: &Ledger,
+    now: DateTime<Utc>,
+) -> Result<(), Rejection> {
+    let given = Moment(effective_at);
+    let EffectiveWindow { past_days, future_days } = ledger.window;
+    // Whole days in UTC: a date stands for its midnight, and shall be taken as long as its day is in the window.
+    if let Some(earliest) = past_days.and_then(|days| midnight(now)?.checked_sub_days(Days::new(days.into())))
+        && effective_at < earliest
+    {
+        return Err(Rejection::EffectiveTooEarly { effective_at: given, earliest: Moment(earliest) });
+    }
+    let after = |days: u32| midnight(now)?.checked_add_days(Days::new(u64::from(days) + 1));
+    if let Some(before) = future_days.and_then(after)
+        && effective_at >= before
+    {
+        return Err(Rejection::EffectiveTooLate { effective_at: given, before: Moment(before) });
+    }
+    match ledger.closed_through {
+        Some(closed) if effective_at <= closed => {
+            Err(Rejection::PeriodClosed { effective_at: given, closed_through: Moment(closed) })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn midnight(moment: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    moment.with_time(NaiveTime::MIN).single()
+}
