@@ -46,7 +46,7 @@ macro_rules! rejections {
             pub const ALL: &[RejectionCode] = &[$(
                 RejectionCode {
                     code: $code,
-                    meaning: concat!($($meaning),+),
+                    meaning: concat!($($meaning),+).trim_ascii_start(),
                     advice: $advice,
                     details: &[$(stringify!($field)),*],
                     conflict: is_conflict!($class),

@@ -20,36 +20,78 @@ const BUSY_SECONDS: u64 = 1;
 /// The same while the store is away.
 const UNAVAILABLE_SECONDS: u64 = 2;
 
-/// A command that was accepted. The ids that the command concerned stand beside `position` and `events`: `account`,
-/// `asset`, `transaction`, or `ledger`.
+/// A command that was accepted. The ids that the command concerned stand beside `position` and `events`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AcceptedBody {
     /// The ledger's position once the command was decided: send it as `Recount-At-Least` with a query that has to
     /// show what the command did.
     #[schema(example = 7)]
     position: i64,
-    /// What happened; empty if it was so already.
+    /// What happened, or would have happened; empty if it was so already.
     events: Vec<EventSummary>,
+    /// `true`: nothing was changed, this is what would happen.
+    dry_run: Option<bool>,
+    /// Of a dry run, the balances that would change.
+    balances: Option<Vec<BalanceChangeBody>>,
     /// The transaction that was posted, for commands that post one; chosen by the client or made by the service.
     #[schema(example = "order-1001")]
     transaction: Option<String>,
     /// The account that the command concerned, for commands on accounts.
     account: Option<String>,
+    /// The hold that was placed, captured, released or expired; chosen by the client or made by the service.
+    hold: Option<String>,
+    /// The customer that the command concerned, for commands on customers.
+    customer: Option<String>,
     /// The asset that was registered.
     asset: Option<String>,
     /// The ledger that was created.
     ledger: Option<String>,
 }
 
-/// An event that a command brought about.
+/// An event that a command brought about, or would.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventSummary {
+    /// Missing in a dry run.
     #[schema(example = 7)]
-    position: i64,
-    id: uuid::Uuid,
+    position: Option<i64>,
+    /// Missing in a dry run.
+    id: Option<uuid::Uuid>,
     #[serde(rename = "type")]
     #[schema(example = "transaction-posted")]
     event_type: String,
+    /// Of a dry run, the version of the event's shape.
+    version: Option<i16>,
+    /// Of a dry run, the event as it would be recorded.
+    #[schema(value_type = Option<Object>)]
+    data: Option<serde_json::Value>,
+}
+
+/// A balance that a dry run would change. Amounts are minor units on the account's normal side.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BalanceChangeBody {
+    #[schema(example = "users:alice:main")]
+    account: String,
+    #[schema(example = "USD/2")]
+    asset: String,
+    before: FiguresBody,
+    after: FiguresBody,
+}
+
+/// The figures of a balance.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FiguresBody {
+    /// What was posted.
+    #[schema(example = "10000")]
+    posted: String,
+    /// What open holds would take away.
+    #[schema(example = "3000")]
+    held: String,
+    /// What open holds would bring in; it is not available.
+    #[schema(example = "0")]
+    incoming: String,
+    /// What is posted less what is held.
+    #[schema(example = "7000")]
+    available: String,
 }
 
 /// What became of the commands of a batch, in their order.
@@ -86,7 +128,8 @@ pub fn catalogue() -> &'static [&'static ProblemKind] {
 
 fn kind_of(code: &RejectionCode) -> ProblemKind {
     let status = if code.conflict { 409 } else { 422 };
-    ProblemKind { code: code.code, status, title: "The ledger rejected the command", advice: code.advice }
+    let title = code.meaning.strip_suffix('.').unwrap_or(code.meaning);
+    ProblemKind { code: code.code, status, title, advice: code.advice }
 }
 
 fn rejection(refusal: Refusal) -> Problem {

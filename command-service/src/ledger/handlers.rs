@@ -6,12 +6,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use recount_domain::Command;
+use recount_domain::{Command, Request};
 use recount_service_kit::http::{JsonBody, Path, Query};
 use recount_service_kit::identity::Identity;
 use recount_service_kit::problem::{Problem, kinds};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::answers;
 use super::parse;
@@ -88,14 +90,22 @@ impl Caller {
         serde_json::to_string(&meta).expect("two strings are JSON").into()
     }
 
-    fn submission(&self, commands: Vec<Command>, atomic: bool, request: &[&[u8]]) -> Submission<Command> {
+    fn submission(&self, commands: Vec<Request>, mode: Mode, request: &[&[u8]]) -> Submission<Request> {
+        let Mode { atomic, dry_run } = mode;
         let key = self.key.as_deref().map(|key| IdempotencyKey::new(key, request));
         // What a command takes in memory beside its text.
         const COMMAND_OVERHEAD_BYTES: usize = 512;
         let bytes =
             request.iter().map(|part| part.len()).sum::<usize>() + commands.len() * COMMAND_OVERHEAD_BYTES;
-        Submission { commands, atomic, key, meta: self.meta(), bytes }
+        Submission { commands, atomic, dry_run, key, meta: self.meta(), bytes }
     }
+}
+
+/// How a submission is treated.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mode {
+    atomic: bool,
+    dry_run: bool,
 }
 
 /// Creates a ledger. Repeating it changes nothing.
@@ -118,7 +128,11 @@ pub(super) async fn create_ledger(
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
     state.engine.create_log(&log).await.map_err(store_problem)?;
-    let submission = caller.submission(vec![Command::CreateLedger { ledger }], false, &[b"create-ledger"]);
+    let submission = caller.submission(
+        vec![Command::CreateLedger { ledger }.into()],
+        Mode::default(),
+        &[b"create-ledger"],
+    );
     let outcome = state.engine.submit(log.key(), submission).await?;
     let created = matches!(outcome.outcomes.first(), Some(crate::engine::Outcome::Accepted(it)) if !it.events.is_empty());
     Ok(answers::single(outcome, if created { StatusCode::CREATED } else { StatusCode::OK }))
@@ -129,12 +143,15 @@ pub(super) async fn submit(
     state: LedgerState,
     ledger: String,
     caller: Caller,
+    CommandQuery { dry_run }: CommandQuery,
     kind: CommandKind,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
-    let command = parse::command(kind, &body, "")?;
-    let submission = caller.submission(vec![command], false, &[kind.as_str().as_bytes(), &body]);
+    let request = parse::request(kind, &body, "")?;
+    let mode = Mode { atomic: false, dry_run };
+    // A dry run is the same request: under a key that was used it answers what the real one would be answered.
+    let submission = caller.submission(vec![request], mode, &[kind.as_str().as_bytes(), &body]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     Ok(answers::single(outcome, StatusCode::OK))
 }
@@ -144,6 +161,15 @@ pub(super) async fn submit(
 #[serde(deny_unknown_fields)]
 pub(super) struct NoParameters {}
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CommandQuery {
+    /// `true`: answers what would happen, balances before and after included, or why not, and changes nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
 macro_rules! command_handlers {
     ($($(#[$doc:meta])* $function:ident: $kind:ident, $path:literal, $data:ty;)*) => {
         $(
@@ -152,6 +178,7 @@ macro_rules! command_handlers {
                 post, path = $path, tag = "commands", request_body = $data,
                 params(
                     ("ledger" = String, Path, description = "The ledger's name"),
+                    CommandQuery,
                     ("Idempotency-Key" = Option<String>, Header, description =
                         "Makes the command safe to repeat: its outcome, accepted or rejected, is recorded under the key. \
                         A key stands for one request in a ledger, whoever sends it"),
@@ -172,19 +199,34 @@ macro_rules! command_handlers {
             pub(super) async fn $function(
                 State(state): State<LedgerState>,
                 Path(ledger): Path<String>,
-                Query(NoParameters {}): Query<NoParameters>,
+                Query(query): Query<CommandQuery>,
                 caller: Caller,
                 JsonBody(body): JsonBody,
             ) -> Result<Response, Problem> {
-                submit(state, ledger, caller, CommandKind::$kind, body).await
+                submit(state, ledger, caller, query, CommandKind::$kind, body).await
             }
         )*
+
+        /// The routes of all commands.
+        pub(super) fn command_routes() -> OpenApiRouter<LedgerState> {
+            OpenApiRouter::new()$(.routes(routes!($function)))*
+        }
     };
 }
 
 command_handlers! {
     /// Registers an asset.
     register_asset: RegisterAsset, "/v1/ledgers/{ledger}/commands/register-asset", super::wire::RegisterAssetData;
+    /// Bounds the effective times that the ledger takes.
+    set_effective_window: SetEffectiveWindow, "/v1/ledgers/{ledger}/commands/set-effective-window", super::wire::SetEffectiveWindowData;
+    /// Closes a period.
+    close_period: ClosePeriod, "/v1/ledgers/{ledger}/commands/close-period", super::wire::ClosePeriodData;
+    /// Reopens a period.
+    reopen_period: ReopenPeriod, "/v1/ledgers/{ledger}/commands/reopen-period", super::wire::ReopenPeriodData;
+    /// Sets the chart of accounts.
+    set_chart: SetChart, "/v1/ledgers/{ledger}/commands/set-chart", super::wire::SetChartData;
+    /// Removes the chart of accounts.
+    remove_chart: RemoveChart, "/v1/ledgers/{ledger}/commands/remove-chart", super::wire::RemoveChartData;
     /// Opens an account.
     open_account: OpenAccount, "/v1/ledgers/{ledger}/commands/open-account", super::wire::OpenAccountData;
     /// Freezes an account.
@@ -194,14 +236,35 @@ command_handlers! {
     /// Closes an account.
     close_account: CloseAccount, "/v1/ledgers/{ledger}/commands/close-account", super::wire::CloseAccountData;
     /// Sets an account's overdraft.
-    set_overdraft_policy: SetOverdraftPolicy, "/v1/ledgers/{ledger}/commands/set-overdraft-policy",
-        super::wire::SetOverdraftPolicyData;
+    set_overdraft_policy: SetOverdraftPolicy, "/v1/ledgers/{ledger}/commands/set-overdraft-policy", super::wire::SetOverdraftPolicyData;
+    /// Sets an account's minimum and maximum.
+    set_balance_limits: SetBalanceLimits, "/v1/ledgers/{ledger}/commands/set-balance-limits", super::wire::SetBalanceLimitsData;
     /// Posts a transaction.
-    post_transaction: PostTransaction, "/v1/ledgers/{ledger}/commands/post-transaction",
-        super::wire::PostTransactionData;
-    /// Reverses a transaction.
-    reverse_transaction: ReverseTransaction, "/v1/ledgers/{ledger}/commands/reverse-transaction",
-        super::wire::ReverseTransactionData;
+    post_transaction: PostTransaction, "/v1/ledgers/{ledger}/commands/post-transaction", super::wire::PostTransactionData;
+    /// Reverses a transaction, wholly or in part.
+    reverse_transaction: ReverseTransaction, "/v1/ledgers/{ledger}/commands/reverse-transaction", super::wire::ReverseTransactionData;
+    /// Sets value aside.
+    hold: Hold, "/v1/ledgers/{ledger}/commands/hold", super::wire::HoldData;
+    /// Posts what a hold set aside, wholly or in part.
+    capture: Capture, "/v1/ledgers/{ledger}/commands/capture", super::wire::CaptureData;
+    /// Gives back what is left of a hold.
+    release: Release, "/v1/ledgers/{ledger}/commands/release", super::wire::HoldIdData;
+    /// Gives back what is left of a hold whose deadline has passed. The service does so by itself.
+    expire: Expire, "/v1/ledgers/{ledger}/commands/expire", super::wire::HoldIdData;
+    /// Sets members of the metadata of an account or a transaction.
+    set_metadata: SetMetadata, "/v1/ledgers/{ledger}/commands/set-metadata", super::wire::SetMetadataData;
+    /// Removes members of the metadata of an account or a transaction.
+    remove_metadata: RemoveMetadata, "/v1/ledgers/{ledger}/commands/remove-metadata", super::wire::RemoveMetadataData;
+    /// Registers a customer.
+    register_customer: RegisterCustomer, "/v1/ledgers/{ledger}/commands/register-customer", super::wire::RegisterCustomerData;
+    /// Replaces what is known about a customer.
+    update_customer: UpdateCustomer, "/v1/ledgers/{ledger}/commands/update-customer", super::wire::UpdateCustomerData;
+    /// Links an account to a customer.
+    link_account: LinkAccount, "/v1/ledgers/{ledger}/commands/link-account", super::wire::LinkData;
+    /// Takes the link between an account and a customer away.
+    unlink_account: UnlinkAccount, "/v1/ledgers/{ledger}/commands/unlink-account", super::wire::LinkData;
+    /// Forgets what is known about a customer.
+    forget_customer: ForgetCustomer, "/v1/ledgers/{ledger}/commands/forget-customer", super::wire::ForgetCustomerData;
 }
 
 /// Answers for every command that is not there.
@@ -216,6 +279,9 @@ pub(super) struct BatchQuery {
     /// `true`: all or nothing; the answer names the command that failed. `false`, the default: each for itself.
     #[serde(default)]
     atomic: bool,
+    /// `true`: answers what would happen, balances before and after included, or why not, and changes nothing.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// One command of a batch.
@@ -254,14 +320,14 @@ pub(super) struct BatchItemBody {
 pub(super) async fn submit_batch(
     State(state): State<LedgerState>,
     Path(ledger): Path<String>,
-    Query(BatchQuery { atomic }): Query<BatchQuery>,
+    Query(BatchQuery { atomic, dry_run }): Query<BatchQuery>,
     caller: Caller,
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
     let commands = parse::batch(&body)?;
-    let mode: &[u8] = if atomic { b"atomic" } else { b"independent" };
-    let submission = caller.submission(commands, atomic, &[b"batch", mode, &body]);
+    let named: &[u8] = if atomic { b"atomic" } else { b"independent" };
+    let submission = caller.submission(commands, Mode { atomic, dry_run }, &[b"batch", named, &body]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     Ok(answers::batch(outcome))
 }

@@ -1,32 +1,70 @@
 //! From the bytes of a request to commands: what is malformed is refused here, with the place where it is.
 
-use recount_domain::Command;
+use recount_domain::{Command, Request};
 use recount_service_kit::http::parse_json_within;
 use recount_service_kit::problem::{Problem, kinds};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    CloseAccountData, CommandKind, FormError, FreezeData, OpenAccountData, PostTransactionData,
-    RegisterAssetData, ReverseTransactionData, SetOverdraftPolicyData, Wire,
+    CaptureData, CloseAccountData, ClosePeriodData, CommandKind, Expects, ForgetCustomerData, FormError,
+    FreezeData, HoldData, HoldIdData, LinkData, OpenAccountData, PostTransactionData, RegisterAssetData,
+    RegisterCustomerData, RemoveChartData, RemoveMetadataData, ReopenPeriodData, ReverseTransactionData,
+    SetBalanceLimitsData, SetChartData, SetEffectiveWindowData, SetMetadataData, SetOverdraftPolicyData,
+    UpdateCustomerData, expectations,
 };
 
 /// Commands that one request may hold: a bound on how long it keeps the writer from others.
 pub(super) const BATCH_COMMANDS_MAX: usize = 1_000;
 
-/// The command of this kind whose data is this JSON, which stands at `pointer` in the body.
-pub(super) fn command(kind: CommandKind, json: &[u8], pointer: &str) -> Result<Command, Problem> {
-    let command = match kind {
-        CommandKind::RegisterAsset => read::<RegisterAssetData>(json, pointer)?.into_command(),
-        CommandKind::OpenAccount => read::<OpenAccountData>(json, pointer)?.into_command(),
-        CommandKind::FreezeAccount => read::<FreezeData>(json, pointer)?.freeze(),
-        CommandKind::UnfreezeAccount => read::<FreezeData>(json, pointer)?.unfreeze(),
-        CommandKind::CloseAccount => read::<CloseAccountData>(json, pointer)?.into_command(),
-        CommandKind::SetOverdraftPolicy => read::<SetOverdraftPolicyData>(json, pointer)?.into_command(),
-        CommandKind::PostTransaction => read::<PostTransactionData>(json, pointer)?.into_command(),
-        CommandKind::ReverseTransaction => read::<ReverseTransactionData>(json, pointer)?.into_command(),
-    };
-    command.map_err(|FormError { at, reason }| invalid(format!("{pointer}{at}"), &reason))
+/// The request of this kind whose data is this JSON, which stands at `pointer` in the body.
+pub(super) fn request(kind: CommandKind, json: &[u8], pointer: &str) -> Result<Request, Problem> {
+    let reader = Reader { json, pointer };
+    match kind {
+        CommandKind::RegisterAsset => reader.request(RegisterAssetData::into_command),
+        CommandKind::SetEffectiveWindow => reader.request(SetEffectiveWindowData::into_command),
+        CommandKind::ClosePeriod => reader.request(ClosePeriodData::into_command),
+        CommandKind::ReopenPeriod => reader.request(ReopenPeriodData::into_command),
+        CommandKind::SetChart => reader.request(SetChartData::into_command),
+        CommandKind::RemoveChart => reader.request(RemoveChartData::into_command),
+        CommandKind::OpenAccount => reader.request(OpenAccountData::into_command),
+        CommandKind::FreezeAccount => reader.request(FreezeData::freeze),
+        CommandKind::UnfreezeAccount => reader.request(FreezeData::unfreeze),
+        CommandKind::CloseAccount => reader.request(CloseAccountData::into_command),
+        CommandKind::SetOverdraftPolicy => reader.request(SetOverdraftPolicyData::into_command),
+        CommandKind::SetBalanceLimits => reader.request(SetBalanceLimitsData::into_command),
+        CommandKind::PostTransaction => reader.request(PostTransactionData::into_command),
+        CommandKind::ReverseTransaction => reader.request(ReverseTransactionData::into_command),
+        CommandKind::Hold => reader.request(HoldData::into_command),
+        CommandKind::Capture => reader.request(CaptureData::into_command),
+        CommandKind::Release => reader.request(HoldIdData::release),
+        CommandKind::Expire => reader.request(HoldIdData::expire),
+        CommandKind::SetMetadata => reader.request(SetMetadataData::into_command),
+        CommandKind::RemoveMetadata => reader.request(RemoveMetadataData::into_command),
+        CommandKind::RegisterCustomer => reader.request(RegisterCustomerData::into_command),
+        CommandKind::UpdateCustomer => reader.request(UpdateCustomerData::into_command),
+        CommandKind::LinkAccount => reader.request(LinkData::link),
+        CommandKind::UnlinkAccount => reader.request(LinkData::unlink),
+        CommandKind::ForgetCustomer => reader.request(ForgetCustomerData::into_command),
+    }
+}
+
+/// Data of a command, and where it stands in the body.
+struct Reader<'a> {
+    json: &'a [u8],
+    pointer: &'a str,
+}
+
+impl Reader<'_> {
+    fn request<T: DeserializeOwned + Expects>(
+        &self,
+        into_command: impl FnOnce(T) -> Result<Command, FormError>,
+    ) -> Result<Request, Problem> {
+        let mut data: T = read(self.json, self.pointer)?;
+        let expect = expectations(&data.take_expectations());
+        let request = into_command(data).and_then(|command| Ok(Request { command, expect: expect? }));
+        request.map_err(|FormError { at, reason }| invalid(format!("{}{at}", self.pointer), &reason))
+    }
 }
 
 /// One of a list of commands: `{"command": "post-transaction", "data": {…}}`.
@@ -38,19 +76,19 @@ struct BatchItem {
 }
 
 /// The commands of a batch.
-pub(super) fn batch(json: &[u8]) -> Result<Vec<Command>, Problem> {
+pub(super) fn batch(json: &[u8]) -> Result<Vec<Request>, Problem> {
     let items: Vec<BatchItem> = read(json, "")?;
     if !(1..=BATCH_COMMANDS_MAX).contains(&items.len()) {
         let reason =
             format!("a batch has from 1 to {BATCH_COMMANDS_MAX} commands, and this one has {}", items.len());
         return Err(invalid(String::new(), &reason));
     }
-    let command_of = |(index, item): (usize, &BatchItem)| {
+    let request_of = |(index, item): (usize, &BatchItem)| {
         let kind = CommandKind::named(&item.command)
             .ok_or_else(|| invalid(format!("/{index}/command"), &no_such_command(&item.command)))?;
-        command(kind, item.data.get().as_bytes(), &format!("/{index}/data"))
+        request(kind, item.data.get().as_bytes(), &format!("/{index}/data"))
     };
-    items.iter().enumerate().map(command_of).collect()
+    items.iter().enumerate().map(request_of).collect()
 }
 
 /// Why there is no such command, as a clause.
@@ -73,7 +111,7 @@ mod tests {
     use super::*;
 
     fn refused(kind: CommandKind, json: &str) -> (String, String) {
-        let problem = command(kind, json.as_bytes(), "").expect_err("it was read");
+        let problem = request(kind, json.as_bytes(), "").expect_err("it was read");
         assert_eq!(problem.kind().code, "invalid-request", "{problem}");
         let body = problem.body_json();
         (body["pointer"].as_str().unwrap().to_owned(), problem.detail().to_owned())
@@ -81,7 +119,7 @@ mod tests {
 
     #[test]
     fn malformed_json_is_told_from_json_of_another_shape() {
-        let problem = command(CommandKind::OpenAccount, b"{\"account\":", "").expect_err("it was read");
+        let problem = request(CommandKind::OpenAccount, b"{\"account\":", "").expect_err("it was read");
         assert_eq!(problem.kind().code, "malformed-json");
         let (_, detail) =
             refused(CommandKind::OpenAccount, r#"{"account":"a","kind":"asset","colour":"red"}"#);

@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use recount_command_service::CommandService;
 use recount_command_service::engine::{Engine, Outcome, Refusal, Submission, Tuning};
 use recount_command_service::ledger::Ledger;
-use recount_domain::Command;
+use recount_domain::{Command, Request};
 use recount_events::{LogKey, LogName, Position};
 
 use crate::database::{DatabaseArgs, Deployment};
@@ -96,7 +96,7 @@ impl Importer<'_> {
     async fn import(&self, journal: &journal::Journal, mut plan: Plan<'_>) -> anyhow::Result<Report> {
         self.engine.create_log(&self.ledger).await?;
         let (position, outcomes) =
-            self.submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }]).await?;
+            self.submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }.into()]).await?;
         let mut report = Report::new(self.ledger.clone(), position, journal.zero_lines.clone());
         report.ledger_created = outcomes.iter().any(happened);
 
@@ -116,7 +116,7 @@ impl Importer<'_> {
         scale: u8,
     ) -> anyhow::Result<recount_events::ledger::Asset> {
         let asset: recount_events::ledger::Asset = format!("{commodity}/{scale}").parse()?;
-        let (_, outcomes) = self.submit(vec![Command::RegisterAsset { asset: asset.clone() }]).await?;
+        let (_, outcomes) = self.submit(vec![Command::RegisterAsset { asset: asset.clone() }.into()]).await?;
         match outcomes.into_iter().next() {
             Some(Outcome::Accepted(_)) => Ok(asset),
             Some(Outcome::Rejected(refusal)) => {
@@ -174,10 +174,10 @@ impl Importer<'_> {
         Ok(())
     }
 
-    async fn submit(&self, commands: Vec<Command>) -> anyhow::Result<(Position, Vec<Outcome>)> {
+    async fn submit(&self, commands: Vec<Request>) -> anyhow::Result<(Position, Vec<Outcome>)> {
         let meta = r#"{"actor":"import"}"#.into();
         let bytes = commands.len();
-        let submission = Submission { commands, atomic: false, key: None, meta, bytes };
+        let submission = Submission { commands, atomic: false, dry_run: false, key: None, meta, bytes };
         // What was committed so far is recognised by the next run.
         let outcome =
             self.engine.submit(self.log, submission).await.context("the import stopped; run it again")?;

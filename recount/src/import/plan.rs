@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
-use recount_domain::{Command, OpenAccount, PostTransaction};
+use recount_domain::{Command, OpenAccount, PostTransaction, Request};
 use recount_events::LogName;
 use recount_events::ledger::{
     AccountKind, AccountName, Amount, Asset, Direction, Entry, Metadata, Overdraft, TransactionId,
@@ -68,37 +68,41 @@ impl<'j> Plan<'j> {
     }
 
     /// Books of account set no limits, so neither do their accounts.
-    pub(super) fn open_accounts(&self) -> Vec<Command> {
+    pub(super) fn open_accounts(&self) -> Vec<Request> {
         let open = |(account, kind): (&AccountName, &AccountKind)| {
-            Command::OpenAccount(OpenAccount {
+            let open = Command::OpenAccount(OpenAccount {
                 account: account.clone(),
-                kind: *kind,
-                overdraft: Overdraft::Unlimited,
+                kind: Some(*kind),
+                overdraft: Some(Overdraft::Unlimited),
+                limits: None,
+                assets: Vec::new(),
                 metadata: Metadata::new(),
-            })
+            });
+            open.into()
         };
         self.accounts.iter().map(open).collect()
     }
 
     /// A command for every transaction that posts anything.
-    pub(super) fn post_transactions(&self) -> anyhow::Result<Vec<(&'j Transaction, Command)>> {
+    pub(super) fn post_transactions(&self) -> anyhow::Result<Vec<(&'j Transaction, Request)>> {
         let posting = self.journal.transactions.iter().filter(|transaction| !transaction.postings.is_empty());
         posting.map(|transaction| Ok((transaction, self.post(transaction)?))).collect()
     }
 
-    fn post(&self, transaction: &Transaction) -> anyhow::Result<Command> {
+    fn post(&self, transaction: &Transaction) -> anyhow::Result<Request> {
         let id = Uuid::new_v5(&self.ids, transaction.name.as_bytes()).to_string();
         let entries = transaction.postings.iter().map(|posting| self.entry(posting));
         let mut metadata = Metadata::new();
         metadata.insert("description".to_owned(), transaction.description.clone().into());
         metadata.insert("imported_as".to_owned(), transaction.name.clone().into());
-        Ok(Command::PostTransaction(PostTransaction {
+        let post = Command::PostTransaction(PostTransaction {
             transaction: TransactionId::from_stored(&id),
             entries: entries.collect::<anyhow::Result<_>>()?,
             effective_at: Some(transaction.date.and_time(chrono::NaiveTime::MIN).and_utc()),
             reference: None,
             metadata,
-        }))
+        });
+        Ok(post.into())
     }
 
     fn entry(&self, posting: &Posting) -> anyhow::Result<Entry> {

@@ -1,0 +1,132 @@
+//! What accounts may be and do: kinds, overdrafts and limits, for an account or for a rule of the chart.
+
+use recount_events::ledger::{AccountKind, Amount, Asset, BalanceLimit, Overdraft, OverdraftLimit};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::fields::{FormError, at_most, optional, parsed, parsed_in};
+
+/// The most assets that an account can have limits in, or be allowed: each is looked up, and kept with the account.
+const ASSETS_MAX: usize = 100;
+
+/// Asset and expense accounts grow by debits; liability, equity and income accounts by credits.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum KindData {
+    Asset,
+    Liability,
+    Equity,
+    Income,
+    Expense,
+}
+
+/// `"none"`, `"unlimited"`, or `{"limited": [{"asset": "USD/2", "amount": "50000"}]}`.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum OverdraftData {
+    #[default]
+    None,
+    /// In each of the assets named down to a limit, in any other not at all.
+    Limited(Vec<OverdraftLimitData>),
+    Unlimited,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OverdraftLimitData {
+    #[schema(example = "USD/2")]
+    asset: String,
+    /// Minor units, as a string of digits.
+    #[schema(example = "50000")]
+    amount: String,
+}
+
+/// The bounds of a balance in one asset.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BalanceLimitData {
+    #[schema(example = "USD/2")]
+    asset: String,
+    /// What must stay available, whatever overdraft the account has. Minor units, as a string of digits.
+    #[schema(example = "1000")]
+    minimum: Option<String>,
+    /// The most that may be posted, with what open holds would bring in. Minor units, as a string of digits.
+    #[schema(example = "100000")]
+    maximum: Option<String>,
+}
+
+impl From<KindData> for AccountKind {
+    fn from(kind: KindData) -> AccountKind {
+        match kind {
+            KindData::Asset => AccountKind::Asset,
+            KindData::Liability => AccountKind::Liability,
+            KindData::Equity => AccountKind::Equity,
+            KindData::Income => AccountKind::Income,
+            KindData::Expense => AccountKind::Expense,
+        }
+    }
+}
+
+impl OverdraftData {
+    /// The policy; `at` is the pointer to it.
+    pub(super) fn into_overdraft(self, at: &str) -> Result<Overdraft, FormError> {
+        let limits = match self {
+            OverdraftData::None => return Ok(Overdraft::None),
+            OverdraftData::Unlimited => return Ok(Overdraft::Unlimited),
+            OverdraftData::Limited(limits) => limits,
+        };
+        let at = format!("{at}/limited");
+        at_most(&at, &limits, ASSETS_MAX, "overdraft limits")?;
+        let list = at.trim_start_matches('/');
+        let mut done: Vec<OverdraftLimit> = Vec::with_capacity(limits.len());
+        for (n, limit) in limits.into_iter().enumerate() {
+            let asset: Asset = parsed_in(list, n, "asset", &limit.asset)?;
+            if done.iter().any(|other| other.asset == asset) {
+                return Err(FormError::new(format!("{at}/{n}/asset"), "an asset has one limit"));
+            }
+            done.push(OverdraftLimit { asset, amount: parsed_in(list, n, "amount", &limit.amount)? });
+        }
+        Ok(Overdraft::Limited(done))
+    }
+}
+
+/// The limits; `at` is the pointer to their list.
+pub(super) fn limits(limits: Vec<BalanceLimitData>, at: &str) -> Result<Vec<BalanceLimit>, FormError> {
+    at_most(at, &limits, ASSETS_MAX, "limits")?;
+    let list = at.trim_start_matches('/');
+    let mut done: Vec<BalanceLimit> = Vec::with_capacity(limits.len());
+    for (n, limit) in limits.into_iter().enumerate() {
+        let asset: Asset = parsed_in(list, n, "asset", &limit.asset)?;
+        let minimum: Option<Amount> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
+        let maximum: Option<Amount> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
+        if done.iter().any(|other| other.asset == asset) {
+            return Err(FormError::new(format!("{at}/{n}/asset"), "an asset has one pair of limits"));
+        }
+        match (minimum, maximum) {
+            (None, None) => {
+                let reason = "a limit has a `minimum`, a `maximum`, or both";
+                return Err(FormError::new(format!("{at}/{n}"), reason));
+            }
+            (Some(minimum), Some(maximum)) if minimum > maximum => {
+                let reason = "the minimum is more than the maximum";
+                return Err(FormError::new(format!("{at}/{n}/minimum"), reason));
+            }
+            _ => done.push(BalanceLimit { asset, minimum, maximum }),
+        }
+    }
+    Ok(done)
+}
+
+/// A list of assets, each once; `at` is the pointer to it.
+pub(super) fn assets(assets: &[String], at: &str) -> Result<Vec<Asset>, FormError> {
+    at_most(at, assets, ASSETS_MAX, "assets")?;
+    let mut list: Vec<Asset> = Vec::with_capacity(assets.len());
+    for (n, asset) in assets.iter().enumerate() {
+        let asset: Asset = parsed(&format!("{at}/{n}"), asset)?;
+        if list.contains(&asset) {
+            return Err(FormError::new(format!("{at}/{n}"), "an asset stands in the list once"));
+        }
+        list.push(asset);
+    }
+    Ok(list)
+}
