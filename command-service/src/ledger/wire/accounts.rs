@@ -32,7 +32,7 @@ pub(in crate::ledger) struct OpenAccountData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 /// Freezes or unfreezes an account for debits, for credits, or for both.
@@ -45,7 +45,7 @@ pub(in crate::ledger) struct FreezeData {
     scope: ScopeData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -65,7 +65,7 @@ pub(in crate::ledger) struct CloseAccountData {
     account: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 /// Sets how far below zero an account may go.
@@ -77,7 +77,7 @@ pub(in crate::ledger) struct SetOverdraftPolicyData {
     overdraft: OverdraftData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 /// Sets an account's limits: these, and no others.
@@ -89,7 +89,7 @@ pub(in crate::ledger) struct SetBalanceLimitsData {
     limits: Vec<BalanceLimitData>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 impl OpenAccountData {

@@ -36,7 +36,7 @@ pub(in crate::ledger) struct HoldData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 /// Posts what a hold set aside: all that is left, or a part. Parts can be captured one after another until nothing is
@@ -66,7 +66,7 @@ pub(in crate::ledger) struct CaptureData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 /// A hold: to give back what is left of it, or to do so because its deadline has passed.
@@ -77,7 +77,7 @@ pub(in crate::ledger) struct HoldIdData {
     hold: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 impl HoldData {

@@ -26,7 +26,7 @@ pub(in crate::ledger) struct SetMetadataData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 /// Removes members of the metadata of an account or a transaction. What was before stays in the history.
@@ -43,7 +43,7 @@ pub(in crate::ledger) struct RemoveMetadataData {
     keys: Vec<String>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 impl SetMetadataData {

@@ -16,7 +16,7 @@ pub(super) use accounts::{
     CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData,
 };
 pub(super) use customers::{ForgetCustomerData, LinkData, RegisterCustomerData, UpdateCustomerData};
-pub(super) use expectations::{ExpectationData, Expects, expectations};
+pub(super) use expectations::{Expects, expectations};
 pub(super) use fields::FormError;
 pub(super) use holds::{CaptureData, HoldData, HoldIdData};
 pub(super) use ledgers::{

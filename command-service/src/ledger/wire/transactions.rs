@@ -34,7 +34,7 @@ pub(in crate::ledger) struct PostTransactionData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -104,7 +104,7 @@ pub(in crate::ledger) struct ReverseTransactionData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    expect: Vec<ExpectationData>,
+    pub(super) expect: Vec<ExpectationData>,
 }
 
 impl PostTransactionData {
