@@ -188,10 +188,10 @@ macro_rules! command_handlers {
                     (status = 400, description = "The request is malformed; `pointer` says where", body = Problem),
                     (status = 401, description = "The key is missing or wrong", body = Problem),
                     (status = 404, description = "There is no such ledger", body = Problem),
-                    (status = 409, description = "Rejected: it collides with what is there", body = Problem),
+                    (status = 409, description = "Rejected: it collides with what is there; `code` is a RejectionCode", body = Problem),
                     (status = 413, description = "The body is too large", body = Problem),
                     (status = 415, description = "The body is not JSON", body = Problem),
-                    (status = 422, description = "Rejected by the ledger, or the Idempotency-Key was used for another request",
+                    (status = 422, description = "Rejected by a rule of the ledger, and `code` is a RejectionCode; or the Idempotency-Key was used for another request",
                         body = Problem),
                     (status = 503, description = "Try again", body = Problem),
                 )

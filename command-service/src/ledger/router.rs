@@ -7,7 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::state::LedgerState;
-use super::{events, handlers};
+use super::{events, handlers, schemas};
 
 /// The command API, which asks for a key.
 pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter {
@@ -20,5 +20,6 @@ pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter
         .route_layer(from_fn_with_state(authenticator, identity::require))
         .with_state(state);
     identity::document(router.get_openapi_mut());
+    schemas::document_rejections(router.get_openapi_mut());
     router
 }
