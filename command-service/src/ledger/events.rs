@@ -27,6 +27,10 @@ pub(super) struct EventsQuery {
     /// At most this many, up to 1,000.
     #[serde(default = "limit_default")]
     limit: u32,
+    /// Only the events that concern this entity, as its tag: the history of an account, a transaction, a hold, a
+    /// customer, or, as `ledger:`, of the ledger's settings.
+    #[param(example = "account:users:alice:main")]
+    tag: Option<String>,
 }
 
 fn limit_default() -> u32 {
@@ -75,7 +79,7 @@ pub(super) struct EventRecord {
 pub(super) async fn list_events(
     State(state): State<LedgerState>,
     Path(ledger): Path<String>,
-    Query(EventsQuery { after, limit }): Query<EventsQuery>,
+    Query(EventsQuery { after, limit, tag }): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
     if !(1..=LIMIT_MAX).contains(&limit) || after < 0 {
@@ -85,13 +89,25 @@ pub(super) async fn list_events(
     let store = state.engine.store();
     let unknown = || Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
     let head = store.log(log.key()).await.map_err(store_problem)?.ok_or_else(unknown)?.head;
-    let events = store.read(log.key(), Position(after), limit).await.map_err(store_problem)?;
+    let events = match tag.as_deref().map(entity_tag).transpose()? {
+        None => store.read(log.key(), Position(after), limit).await,
+        Some(tag) => store.read_tagged(log.key(), &tag, Position(after), limit).await,
+    };
+    let events = events.map_err(store_problem)?;
     let last = events.last().map_or(Position(after), |event| event.position);
     let body = EventsBody {
         next: (last < head).then_some(last.0),
         events: events.into_iter().map(body_of).collect::<Result<_, _>>()?,
     };
     Ok(([(HeaderName::from_static("recount-position"), head.to_string())], Json(body)).into_response())
+}
+
+fn entity_tag(text: &str) -> Result<Tag, Problem> {
+    if text.contains(':') && !text.contains('\n') {
+        return Ok(Tag::from_stored(text));
+    }
+    let detail = "`tag` is the kind of an entity, a colon and its name, as in `account:users:alice:main`.";
+    Err(Problem::new(&kinds::INVALID_REQUEST, detail))
 }
 
 fn body_of(event: RecordedEvent) -> Result<EventRecord, Problem> {
