@@ -94,7 +94,7 @@ impl Caller {
         const COMMAND_OVERHEAD_BYTES: usize = 512;
         let bytes =
             request.iter().map(|part| part.len()).sum::<usize>() + commands.len() * COMMAND_OVERHEAD_BYTES;
-        Submission { commands, atomic, key, meta: self.meta(), bytes }
+        Submission { commands, atomic, dry_run: false, key, meta: self.meta(), bytes }
     }
 }
 

@@ -177,7 +177,7 @@ impl Importer<'_> {
     async fn submit(&self, commands: Vec<Command>) -> anyhow::Result<(Position, Vec<Outcome>)> {
         let meta = r#"{"actor":"import"}"#.into();
         let bytes = commands.len();
-        let submission = Submission { commands, atomic: false, key: None, meta, bytes };
+        let submission = Submission { commands, atomic: false, dry_run: false, key: None, meta, bytes };
         // What was committed so far is recognised by the next run.
         let outcome =
             self.engine.submit(self.log, submission).await.context("the import stopped; run it again")?;
