@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::deadlines::{self, Pace};
 use crate::engine::{Engine, Tuning};
 use crate::ledger::{self, Ledger, LedgerState};
 use crate::relay;
@@ -22,18 +23,23 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct CommandService {
     engine: Engine<Ledger>,
+    deadlines: JoinHandle<()>,
+    deadlines_stopping: CancellationToken,
     relay: Option<JoinHandle<()>>,
     relay_stopping: CancellationToken,
 }
 
 impl CommandService {
-    /// Starts it on a database whose schema is up to date. With a topic it also relays the log to Kafka.
+    /// Starts it on a database whose schema is up to date, and works off what has fallen due. With a topic it also
+    /// relays the log to Kafka.
     pub fn start(pool: PgPool, topic: Option<Topic>, tuning: Tuning) -> CommandService {
         let store = EventStore::new(pool.clone());
         let relay_stopping = CancellationToken::new();
         let relay = topic.map(|topic| tokio::spawn(relay::run(store.clone(), topic, relay_stopping.clone())));
         let engine = Engine::new(store, Notifier::start(pool), tuning);
-        CommandService { engine, relay, relay_stopping }
+        let deadlines_stopping = CancellationToken::new();
+        let worker = deadlines::run(engine.clone(), Pace::default(), deadlines_stopping.clone());
+        CommandService { engine, deadlines: tokio::spawn(worker), deadlines_stopping, relay, relay_stopping }
     }
 
     pub fn engine(&self) -> &Engine<Ledger> {
@@ -48,6 +54,11 @@ impl CommandService {
 
     /// Finishes what was taken on, then stops. Nothing may be submitted any more.
     pub async fn stop(self) {
+        // First what submits by itself: the engine finishes what it has submitted.
+        self.deadlines_stopping.cancel();
+        if let Err(error) = self.deadlines.await {
+            tracing::error!(%error, "the worker of deadlines ended in a panic");
+        }
         if timeout(STOP_TIME_MAX, self.engine.stop()).await.is_err() {
             // Its callers have been told by now, or their connections are gone.
             tracing::warn!("commands were given up: the event store did not answer");

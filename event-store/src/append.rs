@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use recount_events::{LogKey, NewEvent, Position};
 use uuid::Uuid;
 
+use crate::deadlines::{DeadlineArrays, DeadlineChange, DeadlineChanges};
 use crate::entities::tag_hash;
 use crate::error::StoreError;
 use crate::outcomes::NewOutcome;
@@ -30,6 +31,7 @@ pub struct Append {
     requests: Vec<Uuid>,
     positions: Vec<i64>,
     outcomes: Vec<String>,
+    deadlines: DeadlineChanges,
 }
 
 /// What became of an append that the store answered.
@@ -63,6 +65,7 @@ impl Append {
             requests: Vec::new(),
             positions: Vec::new(),
             outcomes: Vec::new(),
+            deadlines: DeadlineChanges::default(),
         }
     }
 
@@ -100,6 +103,11 @@ impl Append {
         self.outcomes.push(outcome.outcome);
     }
 
+    /// Adds what one of its events does to the log's deadlines. Of several changes of one name the last one counts.
+    pub fn push_deadline(&mut self, change: DeadlineChange) {
+        self.deadlines.push(change);
+    }
+
     /// The head that the log has once this batch is in it.
     pub fn next_position(&self) -> Position {
         Position(self.head.0 + i64::try_from(self.ids.len()).expect("a batch is bounded"))
@@ -130,6 +138,10 @@ fn lines(tags: &[recount_events::Tag]) -> String {
 const APPEND: &str =
     "select store.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
+/// The same for a batch whose events change deadlines.
+const APPEND_WITH_DEADLINES: &str = "select store.append_with_deadlines(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+
 impl EventStore {
     /// Appends the batch, if the head is where the batch says.
     ///
@@ -139,7 +151,9 @@ impl EventStore {
     pub async fn append(&self, batch: &Append, time_max: Duration) -> Result<Appended, StoreError> {
         // A failure to get a connection is not an unknown outcome: nothing was sent.
         let mut connection = self.take_warm().await?;
-        let statement = sqlx::query_scalar::<_, bool>(APPEND)
+        let deadlines = batch.deadlines.arrays();
+        let sql = if deadlines.is_some() { APPEND_WITH_DEADLINES } else { APPEND };
+        let mut statement = sqlx::query_scalar::<_, bool>(sql)
             .bind(batch.log.0)
             .bind(batch.head.0)
             .bind(batch.fence)
@@ -155,9 +169,11 @@ impl EventStore {
             .bind(&batch.keys)
             .bind(&batch.requests)
             .bind(&batch.positions)
-            .bind(&batch.outcomes)
-            .fetch_one(&mut *connection);
-        let Ok(appended) = tokio::time::timeout(time_max, statement).await else {
+            .bind(&batch.outcomes);
+        if let Some(DeadlineArrays { set, due_at, cleared }) = deadlines {
+            statement = statement.bind(set).bind(due_at).bind(cleared);
+        }
+        let Ok(appended) = tokio::time::timeout(time_max, statement.fetch_one(&mut *connection)).await else {
             connection.close_on_drop();
             self.forget_warm();
             return Err(StoreError::OutcomeUnknown(sqlx::Error::PoolTimedOut));

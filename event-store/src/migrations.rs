@@ -30,7 +30,10 @@ pub enum MigrationError {
 }
 
 fn migrator() -> Migrator {
-    let steps = [(1, "store", include_str!("../migrations/0001_store.sql"))];
+    let steps = [
+        (1, "store", include_str!("../migrations/0001_store.sql")),
+        (2, "deadlines", include_str!("../migrations/0002_deadlines.sql")),
+    ];
     let migrations = steps
         .into_iter()
         .map(|(version, name, sql)| {

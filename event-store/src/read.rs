@@ -1,10 +1,11 @@
-//! Reading a log in order: the feed, as the store has it.
+//! Reading a log in order, whole (the feed, as the store has it) or what concerns one entity.
 
 use futures_util::TryStreamExt;
 use recount_events::{LogKey, Position, RecordedEvent, Tag};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
+use crate::entities::tag_hash;
 use crate::error::StoreError;
 use crate::store::EventStore;
 
@@ -30,9 +31,8 @@ impl EventStore {
         .bind(after.0)
         .bind(i64::from(limit))
         .fetch(self.pool());
+        let mut page = Page::default();
         let mut expected = after;
-        let mut bytes = 0;
-        let mut events = Vec::new();
         while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {
             let event = read_event(log, &row).map_err(StoreError::from_read)?;
             expected = expected.next();
@@ -43,14 +43,65 @@ impl EventStore {
                     log.0
                 )));
             }
-            let tags: usize = event.tags.iter().map(|tag| tag.as_str().len()).sum();
-            bytes += event.data.len() + event.meta.len() + tags;
-            events.push(event);
-            if bytes > PAGE_BYTES_MAX {
+            if page.push(event) {
                 break;
             }
         }
-        Ok(events)
+        Ok(page.events)
+    }
+
+    /// The events with this tag that follow `after`, in the order of their positions: up to `limit`, fewer if they are
+    /// large, and none only if there are no more.
+    ///
+    /// To read on, ask for those after the position of the last one.
+    pub async fn read_tagged(
+        &self,
+        log: LogKey,
+        tag: &Tag,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
+        // The limit counts what is left once the real tags are compared, so what another tag's hash brings cannot end
+        // a page early. `offset 0` keeps the planner from reading the whole log in order to join it.
+        let mut rows = sqlx::query(
+            "select e.*
+             from (select position from store.event_tags where log = $1 and tag = $2 and position > $3) as concerned
+             cross join lateral (
+                 select position, id, event_type, version, tags, data::text as data, meta::text as meta, recorded_at
+                 from store.events where log = $1 and position = concerned.position offset 0
+             ) as e
+             where $4 = any (e.tags) order by concerned.position limit $5",
+        )
+        .bind(log.0)
+        .bind(tag_hash(log, tag))
+        .bind(after.0)
+        .bind(tag.as_str())
+        .bind(i64::from(limit))
+        .fetch(self.pool());
+        let mut page = Page::default();
+        while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {
+            if page.push(read_event(log, &row).map_err(StoreError::from_read)?) {
+                break;
+            }
+        }
+        Ok(page.events)
+    }
+}
+
+/// Events as they are read, and about what they take in memory.
+#[derive(Default)]
+struct Page {
+    events: Vec<RecordedEvent>,
+    bytes: usize,
+}
+
+impl Page {
+    /// Adds an event. Answers whether the page is full.
+    fn push(&mut self, event: RecordedEvent) -> bool {
+        let tags: usize = event.tags.iter().map(|tag| tag.as_str().len()).sum();
+        self.bytes += event.data.len() + event.meta.len() + tags;
+        self.events.push(event);
+        self.bytes > PAGE_BYTES_MAX
     }
 }
 

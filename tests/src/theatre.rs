@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use recount_command_service::engine::{Domain, Encoded, Find, Refusal, Undecodable};
+use recount_command_service::engine::{DeadlineChange, Domain, Encoded, Find, Refusal, Undecodable};
 use recount_events::Tag;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Theatre;
@@ -17,9 +18,27 @@ pub enum Command {
         show: String,
         seats: u32,
     },
+    /// A reservation that has to be confirmed lapses at a moment.
     Reserve {
         show: String,
         guest: String,
+        until: Option<DateTime<Utc>>,
+    },
+    Confirm {
+        show: String,
+        seat: u32,
+    },
+    /// What the service submits by itself when a reservation lapses.
+    Lapse {
+        show: String,
+        seat: u32,
+    },
+    /// Closes the box office of a show, or opens it. While it is closed nothing happens to the show.
+    Close {
+        show: String,
+    },
+    Open {
+        show: String,
     },
     /// Gives the guest's seat to whoever the guest names as a friend in another show: reads one entity through another.
     Follow {
@@ -31,14 +50,44 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum Event {
-    Announced { show: String, seats: u32 },
-    Reserved { show: String, guest: String, seat: u32 },
+    Announced {
+        show: String,
+        seats: u32,
+    },
+    Reserved {
+        show: String,
+        guest: String,
+        seat: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<DateTime<Utc>>,
+    },
+    Confirmed {
+        show: String,
+        seat: u32,
+    },
+    Lapsed {
+        show: String,
+        seat: u32,
+    },
+    Closed {
+        show: String,
+    },
+    Opened {
+        show: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entity {
-    Show { seats: u32, taken: BTreeMap<u32, String> },
+    Show { seats: u32, taken: BTreeMap<u32, Seat>, closed: bool },
     Guest { last_show: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    pub guest: String,
+    /// When it is free again, unless it is confirmed before.
+    pub until: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,33 +95,88 @@ pub enum Rejection {
     NoShow,
     SoldOut,
     NeverHere,
+    NotReserved,
+    Closed,
 }
 
 pub fn show_tag(show: &str) -> Tag {
     Tag::new("show", show)
 }
 
-fn guest_tag(guest: &str) -> Tag {
+pub fn guest_tag(guest: &str) -> Tag {
     Tag::new("guest", guest)
 }
 
 fn tags(event: &Event) -> Vec<Tag> {
     match event {
-        Event::Announced { show, .. } => vec![show_tag(show)],
+        Event::Announced { show, .. }
+        | Event::Confirmed { show, .. }
+        | Event::Lapsed { show, .. }
+        | Event::Closed { show }
+        | Event::Opened { show } => vec![show_tag(show)],
         Event::Reserved { show, guest, .. } => vec![show_tag(show), guest_tag(guest)],
     }
 }
 
-fn reserve(show: &str, guest: &str, find: Find<'_, Entity>) -> Result<Vec<Event>, Rejection> {
+/// The show, if its box office is open.
+fn open_show<'a>(show: &str, find: Find<'a, Entity>) -> Result<(u32, &'a BTreeMap<u32, Seat>), Rejection> {
     match find(&show_tag(show)) {
-        Some(Entity::Show { seats, taken }) => {
-            let seat = u32::try_from(taken.len()).unwrap_or(u32::MAX) + 1;
-            if seat > *seats {
-                return Err(Rejection::SoldOut);
-            }
-            Ok(vec![Event::Reserved { show: show.to_owned(), guest: guest.to_owned(), seat }])
-        }
+        Some(Entity::Show { closed: true, .. }) => Err(Rejection::Closed),
+        Some(Entity::Show { seats, taken, .. }) => Ok((*seats, taken)),
         _ => Err(Rejection::NoShow),
+    }
+}
+
+fn reserve(
+    show: &str,
+    guest: &str,
+    until: Option<DateTime<Utc>>,
+    find: Find<'_, Entity>,
+) -> Result<Vec<Event>, Rejection> {
+    let (seats, taken) = open_show(show, find)?;
+    let seat = (1..=seats).find(|seat| !taken.contains_key(seat)).ok_or(Rejection::SoldOut)?;
+    Ok(vec![Event::Reserved { show: show.to_owned(), guest: guest.to_owned(), seat, until }])
+}
+
+fn confirm(show: &str, seat: u32, find: Find<'_, Entity>) -> Result<Vec<Event>, Rejection> {
+    let (_, taken) = open_show(show, find)?;
+    let Seat { until, .. } = taken.get(&seat).ok_or(Rejection::NotReserved)?;
+    Ok(until.iter().map(|_| Event::Confirmed { show: show.to_owned(), seat }).collect())
+}
+
+fn lapse(show: &str, seat: u32, find: Find<'_, Entity>, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
+    let (_, taken) = open_show(show, find)?;
+    let until = taken.get(&seat).and_then(|seat| seat.until).filter(|until| *until <= now);
+    Ok(until.iter().map(|_| Event::Lapsed { show: show.to_owned(), seat }).collect())
+}
+
+/// Closes or opens a box office, unless it is so already.
+fn set_closed(show: &str, close: bool, find: Find<'_, Entity>) -> Result<Vec<Event>, Rejection> {
+    let show = show.to_owned();
+    match find(&show_tag(&show)) {
+        Some(Entity::Show { closed, .. }) if *closed == close => Ok(vec![]),
+        Some(Entity::Show { .. }) if close => Ok(vec![Event::Closed { show }]),
+        Some(Entity::Show { .. }) => Ok(vec![Event::Opened { show }]),
+        _ => Err(Rejection::NoShow),
+    }
+}
+
+/// What lapses, as the store knows it.
+pub fn deadline_name(show: &str, seat: u32) -> String {
+    format!("seat:{show}:{seat}")
+}
+
+fn free_seats(entity: Option<&Entity>) -> Option<usize> {
+    match entity {
+        Some(Entity::Show { seats, taken, .. }) => Some(*seats as usize - taken.len()),
+        _ => None,
+    }
+}
+
+fn last_show(entity: Option<&Entity>) -> Option<&str> {
+    match entity {
+        Some(Entity::Guest { last_show }) => Some(last_show),
+        _ => None,
     }
 }
 
@@ -86,8 +190,12 @@ impl Domain for Theatre {
 
     fn needs(command: &Command, find: Find<'_, Entity>) -> Vec<Tag> {
         match command {
-            Command::Announce { show, .. } => vec![show_tag(show)],
-            Command::Reserve { show, .. } => vec![show_tag(show)],
+            Command::Announce { show, .. }
+            | Command::Reserve { show, .. }
+            | Command::Confirm { show, .. }
+            | Command::Lapse { show, .. }
+            | Command::Close { show }
+            | Command::Open { show } => vec![show_tag(show)],
             Command::Follow { guest, .. } => {
                 let mut needs = vec![guest_tag(guest)];
                 if let Some(Entity::Guest { last_show }) = find(&guest_tag(guest)) {
@@ -102,33 +210,53 @@ impl Domain for Theatre {
         matches!(command, Command::Follow { .. })
     }
 
-    fn decide(command: &Command, find: Find<'_, Entity>, _: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
+    fn decide(
+        command: &Command,
+        find: Find<'_, Entity>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Announce { show, seats } => match find(&show_tag(show)) {
                 Some(_) => Ok(vec![]),
                 None => Ok(vec![Event::Announced { show: show.clone(), seats: *seats }]),
             },
-            Command::Reserve { show, guest } => reserve(show, guest, find),
+            Command::Reserve { show, guest, until } => reserve(show, guest, *until, find),
             Command::Follow { guest, show } => match find(&guest_tag(guest)) {
-                Some(Entity::Guest { last_show }) => reserve(last_show, show, find),
+                Some(Entity::Guest { last_show }) => reserve(last_show, show, None, find),
                 _ => Err(Rejection::NeverHere),
             },
+            Command::Confirm { show, seat } => confirm(show, *seat, find),
+            Command::Lapse { show, seat } => lapse(show, *seat, find, now),
+            Command::Close { show } => set_closed(show, true, find),
+            Command::Open { show } => set_closed(show, false, find),
         }
     }
 
     fn evolve(tag: &Tag, state: &mut Option<Entity>, event: &Event) {
-        match (tag.parts().0, event) {
-            (_, Event::Announced { seats, .. }) => {
-                *state = Some(Entity::Show { seats: *seats, taken: BTreeMap::new() });
+        if let ("guest", Event::Reserved { show, .. }) = (tag.parts().0, event) {
+            *state = Some(Entity::Guest { last_show: show.clone() });
+            return;
+        }
+        if let Event::Announced { seats, .. } = event {
+            *state = Some(Entity::Show { seats: *seats, taken: BTreeMap::new(), closed: false });
+            return;
+        }
+        let Some(Entity::Show { taken, closed, .. }) = state else { return };
+        match event {
+            Event::Announced { .. } => {}
+            Event::Reserved { guest, seat, until, .. } => {
+                taken.insert(*seat, Seat { guest: guest.clone(), until: *until });
             }
-            ("guest", Event::Reserved { show, .. }) => {
-                *state = Some(Entity::Guest { last_show: show.clone() })
-            }
-            (_, Event::Reserved { guest, seat, .. }) => {
-                if let Some(Entity::Show { taken, .. }) = state {
-                    taken.insert(*seat, guest.clone());
+            Event::Confirmed { seat, .. } => {
+                if let Some(seat) = taken.get_mut(seat) {
+                    seat.until = None;
                 }
             }
+            Event::Lapsed { seat, .. } => {
+                taken.remove(seat);
+            }
+            Event::Closed { .. } => *closed = true,
+            Event::Opened { .. } => *closed = false,
         }
     }
 
@@ -136,6 +264,10 @@ impl Domain for Theatre {
         let event_type = match event {
             Event::Announced { .. } => "announced",
             Event::Reserved { .. } => "reserved",
+            Event::Confirmed { .. } => "confirmed",
+            Event::Lapsed { .. } => "lapsed",
+            Event::Closed { .. } => "closed",
+            Event::Opened { .. } => "opened",
         };
         let data = serde_json::to_string(event).expect("the event has only string keys");
         Encoded { event_type, version: 1, tags: tags(event), data }
@@ -145,8 +277,8 @@ impl Domain for Theatre {
         serde_json::from_str(data).map_err(|error| Undecodable(Box::new(error)))
     }
 
-    fn answer(_: &Command) -> serde_json::Map<String, serde_json::Value> {
-        serde_json::Map::new()
+    fn answer(_: &Command) -> Map<String, Value> {
+        Map::new()
     }
 
     fn refusal(rejection: &Rejection) -> Refusal {
@@ -154,7 +286,39 @@ impl Domain for Theatre {
             Rejection::NoShow => "no-show",
             Rejection::SoldOut => "sold-out",
             Rejection::NeverHere => "never-here",
+            Rejection::NotReserved => "not-reserved",
+            Rejection::Closed => "closed",
         };
-        Refusal { code: code.to_owned(), detail: code.to_owned(), details: serde_json::Map::new() }
+        Refusal { code: code.to_owned(), detail: code.to_owned(), details: Map::new() }
+    }
+
+    fn deadlines(event: &Event) -> Vec<DeadlineChange> {
+        match event {
+            Event::Reserved { show, seat, until: Some(until), .. } => {
+                vec![DeadlineChange::Set { name: deadline_name(show, *seat), at: *until }]
+            }
+            Event::Confirmed { show, seat } | Event::Lapsed { show, seat } => {
+                vec![DeadlineChange::Clear { name: deadline_name(show, *seat) }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn when_due(name: &str) -> Option<Command> {
+        let (show, seat) = name.strip_prefix("seat:")?.rsplit_once(':')?;
+        Some(Command::Lapse { show: show.to_owned(), seat: seat.parse().ok()? })
+    }
+
+    /// How many seats of a show are free, and which show a guest went to last: before, and after.
+    fn explain(events: &[Event], before: Find<'_, Entity>, after: Find<'_, Entity>) -> Map<String, Value> {
+        let mut explanation = Map::new();
+        for tag in events.iter().flat_map(tags) {
+            let change = match tag.parts().0 {
+                "guest" => json!([last_show(before(&tag)), last_show(after(&tag))]),
+                _ => json!([free_seats(before(&tag)), free_seats(after(&tag))]),
+            };
+            explanation.insert(tag.to_string(), change);
+        }
+        explanation
     }
 }

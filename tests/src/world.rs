@@ -1,11 +1,14 @@
 //! An event store of one's own, and engines on it.
 
+use recount_command_service::deadlines::{self, Pace};
 use recount_command_service::engine::{
     Domain, Engine, IdempotencyKey, Outcome, Submission, SubmissionOutcome, SubmitError, Tuning,
 };
 use recount_event_store::{EventStore, Notifier, migrations};
 use recount_events::{LogName, Position, RecordedEvent};
 use recount_test_support::TestDatabase;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// A database with an event store and a log in it.
 #[derive(Debug)]
@@ -46,7 +49,32 @@ impl World {
 
 /// Commands of one caller.
 pub fn submission<C>(commands: Vec<C>) -> Submission<C> {
-    Submission { commands, atomic: false, key: None, meta: "{}".into(), bytes: 1 }
+    Submission { commands, atomic: false, dry_run: false, key: None, meta: "{}".into(), bytes: 1 }
+}
+
+/// What would become of these commands.
+pub fn dry_run<C>(commands: Vec<C>) -> Submission<C> {
+    Submission { dry_run: true, ..submission(commands) }
+}
+
+/// Something that works off deadlines, as a process does.
+#[derive(Debug)]
+pub struct DeadlineWorker {
+    task: JoinHandle<()>,
+    stopping: CancellationToken,
+}
+
+impl DeadlineWorker {
+    pub fn start<D: Domain>(engine: &Engine<D>, pace: Pace) -> DeadlineWorker {
+        let stopping = CancellationToken::new();
+        let task = tokio::spawn(deadlines::run(engine.clone(), pace, stopping.clone()));
+        DeadlineWorker { task, stopping }
+    }
+
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        self.task.await.expect("the worker does not panic");
+    }
 }
 
 /// One command under an idempotency key.

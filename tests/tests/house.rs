@@ -37,9 +37,10 @@ const HOUSE: [(&str, &[&str]); 11] = [
 const PURE: [&str; 6] = ["chrono", "serde", "serde_json", "sha2", "thiserror", "uuid"];
 
 /// The folders of what knows no domain.
-const GENERIC: [&str; 5] = [
+const GENERIC: [&str; 6] = [
     "event-store/src",
     "messaging/src",
+    "command-service/src/deadlines",
     "command-service/src/engine",
     "command-service/src/relay",
     "projector/src/engine",

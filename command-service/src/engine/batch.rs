@@ -84,7 +84,7 @@ impl<D: Domain> Batch<D> {
     /// Tells every caller what was decided: it is durable.
     pub(super) fn answer_decided(&mut self, seen: &mut SeenFilter) {
         for mut item in self.items.drain(..) {
-            if let Some(key) = &item.waiting.submission.key {
+            if let Some(key) = item.waiting.submission.recorded_key() {
                 seen.insert_key(key.key);
             }
             let outcome = item.decided.ok_or(SubmitError::Internal);
@@ -98,6 +98,11 @@ impl<D: Domain> Batch<D> {
             item.waiting.answer(Err(error.clone()));
         }
         self.items.retain(|item| !item.waiting.is_answered());
+    }
+
+    /// Has these loaded as well before this submission is decided again. Answers how often that has been so.
+    pub(super) fn want(&mut self, index: usize, tags: Vec<Tag>) -> u8 {
+        self.items[index].waiting.want(tags)
     }
 
     /// Puts the submissions from this one on off to the next batch, before all others.
@@ -121,11 +126,14 @@ impl<D: Domain> Batch<D> {
     }
 
     /// The keys of the batch that may have an outcome already.
+    ///
+    /// That of a dry run may have one even if it seems new: nothing is recorded that would meet the one of another
+    /// process.
     pub(super) fn keys_to_look_up(&self, seen: &mut SeenFilter) -> Vec<KeyHash> {
         self.submissions()
-            .filter_map(|waiting| waiting.submission.key)
-            .map(|key| key.key)
-            .filter(|key| self.distrusts_filter || !seen.key_is_new(*key))
+            .filter_map(|waiting| Some((waiting.submission.key?.key, waiting.submission.dry_run)))
+            .filter(|(key, dry_run)| self.distrusts_filter || *dry_run || !seen.key_is_new(*key))
+            .map(|(key, _)| key)
             .collect()
     }
 

@@ -1,6 +1,7 @@
 //! What the engine needs of a domain.
 
 use chrono::{DateTime, Utc};
+use recount_event_store::DeadlineChange;
 use recount_events::Tag;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,6 +56,32 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     fn answer(command: &Self::Command) -> serde_json::Map<String, serde_json::Value>;
 
     fn refusal(rejection: &Self::Rejection) -> Refusal;
+
+    /// What the event does to the deadlines of its log: what falls due from now on, and what does not any more.
+    /// It is asked of every event, and nearly all change none: an empty list takes no memory.
+    fn deadlines(_event: &Self::Event) -> Vec<DeadlineChange> {
+        Vec::new()
+    }
+
+    /// The command that the service submits when this falls due; `None` for a name that the domain does not know.
+    ///
+    /// It may be submitted more than once, early by a clock that is ahead, and late by any time: once it has no more to
+    /// do it brings no events or is rejected. It is submitted again and again until an event of it, or of another
+    /// command, clears the deadline or sets it to another moment.
+    fn when_due(_name: &str) -> Option<Self::Command> {
+        None
+    }
+
+    /// What a dry run is told beside the events that a command would bring about: its effects, for one. `before` and
+    /// `after` find the entities that the events concern, and no others, as they were right before the command and would
+    /// be right after it.
+    fn explain(
+        _events: &[Self::Event],
+        _before: Find<'_, Self::Entity>,
+        _after: Find<'_, Self::Entity>,
+    ) -> serde_json::Map<String, serde_json::Value> {
+        serde_json::Map::new()
+    }
 }
 
 /// An event as it will be stored.

@@ -199,7 +199,7 @@ pub(super) struct Undo<D: Domain> {
 }
 
 impl<D: Domain> Undo<D> {
-    /// Nothing replaced. Only an atomic submission of several commands can have to be taken back.
+    /// Nothing replaced. Only a dry run, and a submission of several commands, can have to be taken back.
     pub(super) fn new(wanted: bool) -> Undo<D> {
         Undo { wanted, replaced: Vec::new() }
     }

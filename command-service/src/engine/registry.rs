@@ -85,11 +85,13 @@ impl<D: Domain> Engine<D> {
     ) -> Result<SubmissionOutcome, SubmitError> {
         let (reply, outcome) = oneshot::channel();
         let patience = self.shared.tuning.patience;
+        let unanswered =
+            if submission.dry_run { SubmitError::Unavailable } else { SubmitError::OutcomeUnknown };
         self.enqueue(log, submission, reply)?;
         // The writer answers in time by itself; twice the time is for a writer that cannot.
         match tokio::time::timeout(patience * 2, outcome).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(SubmitError::OutcomeUnknown),
+            Ok(Err(_)) | Err(_) => Err(unanswered),
         }
     }
 

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use recount_service_kit::clock;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use recount_events::Tag;
+
 use super::domain::Domain;
 use super::submission::{Submission, SubmissionOutcome, SubmitError};
 
@@ -17,6 +19,9 @@ pub(super) struct Waiting<D: Domain> {
     reply: Option<oneshot::Sender<Result<SubmissionOutcome, SubmitError>>>,
     _room: Room,
     deadline: DateTime<Utc>,
+    /// What turned out to be needed only when its commands were decided.
+    wanted: Vec<Tag>,
+    rounds: u8,
 }
 
 impl<D: Domain> Waiting<D> {
@@ -26,14 +31,30 @@ impl<D: Domain> Waiting<D> {
         room: Room,
         deadline: DateTime<Utc>,
     ) -> Waiting<D> {
-        Waiting { submission, reply: Some(reply), _room: room, deadline }
+        Waiting { submission, reply: Some(reply), _room: room, deadline, wanted: Vec::new(), rounds: 0 }
     }
 
     /// Tells the caller, if it is still there and has not been told.
     pub(super) fn answer(&mut self, outcome: Result<SubmissionOutcome, SubmitError>) {
         if let Some(reply) = self.reply.take() {
-            let _ = reply.send(outcome);
+            let _ = reply.send(match outcome {
+                // Whatever became of the commit, it was not for this one.
+                Err(SubmitError::OutcomeUnknown) if self.submission.dry_run => Err(SubmitError::Unavailable),
+                outcome => outcome,
+            });
         }
+    }
+
+    /// Has these loaded as well before it is decided again. Answers how often that has been so.
+    pub(super) fn want(&mut self, tags: Vec<Tag>) -> u8 {
+        self.wanted.extend(tags);
+        self.rounds = self.rounds.saturating_add(1);
+        self.rounds
+    }
+
+    /// The entities that it needs beside those that its commands name.
+    pub(super) fn wanted(&self) -> &[Tag] {
+        &self.wanted
     }
 
     pub(super) fn is_answered(&self) -> bool {

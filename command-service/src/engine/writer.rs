@@ -137,6 +137,8 @@ pub(super) struct Writer<D: Domain> {
 pub(super) enum Setback {
     /// Somebody else wrote: read the log and decide again.
     HeadMoved,
+    /// A decision reads an entity that it did not name: load it and decide again.
+    Incomplete,
     /// A key that was taken for new has an outcome.
     KeyTaken,
     /// The store cannot be reached; nothing was sent.
@@ -199,7 +201,7 @@ impl<D: Domain> Writer<D> {
                 }
             }
             match setback {
-                Setback::HeadMoved => {}
+                Setback::HeadMoved | Setback::Incomplete => {}
                 Setback::KeyTaken => batch.look_up_all_keys(),
                 Setback::Unavailable(error) => {
                     tracing::warn!(log = self.log.0, %error, source = ?error, "a batch waits for the store");

@@ -112,6 +112,26 @@ async fn a_command_may_read_an_entity_that_another_entity_names() {
 }
 
 #[tokio::test]
+async fn a_command_may_read_what_an_earlier_one_of_its_submission_names() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let shows: Vec<Command> = (0..20).map(|n| announce(&format!("s{n}"), 9)).collect();
+    engine.submit(log, submission(shows)).await.unwrap();
+    let follow = |guest: &str| Command::Follow { guest: guest.to_owned(), show: "friend".to_owned() };
+    for atomic in [false, true] {
+        // Where the guests went last is not known before the commands are decided, and no show is in memory.
+        let cold: Engine<Theatre> = world.engine(Tuning::default());
+        let mut commands: Vec<Command> =
+            (0..20).map(|n| reserve(&format!("s{n}"), &format!("g{n}"))).collect();
+        commands.extend((0..20).map(|n| follow(&format!("g{n}"))));
+        let outcome = cold.submit(log, Submission { atomic, ..submission(commands) }).await.unwrap();
+        assert_eq!(outcome.outcomes.len(), 40);
+        assert!(outcome.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_))));
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_was_not_made_takes_nothing() {
     let world = World::create().await;
     let engine: Engine<Theatre> = world.engine(Tuning::default());

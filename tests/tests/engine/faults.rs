@@ -117,6 +117,8 @@ async fn the_service_role_can_append_and_nothing_else() {
         "insert into store.logs (log, name) values (1, 'x')",
         "update store.logs set head = 0",
         "delete from store.outcomes",
+        "insert into store.deadlines values (1, 'x', now())",
+        "delete from store.deadlines",
         "alter table store.events disable trigger all",
     ] {
         let error = sqlx::query(statement).execute(&mut *connection).await.expect_err(statement);

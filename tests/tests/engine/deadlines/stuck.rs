@@ -1,0 +1,118 @@
+//! What cannot be done now is done later, and keeps nobody waiting.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use recount_command_service::deadlines::Pace;
+use recount_command_service::engine::{Engine, Tuning};
+use recount_events::LogName;
+use recount_service_kit::clock;
+use recount_test_support::eventually;
+use recount_tests::theatre::{Command, Theatre, deadline_name};
+use recount_tests::world::{DeadlineWorker, World, submission};
+
+use super::{
+    BOUND, NEVER, append, close, deadlines, history, long_ago, names, none_is_left, outcomes, quick,
+    reserve_until, set,
+};
+use crate::announce;
+
+#[tokio::test]
+async fn a_command_that_is_rejected_keeps_nobody_waiting_and_is_tried_until_it_succeeds() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    let commands = vec![
+        announce("Hamlet", 9),
+        announce("Faust", 9),
+        reserve_until("Hamlet", "a", long_ago()),
+        reserve_until("Faust", "a", long_ago() + TimeDelta::days(1)),
+        close("Hamlet"),
+    ];
+    engine.submit(log, submission(commands)).await.unwrap();
+    let worker = DeadlineWorker::start(&engine, quick());
+    eventually(BOUND, "Faust's is done", async || names(&world).await == ["seat:Hamlet:1"]).await;
+    eventually(BOUND, "the rejection is recorded", async || outcomes(&world).await == 2).await;
+    engine.submit(log, submission(vec![Command::Open { show: "Hamlet".to_owned() }])).await.unwrap();
+    none_is_left(&world).await;
+    worker.stop().await;
+    assert_eq!(history(&world).await[5..], ["lapsed", "opened", "lapsed"]);
+}
+
+#[tokio::test]
+async fn a_rejection_that_was_recorded_before_a_restart_does_not_count_after_it() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let before: Engine<Theatre> = world.engine(Tuning::default());
+    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago()), close("Hamlet")];
+    before.submit(log, submission(commands)).await.unwrap();
+    let worker = DeadlineWorker::start(&before, Pace { poll: NEVER, retry_first: NEVER, ..Pace::default() });
+    eventually(BOUND, "the rejection is recorded", async || outcomes(&world).await == 1).await;
+    worker.stop().await;
+    before.stop().await;
+    let after: Engine<Theatre> = world.engine(Tuning::default());
+    after.submit(log, submission(vec![Command::Open { show: "Hamlet".to_owned() }])).await.unwrap();
+    let worker = DeadlineWorker::start(&after, quick());
+    none_is_left(&world).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_clock_is_ahead_tries_until_the_time_has_come() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let until = clock::now() + TimeDelta::seconds(2);
+    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", until)];
+    engine.submit(world.log.key(), submission(commands)).await.unwrap();
+    let pace = Pace { clock: || clock::now() + TimeDelta::hours(1), ..quick() };
+    let worker = DeadlineWorker::start(&engine, pace);
+    eventually(BOUND, "that there is nothing to do is recorded", async || outcomes(&world).await == 1).await;
+    assert_eq!(names(&world).await, [deadline_name("Hamlet", 1)]);
+    none_is_left(&world).await;
+    worker.stop().await;
+    let events = world.events().await;
+    assert_eq!(events.len(), 3);
+    assert!(events[2].recorded_at >= until);
+}
+
+#[tokio::test]
+async fn names_that_the_domain_does_not_know_stay_and_keep_nobody_waiting() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    // More than a page of them, and all before the one that can be done.
+    let earlier = long_ago() - TimeDelta::days(1);
+    let unknown: Vec<String> = (0..1_100).map(|n| format!("of a newer program {n}")).collect();
+    append(&world, log, unknown.iter().map(|name| set(name, earlier)).collect()).await;
+    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
+    engine.submit(log, submission(commands)).await.unwrap();
+    let worker = DeadlineWorker::start(&engine, quick());
+    eventually(BOUND, "the other is done", async || history(&world).await.last().unwrap() == "lapsed").await;
+    worker.stop().await;
+    assert_eq!(deadlines(&world).await.len(), unknown.len());
+}
+
+#[tokio::test]
+async fn a_log_that_hangs_keeps_the_others_not_waiting_and_the_worker_stops_at_once() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning { patience: NEVER, ..Tuning::default() });
+    let other: LogName = "other".parse().unwrap();
+    world.store.create_log(&other).await.unwrap();
+    for log in [world.log.key(), other.key()] {
+        let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
+        engine.submit(log, submission(commands)).await.unwrap();
+    }
+    let mut blocker = world.store.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs where log = $1 for update")
+        .bind(world.log.key().0)
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let worker = DeadlineWorker::start(&engine, quick());
+    eventually(BOUND, "the other log's is done", async || deadlines(&world).await.len() == 1).await;
+    assert_eq!(deadlines(&world).await[0].log, world.log.key());
+    tokio::time::timeout(Duration::from_secs(1), worker.stop()).await.expect("it stops at once");
+    blocker.rollback().await.unwrap();
+    // What it had submitted is finished.
+    none_is_left(&world).await;
+}
