@@ -33,7 +33,7 @@ pub(crate) struct World {
     /// Where that is.
     pub(crate) url: String,
     /// Those of the engines, under the application name `projector`.
-    engines: PgPool,
+    pub(crate) engines: PgPool,
 }
 
 impl World {
@@ -140,10 +140,24 @@ impl Drop for World {
 }
 
 /// Counts the events of each log, and notes each by its position: an event that came twice would break the key.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Tally {
+    pub(crate) version: u16,
     /// Once set, it can apply what it could not.
     pub(crate) mended: Arc<AtomicBool>,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally { version: 1, mended: Arc::default() }
+    }
+}
+
+impl Tally {
+    /// The second version, in which readers find one more column.
+    pub(crate) fn second() -> Tally {
+        Tally { version: 2, ..Tally::default() }
+    }
 }
 
 impl Projection for Tally {
@@ -152,7 +166,7 @@ impl Projection for Tally {
     }
 
     fn version(&self) -> u16 {
-        1
+        self.version
     }
 
     fn tables_sql(&self) -> &'static str {
@@ -161,7 +175,10 @@ impl Projection for Tally {
     }
 
     fn views(&self) -> &'static [(&'static str, &'static str)] {
-        &[("tallies", "select * from tallies")]
+        match self.version {
+            1 => &[("tallies", "select * from tallies")],
+            _ => &[("tallies", "select log, events * 10 as tenfold, events from tallies")],
+        }
     }
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {

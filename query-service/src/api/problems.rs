@@ -8,12 +8,13 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::response::Response;
 
 /// What every operation can meet.
-const COMMON: [&ProblemKind; 6] = [
+const COMMON: [&ProblemKind; 7] = [
     &kinds::INVALID_REQUEST,
     &kinds::KEY_MISSING,
     &kinds::KEY_INVALID,
     &kinds::INTERNAL,
     &kinds::STORE_UNAVAILABLE,
+    &kinds::READ_MODELS_REBUILDING,
     &kinds::REQUEST_TIMEOUT,
 ];
 

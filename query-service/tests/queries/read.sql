@@ -1,5 +1,11 @@
 -- Schema `read` as the projector promises it: here the tables stand where the views of the live build do.
 create schema read;
+create table public.recount_read_models (projection text primary key, version int not null);
+create table public.recount_builds (
+    projection text, version int, events_applied bigint not null, events bigint not null,
+    primary key (projection, version)
+);
+insert into public.recount_read_models values ('ledger', 1);
 create table read.progress (
     log bigint primary key, log_name text not null unique, position bigint not null,
     stopped_at bigint, stopped_reason text, updated_at timestamptz not null

@@ -86,6 +86,10 @@ catalogue! {
     STORE_UNAVAILABLE = 503 "store-unavailable"
         "The database cannot be reached"
         "Nothing was done. Repeat the request after the time that Retry-After gives."
+    READ_MODELS_REBUILDING = 503 "read-models-rebuilding"
+        "The read models are being rebuilt"
+        "Repeat the request after the time that Retry-After gives; `events_applied` of `events` says how far it is. \
+         Commands are taken meanwhile."
     OUTCOME_UNKNOWN = 503 "outcome-unknown"
         "The command may or may not have been recorded"
         "Repeat the command with the same Idempotency-Key: it is then recorded once, whatever has happened."
