@@ -78,18 +78,23 @@ impl World {
         log: &LogName,
         events: Vec<(&'static str, String, Vec<Tag>)>,
     ) -> Position {
+        let version = 1;
+        let events = events.into_iter().map(|(event_type, data, tags)| (event_type, version, data, tags));
+        self.append_versions(log, events.collect()).await
+    }
+
+    /// The same with a version each.
+    pub(crate) async fn append_versions(
+        &self,
+        log: &LogName,
+        events: Vec<(&'static str, i16, String, Vec<Tag>)>,
+    ) -> Position {
         self.store.create_log(log).await.unwrap();
         let head = self.store.log(log.key()).await.unwrap().unwrap();
         let mut batch = Append::new(log.key(), head.head, head.fence, clock::now());
-        for (event_type, data, tags) in events {
-            batch.push_event(NewEvent {
-                id: ids::new_id(),
-                event_type,
-                version: 1,
-                tags,
-                data,
-                meta: "{}".into(),
-            });
+        for (event_type, version, data, tags) in events {
+            let (id, meta) = (ids::new_id(), "{}".into());
+            batch.push_event(NewEvent { id, event_type, version, tags, data, meta });
         }
         let end = batch.next_position();
         assert_eq!(self.store.append(&batch, PATIENCE).await.unwrap(), Appended::Done);
