@@ -60,3 +60,15 @@ documented! {
     /// A transaction.
     OfTransactions: OF_LEDGER, [&kinds::TRANSACTION_NOT_FOUND]
 }
+documented! {
+    /// A list of a transaction.
+    OfTransactionLists: OF_LEDGER, [&kinds::TRANSACTION_NOT_FOUND, &kinds::INVALID_CURSOR]
+}
+documented! {
+    /// A hold.
+    OfHolds: OF_LEDGER, [&kinds::HOLD_NOT_FOUND]
+}
+documented! {
+    /// A customer.
+    OfCustomers: OF_LEDGER, [&kinds::CUSTOMER_NOT_FOUND]
+}

@@ -61,6 +61,14 @@ catalogue! {
         "There is no such transaction"
         "Check the transaction's id. If it was posted a moment ago, send `Recount-At-Least` with the position that \
          the answer gave."
+    HOLD_NOT_FOUND = 404 "hold-not-found"
+        "There is no such hold"
+        "Check the hold's id. If it was placed a moment ago, send `Recount-At-Least` with the position that the answer \
+         gave."
+    CUSTOMER_NOT_FOUND = 404 "customer-not-found"
+        "There is no such customer"
+        "Check the customer's id. If the customer was registered a moment ago, send `Recount-At-Least` with the \
+         position that the answer gave."
     METHOD_NOT_ALLOWED = 405 "method-not-allowed"
         "The address does not take this method"
         "Use one of the methods that the Allow header names."
