@@ -16,7 +16,7 @@ use super::snapshot::{failed, is_undefined_table};
 const PROJECTION: &str = "ledger";
 /// The oldest version of it whose views have all that the queries name. It goes up with a query that names something
 /// new, and not with each version: what is read in both can be answered while the new one is built.
-pub const VERSION_MIN: i32 = 1;
+pub const VERSION_MIN: i32 = 2;
 /// A rebuild takes a while: nothing is gained by asking at once.
 const RETRY_AFTER_SECONDS: u64 = 5;
 

@@ -5,7 +5,7 @@ create table public.recount_builds (
     projection text, version int, events_applied bigint not null, events bigint not null,
     primary key (projection, version)
 );
-insert into public.recount_read_models values ('ledger', 1);
+insert into public.recount_read_models values ('ledger', 2);
 create table read.progress (
     log bigint primary key, log_name text not null unique, position bigint not null,
     stopped_at bigint, stopped_reason text, updated_at timestamptz not null
