@@ -10,3 +10,4 @@ mod holds;
 mod ledgers;
 mod metadata;
 mod transactions;
+mod views;
