@@ -2,7 +2,7 @@
 
 use recount_command_service::engine::{Engine, Tuning};
 use recount_test_support::eventually;
-use recount_tests::theatre::{Theatre, show_tag};
+use recount_tests::theatre::{Command, Theatre, guest_tag, show_tag};
 use recount_tests::world::{World, submission, told};
 use std::time::Duration;
 
@@ -57,6 +57,31 @@ async fn an_entity_whose_snapshot_cannot_be_read_is_loaded_from_its_events() {
     let cold: Engine<Theatre> = world.engine(Tuning::default());
     assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
     assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "c")])).await), "sold-out");
+}
+
+#[tokio::test]
+async fn an_entity_that_an_event_concerns_and_the_command_did_not_name_stays_in_memory() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let follow = || Command::Follow { guest: "a".to_owned(), show: "b".to_owned() };
+    let commands =
+        vec![announce("Hamlet", 9), announce("Faust", 9), announce("Tasso", 9), reserve("Tasso", "a")];
+    engine.submit(log, submission(commands)).await.unwrap();
+    // This brings the guest into memory.
+    assert_eq!(told(&engine.submit(log, submission(vec![follow()])).await), "1 events");
+    engine.submit(log, submission(vec![reserve("Hamlet", "a")])).await.unwrap();
+    // Whoever reads the guest from the store is told another show.
+    let wrong = recount_event_store::Snapshot {
+        entity: guest_tag("a"),
+        version: 1,
+        position: world.store.log(log).await.unwrap().unwrap().head,
+        state: r#"{"Guest":{"last_show":"Faust"}}"#.to_owned(),
+    };
+    world.store.save_snapshots(log, &[wrong]).await.unwrap();
+    assert_eq!(told(&engine.submit(log, submission(vec![follow()])).await), "1 events");
+    let last = world.events().await.pop().unwrap();
+    assert_eq!(last.data, r#"{"what":"reserved","show":"Hamlet","guest":"b","seat":2}"#);
 }
 
 #[tokio::test]
