@@ -1,12 +1,16 @@
 //! What a writer keeps is a cache: with hardly any of it, everything is decided as before.
 
 use recount_command_service::engine::{Engine, Tuning};
+use recount_events::LogName;
 use recount_test_support::eventually;
 use recount_tests::theatre::{Command, Theatre, guest_tag, show_tag};
 use recount_tests::world::{World, submission, told};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
+
+const BOUND: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn with_room_for_one_entity_every_decision_is_the_same() {
@@ -38,6 +42,39 @@ async fn a_writer_without_work_goes_and_comes_back() {
         assert_eq!(told(&engine.submit(log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
     }
     assert_eq!(world.events().await.len(), 51);
+}
+
+#[tokio::test]
+async fn of_many_writers_that_start_two_at_a_time_read_what_their_logs_have_seen() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let mut callers = JoinSet::new();
+    let mut blocker = world.store.pool().begin().await.unwrap();
+    sqlx::query("lock table store.event_tags in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    for name in ["a", "b", "c"] {
+        let log: LogName = name.parse().unwrap();
+        world.store.create_log(&log).await.unwrap();
+        let engine = engine.clone();
+        callers.spawn(async move {
+            told(&engine.submit(log.key(), submission(vec![announce("Hamlet", 9)])).await)
+        });
+    }
+    let waiting = async || -> Vec<String> {
+        let waiting = "select query from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query_scalar(waiting).fetch_all(world.store.pool()).await.unwrap()
+    };
+    let is_history = |query: &String| query.starts_with("select tag from store.event_tags");
+    eventually(BOUND, "all writers load what they need", async || {
+        waiting().await.iter().filter(|query| !is_history(query)).count() == 3
+    })
+    .await;
+    eventually(BOUND, "histories are read", async || {
+        waiting().await.iter().filter(|query| is_history(query)).count() >= 2
+    })
+    .await;
+    assert_eq!(waiting().await.len(), 3 + 2);
+    blocker.rollback().await.unwrap();
+    assert_eq!(callers.join_all().await, ["1 events"; 3]);
 }
 
 #[tokio::test]
