@@ -17,6 +17,7 @@ pub fn decide(request: &Request, states: &States<'_>, now: DateTime<Utc>) -> Dec
     let Some(ledger) = states.ledger() else {
         return match command {
             Command::CreateLedger { ledger } => {
+                expectations::check(expect, &Ledger::default(), states)?;
                 Ok(vec![LedgerEvent::LedgerCreated(LedgerCreated { ledger: ledger.clone() })])
             }
             _ => Err(Rejection::LedgerUnknown {}),

@@ -1,5 +1,6 @@
 //! Whether the balances are what the sender of a command takes for granted.
 
+use crate::assets;
 use crate::balance::Figures;
 use crate::command::{Expectation, Figure};
 use crate::entity::{Ledger, States};
@@ -11,6 +12,7 @@ pub(crate) fn check(expect: &[Expectation], ledger: &Ledger, states: &States<'_>
 
 fn check_one(expectation: &Expectation, ledger: &Ledger, states: &States<'_>) -> Result<(), Rejection> {
     let Expectation { account, asset, figure, comparison, amount } = expectation;
+    assets::check(asset, states)?;
     let figures = match states.account(account) {
         Some(state) => state.balance(asset).figures(state.kind()),
         // It has nothing yet, and is there as soon as it is used.

@@ -17,7 +17,9 @@ use crate::{accounts, chart};
 pub fn needs(request: &Request, states: &States<'_>) -> Vec<Tag> {
     let mut tags = vec![tag::ledger()];
     of_command(&request.command, states, &mut tags);
-    tags.extend(request.expect.iter().map(|expectation| tag::account(&expectation.account)));
+    for expectation in &request.expect {
+        tags.extend([tag::account(&expectation.account), tag::asset(&expectation.asset)]);
+    }
     tags
 }
 

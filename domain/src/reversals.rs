@@ -110,18 +110,20 @@ fn check_part(
         return Ok(());
     }
     let left = left(original);
+    let mut after = left.clone();
     let mut wanted: BTreeMap<Leg<'_>, Amount> = BTreeMap::new();
     for Entry { account, direction, asset, amount } in entries {
-        wanted
-            .entry((account, *direction, asset))
-            .and_modify(|sum| *sum = sum.saturating_add(*amount))
-            .or_insert(*amount);
+        let leg = (account, *direction, asset);
+        // A sum of amounts that goes beyond what can be counted is more than is left, too.
+        let after = after.entry(leg).or_default();
+        *after = after.saturating_sub(amount.minor_units());
+        wanted.entry(leg).and_modify(|sum| *sum = sum.saturating_add(*amount)).or_insert(*amount);
     }
     Rejection::first(wanted, |(leg, amount)| {
-        let remaining = left.get(&leg).copied().unwrap_or(0);
-        if amount.minor_units() <= remaining {
+        if after[&leg] >= 0 {
             return Ok(());
         }
+        let remaining = left.get(&leg).copied().unwrap_or(0);
         let (account, direction, asset) = leg;
         Err(Rejection::ReversalExceeded {
             transaction: command.transaction.clone(),

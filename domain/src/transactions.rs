@@ -85,7 +85,7 @@ impl Wanted<'_> {
     /// Decides on a transaction that is not there.
     pub(crate) fn decide(&self, ledger: &Ledger, states: &States<'_>, now: DateTime<Utc>) -> Decision {
         self.check_reference(states)?;
-        check_balanced(self.entries)?;
+        let beyond = check_balanced(self.entries)?;
         if let Some(effective_at) = self.effective_at {
             periods::check_effective(effective_at, ledger, now)?;
         }
@@ -93,6 +93,9 @@ impl Wanted<'_> {
         let accounts = UsedAccounts::new(self.entries.iter().map(|entry| &entry.account), ledger, states);
         let legs = self.entries.iter().map(Leg::from);
         let found = funds::check_accounts(legs.clone(), &accounts)?;
+        if let Some(Entry { account, asset, .. }) = beyond {
+            return Err(Rejection::BalanceOverflow { account: account.clone(), asset: asset.clone() });
+        }
         // What a capture posts was set aside within the limits: posting it changes neither what is available nor what is
         // posted and incoming, and giving the rest back only eases them.
         if self.captures.is_none() {
@@ -132,20 +135,24 @@ pub(crate) fn conflict(transaction: &TransactionId, field: &'static str) -> Reje
     Rejection::TransactionConflict { transaction: transaction.clone(), field }
 }
 
-fn check_balanced(entries: &[Entry]) -> Result<(), Rejection> {
+/// Makes sure that the debits equal the credits in every asset. Answers the entry with which the sums go beyond what can
+/// be counted, if there is one: it is refused as well, but other faults come first.
+fn check_balanced(entries: &[Entry]) -> Result<Option<&Entry>, Rejection> {
     if !(2..=ENTRIES_MAX).contains(&entries.len()) {
         return Err(Rejection::EntriesOutOfBounds { count: entries.len(), max: ENTRIES_MAX });
     }
-    let mut sums: BTreeMap<&Asset, Balance> = BTreeMap::new();
+    let mut sums: BTreeMap<&Asset, Option<Balance>> = BTreeMap::new();
+    let mut beyond = None;
     for entry in entries {
-        let sum = sums.entry(&entry.asset).or_default();
-        *sum = sum.with_entry(entry.direction, entry.amount).ok_or_else(|| Rejection::BalanceOverflow {
-            account: entry.account.clone(),
-            asset: entry.asset.clone(),
-        })?;
+        let sum = sums.entry(&entry.asset).or_insert(Some(Balance::default()));
+        *sum = sum.and_then(|sum| sum.with_entry(entry.direction, entry.amount));
+        if sum.is_none() {
+            beyond = beyond.or(Some(entry));
+        }
     }
-    match sums.into_iter().find(|(_, sum)| sum.debits != sum.credits) {
-        None => Ok(()),
+    let mut counted = sums.into_iter().filter_map(|(asset, sum)| Some((asset, sum?)));
+    match counted.find(|(_, sum)| sum.debits != sum.credits) {
+        None => Ok(beyond),
         Some((asset, Balance { debits, credits, .. })) => {
             Err(Rejection::Unbalanced { asset: asset.clone(), debits, credits })
         }

@@ -9,14 +9,15 @@ use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, Engine, SchemaError, Status, follow_kafka, tail_store};
+use crate::engine::{self, Engine, SchemaError, Status, follow_kafka, go_live, tail_store};
 use crate::ledger::LedgerProjection;
 
 /// How long the batches under way may take once it is time to stop. A transaction that is dropped then is undone
 /// whole, and its events are applied after the next start.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Makes the ledger's read models if they are not there.
+/// Makes the ledger's read models if they are not there. Beside those of an older version, which readers go on seeing, a
+/// [`Projector`] fills them and brings them to the readers.
 pub async fn migrate(read_pool: &PgPool) -> Result<(), SchemaError> {
     engine::migrate(read_pool, &LedgerProjection).await
 }
@@ -35,7 +36,8 @@ pub enum StartError {
 pub struct Projector {
     status: Status,
     token: CancellationToken,
-    source: JoinHandle<()>,
+    /// The source, and beside it whatever brings a new build to the readers.
+    work: JoinHandle<()>,
 }
 
 impl Projector {
@@ -50,14 +52,15 @@ impl Projector {
         let engine = Engine::new(LedgerProjection, store, read_pool);
         let status = engine.status().clone();
         let token = CancellationToken::new();
-        let source = match topic {
-            None => tokio::spawn(tail_store(engine, token.clone())),
+        let going_live = go_live(engine.clone(), token.clone());
+        let work = match topic {
+            None => tokio::spawn(join(tail_store(engine, token.clone()), going_live)),
             Some(topic) => {
                 let following = follow_kafka(engine, topic, token.clone()).map_err(StartError::Kafka)?;
-                tokio::spawn(following)
+                tokio::spawn(join(following, going_live))
             }
         };
-        Ok(Projector { status, token, source })
+        Ok(Projector { status, token, work })
     }
 
     pub fn status(&self) -> &Status {
@@ -103,13 +106,17 @@ impl Projector {
     /// Finishes the batches under way, within a bound, and stops.
     pub async fn stop(mut self) {
         self.token.cancel();
-        match tokio::time::timeout(STOP_TIME_MAX, &mut self.source).await {
+        match tokio::time::timeout(STOP_TIME_MAX, &mut self.work).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the projector ended in a panic"),
             Err(_) => {
-                self.source.abort();
+                self.work.abort();
                 tracing::warn!("the projector did not finish in time; what it was writing is undone");
             }
         }
     }
+}
+
+async fn join(source: impl Future<Output = ()>, going_live: impl Future<Output = ()>) {
+    tokio::join!(source, going_live);
 }

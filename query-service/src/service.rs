@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::config::QueryConfig;
-use crate::read::Reader;
+use crate::read::{self, Reader, Standing};
 
 const APPLICATION_NAME: &str = "recount-query-service";
 /// Keys are remembered, so that few questions about them reach the database.
@@ -28,7 +28,7 @@ pub enum QueryServiceError {
     NoDatabase(#[from] NoDatabase),
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("there are no read models in this database; run `recount migrate` first")]
+    #[error("the read models that this program reads are not in this database; run `recount migrate` first")]
     NoReadModels,
     #[error("the read models could not be looked up")]
     Unreadable(#[source] sqlx::Error),
@@ -64,18 +64,11 @@ async fn open(
     health: &Health,
 ) -> Result<Reader, QueryServiceError> {
     let pool = database::connect(config.read_url()?, config.read_connections, APPLICATION_NAME, None).await?;
-    let there: bool = sqlx::query_scalar("select to_regclass('read.progress') is not null")
-        .fetch_one(&pool)
-        .await
-        .map_err(QueryServiceError::Unreadable)?;
-    if !there {
+    // Those that are being rebuilt are waited for; where nobody has begun to, waiting is in vain.
+    if read::standing(&pool).await.map_err(QueryServiceError::Unreadable)? == Standing::Missing {
         return Err(QueryServiceError::NoReadModels);
     }
     let reader = Reader::start(pool, finishing);
-    let checked = reader.clone();
-    health.add("read models", move || {
-        let reader = checked.clone();
-        async move { reader.check().await }
-    });
+    reader.watch(health);
     Ok(reader)
 }

@@ -67,3 +67,15 @@ async fn grant(store: &PgPool) -> Result<(), sqlx::Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use recount_projector::engine::Projection;
+
+    use super::LedgerProjection;
+
+    #[test]
+    fn the_queries_need_no_later_version_than_there_is() {
+        assert!(recount_query_service::VERSION_MIN <= i32::from(LedgerProjection.version()));
+    }
+}

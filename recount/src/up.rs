@@ -154,7 +154,9 @@ impl Roles {
             .context("the projector cannot start")?;
         projector.watch(health);
         let command = CommandService::start(pool.clone(), topic, args.engine.tuning());
-        Ok(Roles { command, projector, reader: Reader::start(queries, shutdown.token()), pool })
+        let reader = Reader::start(queries, shutdown.token());
+        reader.watch(health);
+        Ok(Roles { command, projector, reader, pool })
     }
 
     fn router(&self, health: Health) -> axum::Router {

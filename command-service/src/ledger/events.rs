@@ -94,16 +94,17 @@ pub(super) async fn list_events(
         Some(tag) => store.read_tagged(log.key(), &tag, Position(after), limit).await,
     };
     let events = events.map_err(store_problem)?;
-    let last = events.last().map_or(Position(after), |event| event.position);
+    // An empty page is the end, also of an entity's history, whose last event may be long before the head.
+    let last = events.last().map(|event| event.position);
     let body = EventsBody {
-        next: (last < head).then_some(last.0),
+        next: last.filter(|last| *last < head).map(|last| last.0),
         events: events.into_iter().map(body_of).collect::<Result<_, _>>()?,
     };
     Ok(([(HeaderName::from_static("recount-position"), head.to_string())], Json(body)).into_response())
 }
 
 fn entity_tag(text: &str) -> Result<Tag, Problem> {
-    if text.contains(':') && !text.contains('\n') {
+    if text.contains(':') && !text.contains(['\n', '\0']) {
         return Ok(Tag::from_stored(text));
     }
     let detail = "`tag` is the kind of an entity, a colon and its name, as in `account:users:alice:main`.";

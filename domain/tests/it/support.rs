@@ -1,185 +1,250 @@
 //! given / when / then for the ledger.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use recount_domain::{Command, Entity, OpenAccount, PostTransaction, Rejection, ReverseTransaction, States};
-use recount_events::Tag;
-use recount_events::ledger::{
-    AccountKind, Amount, Direction, Entry, FreezeScope, LedgerEvent, Metadata, Overdraft, OverdraftLimit,
+use recount_domain::{
+    Account, Command, Comparison, Decision, Entity, Expectation, Figure, Figures, Hold, Rejection, Request,
+    States,
 };
+use recount_events::Tag;
+use recount_events::ledger::{AccountKind, LedgerEvent, MetadataOwner, decode, encode, tag};
 
-/// A ledger in memory: the fold of its events.
-#[derive(Clone, Default)]
+pub(crate) use crate::commands::*;
+
+/// A ledger in memory, the fold of its events, and what time it is there.
+#[derive(Clone)]
 pub(crate) struct Book {
     pub(crate) entities: HashMap<Tag, Entity>,
     pub(crate) events: Vec<LedgerEvent>,
-}
-
-impl Book {
-    pub(crate) fn decide(&self, command: &Command) -> Result<Vec<LedgerEvent>, Rejection> {
-        let find = |tag: &Tag| self.entities.get(tag);
-        let states = States::new(&find);
-        let named = recount_domain::needs(command, &states);
-        // What a decision reads, it has to have named: the engine loads nothing else.
-        let find_named = |tag: &Tag| {
-            assert!(named.contains(tag), "{tag} is read and not named");
-            self.entities.get(tag)
-        };
-        recount_domain::decide(command, &States::new(&find_named), now())
-    }
-
-    pub(crate) fn apply(&mut self, events: Vec<LedgerEvent>) {
-        for event in events {
-            for tag in event.tags() {
-                let mut state = self.entities.remove(&tag);
-                recount_domain::evolve(&tag, &mut state, &event);
-                self.entities.extend(state.map(|state| (tag, state)));
-            }
-            self.events.push(event);
-        }
-    }
-
-    /// Decides and applies.
-    pub(crate) fn run(&mut self, command: &Command) -> Result<usize, Rejection> {
-        let events = self.decide(command)?;
-        let count = events.len();
-        self.apply(events);
-        Ok(count)
-    }
-
-    pub(crate) fn balance(&self, account: &str, asset: &str) -> i128 {
-        match &self.entities[&Tag::new("account", account)] {
-            Entity::Account(state) => state.balance(&asset.parse().unwrap()).posted(state.kind),
-            other => panic!("{other:?}"),
-        }
-    }
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// A ledger with USD/2 and EUR/2, a bank (asset), two users (liabilities) and a shop (income), after these commands.
 pub(crate) fn given(commands: &[Command]) -> Book {
-    let mut book = Book::default();
     let usual = [
         Command::CreateLedger { ledger: "main".to_owned() },
-        Command::RegisterAsset { asset: "USD/2".parse().unwrap() },
-        Command::RegisterAsset { asset: "EUR/2".parse().unwrap() },
+        register_asset("USD/2"),
+        register_asset("EUR/2"),
         open("bank", AccountKind::Asset),
         open("alice", AccountKind::Liability),
         open("bob", AccountKind::Liability),
         open("shop", AccountKind::Income),
     ];
-    for command in usual.iter().chain(commands) {
-        book.run(command).unwrap_or_else(|rejection| panic!("given {command:?}: {rejection}"));
-    }
-    book
+    let book = usual.into_iter().fold(Book::nowhere(), |book, command| book.and(command));
+    commands.iter().cloned().fold(book, |book, command| book.and(command))
+}
+
+/// The time in every book until it is set: noon on the first of January.
+pub(crate) fn now() -> DateTime<Utc> {
+    moment("2026-01-01T12:00:00Z")
 }
 
 impl Book {
-    pub(crate) fn when(&self, command: Command) -> Then<'_> {
-        Then { book: self, decision: self.decide(&command), command }
+    /// A ledger that was not created.
+    pub(crate) fn nowhere() -> Book {
+        Book { entities: HashMap::new(), events: Vec::new(), now: now() }
+    }
+
+    /// The same book at another time.
+    pub(crate) fn at(mut self, time: &str) -> Book {
+        self.now = moment(time);
+        self
+    }
+
+    /// The book after a further command, which must be accepted.
+    pub(crate) fn and(mut self, request: impl Into<Request>) -> Book {
+        let request = request.into();
+        self.run(&request).unwrap_or_else(|rejection| panic!("given {request:?}: {rejection}"));
+        self
+    }
+
+    pub(crate) fn when(&self, request: impl Into<Request>) -> Then<'_> {
+        let request = request.into();
+        let mut after = self.clone();
+        let decision = after.run(&request);
+        Then { before: self, after, request, decision }
+    }
+
+    /// What the request needs, found out as the engine does it: what is not loaded is not there.
+    fn named(&self, request: &Request) -> BTreeSet<Tag> {
+        const ROUNDS_MAX: usize = 3;
+        let mut named = BTreeSet::new();
+        for round in 0..ROUNDS_MAX {
+            let loaded = |tag: &Tag| self.entities.get(tag).filter(|_| named.contains(tag));
+            let needed = recount_domain::needs(request, &States::new(&loaded));
+            let before = named.len();
+            named.extend(needed);
+            if named.len() == before {
+                return named;
+            }
+            let asked_again = recount_domain::needs_more_when_loaded(request);
+            assert!(round == 0 || asked_again, "more is needed and nobody asks again: {request:?}");
+        }
+        panic!("a command needs entities without end: {request:?}");
+    }
+
+    pub(crate) fn decide(&self, request: &Request) -> Decision {
+        let named = self.named(request);
+        // What a decision reads, it has to have named: the engine loads nothing else.
+        let find_named = |tag: &Tag| {
+            assert!(named.contains(tag), "{tag} is read and not named");
+            self.entities.get(tag)
+        };
+        recount_domain::decide(request, &States::new(&find_named), self.now)
+    }
+
+    pub(crate) fn apply(&mut self, events: Vec<LedgerEvent>) {
+        for event in events {
+            let stored = encode(&event);
+            let read = decode(stored.event_type, stored.version, &stored.data).unwrap();
+            assert_eq!(read, event, "an event is read as it was written");
+            fold(&mut self.entities, &event);
+            self.events.push(event);
+        }
+    }
+
+    /// Decides and applies.
+    pub(crate) fn run(&mut self, request: &Request) -> Decision {
+        let events = self.decide(request)?;
+        self.apply(events.clone());
+        Ok(events)
+    }
+
+    pub(crate) fn account(&self, account: &str) -> &Account {
+        match self.entities.get(&tag::account(&account.parse().unwrap())) {
+            Some(Entity::Account(state)) => state,
+            other => panic!("{account}: {other:?}"),
+        }
+    }
+
+    pub(crate) fn has_account(&self, account: &str) -> bool {
+        self.entities.contains_key(&tag::account(&account.parse().unwrap()))
+    }
+
+    pub(crate) fn figures_in(&self, account: &str, asset: &str) -> Figures {
+        let state = self.account(account);
+        state.balance(&asset.parse().unwrap()).figures(state.kind())
+    }
+
+    /// Posted, held, incoming and available, in USD/2.
+    pub(crate) fn figures(&self, account: &str) -> [i128; 4] {
+        let Figures { posted, held, incoming, available } = self.figures_in(account, "USD/2");
+        [posted, held, incoming, available]
+    }
+
+    /// What is posted, in USD/2.
+    pub(crate) fn posted(&self, account: &str) -> i128 {
+        self.figures_in(account, "USD/2").posted
+    }
+
+    pub(crate) fn hold(&self, hold: &str) -> &Hold {
+        match self.entities.get(&tag::hold(&hold.parse().unwrap())) {
+            Some(Entity::Hold(state)) => state,
+            other => panic!("{hold}: {other:?}"),
+        }
+    }
+
+    /// What is left of a hold, if anything is.
+    pub(crate) fn remaining(&self, hold: &str) -> Option<i128> {
+        self.hold(hold).remaining.map(recount_events::ledger::Amount::minor_units)
+    }
+
+    /// The metadata of an account or a transaction, as JSON.
+    pub(crate) fn metadata(&self, of: &MetadataOwner) -> serde_json::Value {
+        match &self.entities[&of.tag()] {
+            Entity::Account(state) => state.terms.metadata.clone().into(),
+            Entity::Transaction(state) => state.metadata().clone().into(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn last_event(&self) -> &LedgerEvent {
+        self.events.last().expect("something happened")
+    }
+
+    /// The transaction that was posted last.
+    pub(crate) fn last_transaction(&self) -> &recount_events::ledger::TransactionPosted {
+        match self.last_event() {
+            LedgerEvent::TransactionPosted(posted) => posted,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Folds an event into the entities that it concerns.
+pub(crate) fn fold(entities: &mut HashMap<Tag, Entity>, event: &LedgerEvent) {
+    let tags = event.tags();
+    let distinct: BTreeSet<&Tag> = tags.iter().collect();
+    assert_eq!(distinct.len(), tags.len(), "each entity is named once: {tags:?}");
+    for tag in tags {
+        let mut state = entities.remove(&tag);
+        recount_domain::evolve(&tag, &mut state, event);
+        entities.extend(state.map(|state| (tag, state)));
     }
 }
 
 pub(crate) struct Then<'a> {
-    book: &'a Book,
-    command: Command,
-    decision: Result<Vec<LedgerEvent>, Rejection>,
+    before: &'a Book,
+    after: Book,
+    request: Request,
+    decision: Decision,
 }
 
 impl Then<'_> {
     /// The command is accepted with this many events; repeating it then changes nothing.
     pub(crate) fn happens(self, count: usize) -> Book {
+        assert!(count > 0, "say `nothing_happens`");
         let events = self.decision.unwrap_or_else(|rejection| panic!("rejected: {rejection}"));
         assert_eq!(events.len(), count, "{events:?}");
-        let mut book = self.book.clone();
-        book.apply(events);
-        assert_eq!(book.decide(&self.command), Ok(vec![]), "a repeat changes nothing");
-        book
+        assert_eq!(self.after.decide(&self.request), Ok(vec![]), "a repeat changes nothing");
+        self.after
     }
 
     /// It is so already.
     pub(crate) fn nothing_happens(self) {
         assert_eq!(self.decision, Ok(vec![]));
+        assert_eq!(self.after.entities, self.before.entities);
     }
 
+    /// It is refused with this code, says so in full, and changes nothing.
     pub(crate) fn rejected(self, code: &str) -> Rejection {
         let rejection = self.decision.expect_err("it was accepted");
         assert_eq!(rejection.code().code, code, "{rejection}");
+        assert_eq!(self.after.entities, self.before.entities, "a rejected command changes nothing");
+        assert_eq!(self.after.events.len(), self.before.events.len());
+        let sentence = rejection.to_string();
+        assert!(!sentence.contains(['{', '}']), "{sentence}");
+        let details = rejection.details();
+        let names: Vec<&str> = details.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, rejection.code().details);
+        assert!(details.iter().all(|(_, detail)| !detail.is_empty()), "{details:?}");
         rejection
     }
 }
 
-pub(crate) fn now() -> DateTime<Utc> {
-    "2026-01-01T12:00:00Z".parse().unwrap()
+/// What a rejection says of one of its details.
+pub(crate) fn detail(rejection: &Rejection, name: &str) -> String {
+    let details = rejection.details();
+    let found = details.into_iter().find(|(other, _)| *other == name);
+    found.unwrap_or_else(|| panic!("{rejection:?} has no {name}")).1
 }
 
-pub(crate) fn open(account: &str, kind: AccountKind) -> Command {
-    open_with(account, kind, Overdraft::None)
-}
-
-pub(crate) fn open_with(account: &str, kind: AccountKind, overdraft: Overdraft) -> Command {
-    let account = account.parse().unwrap();
-    Command::OpenAccount(OpenAccount { account, kind, overdraft, metadata: Metadata::new() })
-}
-
-pub(crate) fn limited(asset: &str, amount: i128) -> Overdraft {
-    let limit = OverdraftLimit { asset: asset.parse().unwrap(), amount: Amount::new(amount).unwrap() };
-    Overdraft::Limited(vec![limit])
-}
-
-pub(crate) fn entry(account: &str, direction: Direction, asset: &str, amount: i128) -> Entry {
-    Entry {
+/// The command, if a balance in USD/2 is so.
+pub(crate) fn expecting(
+    request: impl Into<Request>,
+    account: &str,
+    figure: Figure,
+    comparison: Comparison,
+    amount: i128,
+) -> Request {
+    let mut request = request.into();
+    request.expect.push(Expectation {
         account: account.parse().unwrap(),
-        direction,
-        asset: asset.parse().unwrap(),
-        amount: Amount::new(amount).unwrap(),
-    }
-}
-
-pub(crate) fn transfer(debit: &str, credit: &str, asset: &str, amount: i128) -> Vec<Entry> {
-    vec![entry(debit, Direction::Debit, asset, amount), entry(credit, Direction::Credit, asset, amount)]
-}
-
-pub(crate) fn posting(transaction: &str, entries: Vec<Entry>) -> PostTransaction {
-    PostTransaction {
-        transaction: transaction.parse().unwrap(),
-        entries,
-        effective_at: None,
-        reference: None,
-        metadata: Metadata::new(),
-    }
-}
-
-pub(crate) fn post(transaction: &str, entries: Vec<Entry>) -> Command {
-    Command::PostTransaction(posting(transaction, entries))
-}
-
-pub(crate) fn pay(transaction: &str, debit: &str, credit: &str, amount: i128) -> Command {
-    post(transaction, transfer(debit, credit, "USD/2", amount))
-}
-
-pub(crate) fn reverse(transaction: &str, reversal: &str) -> Command {
-    Command::ReverseTransaction(ReverseTransaction {
-        transaction: transaction.parse().unwrap(),
-        reversal: reversal.parse().unwrap(),
-        effective_at: None,
-        reference: None,
-        metadata: Metadata::new(),
-    })
-}
-
-pub(crate) fn freeze(account: &str, scope: FreezeScope) -> Command {
-    Command::FreezeAccount { account: account.parse().unwrap(), scope }
-}
-
-pub(crate) fn unfreeze(account: &str, scope: FreezeScope) -> Command {
-    Command::UnfreezeAccount { account: account.parse().unwrap(), scope }
-}
-
-pub(crate) fn close(account: &str) -> Command {
-    Command::CloseAccount { account: account.parse().unwrap() }
-}
-
-pub(crate) fn set_overdraft(account: &str, overdraft: Overdraft) -> Command {
-    Command::SetOverdraftPolicy { account: account.parse().unwrap(), overdraft }
+        asset: "USD/2".parse().unwrap(),
+        figure,
+        comparison,
+        amount,
+    });
+    request
 }

@@ -54,12 +54,10 @@ pub enum Setback {
     Store(#[from] StoreError),
     #[error(transparent)]
     Apply(#[from] ApplyFailure),
-}
-
-impl Setback {
-    pub(crate) fn progress(error: sqlx::Error) -> Setback {
-        Setback::Apply(error.into())
-    }
+    #[error(
+        "the build `{build}` is not there any more: that of a newer program has taken its place, or somebody dropped it"
+    )]
+    Gone { build: String },
 }
 
 impl<P> Clone for Engine<P> {
@@ -102,6 +100,19 @@ impl<P: Projection> Engine<P> {
         &self.0.store
     }
 
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    pub(crate) fn projection(&self) -> &P {
+        &self.0.projection
+    }
+
+    /// Tells readers to look again.
+    pub(crate) fn announce(&self) {
+        self.0.announcer.moved();
+    }
+
     /// Where the build is believed to be.
     pub(crate) fn applied(&self, log: LogKey) -> Position {
         self.believed().get(&log).copied().unwrap_or(Position::START)
@@ -109,8 +120,14 @@ impl<P: Projection> Engine<P> {
 
     /// Reads again where the build is, in these logs or in all: other processes move it, and a database that
     /// crashed may have taken it back.
-    pub(crate) async fn refresh(&self, logs: Option<&[i64]>) -> Result<(), sqlx::Error> {
-        let stored = progress::read(&self.0.pool, &self.0.schema, logs).await?;
+    pub(crate) async fn refresh(&self, logs: Option<&[i64]>) -> Result<(), Setback> {
+        let stored = progress::read(&self.0.pool, &self.0.schema, logs).await.map_err(|error| {
+            if is_undefined_table(&error) {
+                Setback::Gone { build: self.0.schema.clone() }
+            } else {
+                Setback::Apply(error.into())
+            }
+        })?;
         let mut believed = self.believed();
         if logs.is_none() {
             believed.clear();
@@ -228,4 +245,8 @@ impl<P: Projection> Engine<P> {
         // Poisoned means that a holder panicked between plain map operations: a hint at worst is wrong.
         self.0.applied.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_undefined_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42P01")
 }

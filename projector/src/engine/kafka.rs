@@ -202,7 +202,7 @@ async fn look<P: Projection>(engine: &Engine<P>, sweep: &mut Sweep<P>) -> Result
     if behind.is_empty() {
         engine.status().works();
     } else {
-        engine.refresh(Some(&behind)).await.map_err(Setback::progress)?;
+        engine.refresh(Some(&behind)).await?;
         sweep.settle();
     }
     Ok(())

@@ -26,7 +26,7 @@ pub struct Stopped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
     At(Position),
-    /// Another process applies events of this log to this build right now.
+    /// Another process applies events of this log to this build right now, or the build stands still.
     Busy,
 }
 
@@ -43,7 +43,15 @@ const SETTINGS: &str = "
            set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
            set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
            set_config('enable_material', 'off', true), set_config('enable_memoize', 'off', true),
-           pg_try_advisory_xact_lock(hashtextextended($1, $2)) as locked";
+           pg_try_advisory_xact_lock_shared(hashtext($1), 0)
+               and pg_try_advisory_xact_lock(hashtextextended($1, $2)) as locked";
+
+/// Lets the build stand still until the transaction ends: waits for the batches under way, and to all others every log
+/// is busy.
+pub(crate) async fn stand_still(transaction: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("select pg_advisory_xact_lock(hashtext($1), 0)").bind(schema).execute(transaction).await?;
+    Ok(())
+}
 
 /// Takes the log for this transaction, if nobody else has it, and prepares the transaction for the build.
 pub(crate) async fn claim(

@@ -15,7 +15,9 @@ pub struct LogBatch<'a> {
 
 /// A definition of read models. A build, its materialisation, has a schema of its own, `<name>_v<version>`.
 ///
-/// A change of what [`apply`](Projection::apply) writes is a new version: what an older one wrote stays as it is.
+/// A change of what [`apply`](Projection::apply) writes, or of the views, is a new version: what an older one wrote
+/// stays as it is until the new build takes its place. Readers of the older version are still there then, so that a
+/// view keeps the names and types of the columns that it had.
 pub trait Projection: Send + Sync + 'static {
     /// A plain SQL identifier in lower case.
     fn name(&self) -> &'static str;
@@ -44,7 +46,12 @@ pub trait Projection: Send + Sync + 'static {
 
 /// The schema of the projection's build.
 pub(crate) fn schema_of(projection: &impl Projection) -> String {
-    format!("{}_v{}", projection.name(), projection.version())
+    schema_of_version(projection, i32::from(projection.version()))
+}
+
+/// The schema of the build of another version of the projection.
+pub(crate) fn schema_of_version(projection: &impl Projection, version: i32) -> String {
+    format!("{}_v{version}", projection.name())
 }
 
 /// Why a batch could not be applied.

@@ -25,7 +25,17 @@ struct State {
     lag_events_max: i64,
     events_applied: u64,
     swept: bool,
+    catching: Option<Catching>,
     failure: Option<String>,
+}
+
+/// How far a build that readers do not see yet is on its way, over all logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Catching {
+    /// How many events it has.
+    pub events_applied: i64,
+    /// How many it needs, as of some seconds ago.
+    pub events: i64,
 }
 
 /// A build at one moment.
@@ -41,6 +51,8 @@ pub struct StatusReport {
     pub events_applied: u64,
     /// Whether the process has seen the heads of all logs since it started.
     pub swept: bool,
+    /// Set while readers see an older build.
+    pub catching: Option<Catching>,
     /// What failed last, until it works again.
     pub failure: Option<String>,
 }
@@ -62,6 +74,7 @@ impl Status {
             lag_events_max: state.lag_events_max,
             events_applied: state.events_applied,
             swept: state.swept,
+            catching: state.catching,
             failure: state.failure.clone(),
         }
     }
@@ -93,6 +106,20 @@ impl Status {
         let mut state = self.state();
         state.swept = true;
         state.lag_events_max = lag_events_max;
+    }
+
+    /// Notes that readers do not see the build yet.
+    pub(crate) fn catches_up(&self, catching: Catching) {
+        self.gauge("recount_projection_live", 0);
+        self.gauge("recount_projection_missing_events", catching.events - catching.events_applied);
+        self.state().catching = Some(catching);
+    }
+
+    /// Notes that readers see the build.
+    pub(crate) fn is_live(&self) {
+        self.gauge("recount_projection_live", 1);
+        self.gauge("recount_projection_missing_events", 0);
+        self.state().catching = None;
     }
 
     /// Notes a failure, and says it aloud only when it is news: the same failure is met again with every attempt.

@@ -47,7 +47,7 @@ impl<P: Projection> Sweep<P> {
     pub(crate) async fn look(&mut self) -> Result<(), Setback> {
         let look = self.moves.look().await?;
         if look.full {
-            self.engine.refresh(None).await.map_err(Setback::progress)?;
+            self.engine.refresh(None).await?;
         }
         for log in look.logs {
             if look.full && self.is_ahead(&log).await? {

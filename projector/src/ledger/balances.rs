@@ -1,97 +1,239 @@
-//! Running balances: the posted totals of what a batch touches, before it and after each entry.
+//! The table `balances`: the sums of what was posted to accounts, and of what holds set aside on them.
 
-use recount_events::LogKey;
-use recount_events::ledger::{AccountKind, Direction};
+use std::collections::HashMap;
+
+use recount_events::ledger::{AccountKind, Amount, Asset, Direction};
+use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
-use super::changes::{Changes, Pair};
+use super::accounts::{Accounts, never_opened};
+use super::contradiction;
+use super::rows::{column, minor_units, sparse};
 use crate::engine::ApplyError;
 
-/// Loads the totals before the batch, and runs its entries in order.
-pub(super) async fn run(
-    connection: &mut PgConnection,
-    log: LogKey,
-    changes: &mut Changes,
-) -> Result<(), ApplyError> {
-    if changes.entries.is_empty() {
-        return Ok(());
+/// The balances that a batch moves, each with an index by which entries and holds name it.
+#[derive(Debug, Default)]
+pub(super) struct Balances {
+    all: Vec<Balance>,
+    index: HashMap<(usize, Asset), usize>,
+    /// Whether the batch moves what is held. If it does not, that is neither loaded nor written.
+    with_holds: bool,
+}
+
+/// An account in one asset. Its sums are zero until they are loaded, and then run with the batch.
+#[derive(Debug)]
+pub(super) struct Balance {
+    /// Index of the account.
+    pub(super) account: usize,
+    pub(super) asset: Asset,
+    posted: Sides,
+    held: Sides,
+    /// What the account is, and since when; `None` as long as that is not known, and if it was never opened.
+    kind: Option<(AccountKind, Position)>,
+    /// The last event that moved it.
+    position: Position,
+}
+
+/// A sum of each side, in minor units.
+#[derive(Debug, Default)]
+struct Sides {
+    debits: i128,
+    credits: i128,
+}
+
+impl Sides {
+    fn of(&mut self, direction: Direction) -> &mut i128 {
+        match direction {
+            Direction::Debit => &mut self.debits,
+            Direction::Credit => &mut self.credits,
+        }
     }
-    load(connection, log, changes).await?;
-    let Changes { entries, pairs, accounts, transactions, .. } = changes;
-    for entry in entries.iter_mut() {
-        let pair = &mut pairs[entry.pair];
-        let poisoned = |reason: String| ApplyError::Poisoned {
-            position: transactions[entry.transaction].position,
-            reason,
+}
+
+impl Balance {
+    /// Adds an entry; answers the posted balance after it, on the account's normal side.
+    pub(super) fn post(
+        &mut self,
+        position: Position,
+        direction: Direction,
+        amount: Amount,
+        accounts: &Accounts,
+    ) -> Result<i128, ApplyError> {
+        let kind = self.kind_at(position, accounts)?;
+        let sum = self.posted.of(direction).checked_add(amount.minor_units());
+        *self.posted.of(direction) = sum.ok_or_else(|| self.too_large(position, accounts))?;
+        // Both sums are at least zero, so their difference cannot overflow.
+        let Sides { debits, credits } = self.posted;
+        Ok(match kind.normal_side() {
+            Direction::Debit => debits - credits,
+            Direction::Credit => credits - debits,
+        })
+    }
+
+    /// Sets an amount aside.
+    pub(super) fn hold(
+        &mut self,
+        position: Position,
+        direction: Direction,
+        amount: Amount,
+        accounts: &Accounts,
+    ) -> Result<(), ApplyError> {
+        self.kind_at(position, accounts)?;
+        let sum = self.held.of(direction).checked_add(amount.minor_units());
+        *self.held.of(direction) = sum.ok_or_else(|| self.too_large(position, accounts))?;
+        Ok(())
+    }
+
+    /// Gives back what was set aside.
+    pub(super) fn give_back(&mut self, direction: Direction, minor_units: i128) {
+        *self.held.of(direction) -= minor_units;
+    }
+
+    fn kind_at(&self, position: Position, accounts: &Accounts) -> Result<AccountKind, ApplyError> {
+        match self.kind {
+            Some((kind, since)) if since < position => Ok(kind),
+            _ => Err(never_opened(position, accounts.name(self.account))),
+        }
+    }
+
+    fn too_large(&self, position: Position, accounts: &Accounts) -> ApplyError {
+        let account = accounts.name(self.account);
+        contradiction(position, format!("the sums of `{account}` go beyond 128 bits"))
+    }
+}
+
+impl Balances {
+    /// The index of the balance of this account in this asset, which the event at this position moves.
+    pub(super) fn moved(&mut self, position: Position, account: usize, asset: &Asset) -> usize {
+        let all = &mut self.all;
+        let index = *self.index.entry((account, asset.clone())).or_insert_with(|| {
+            all.push(Balance {
+                account,
+                asset: asset.clone(),
+                posted: Sides::default(),
+                held: Sides::default(),
+                kind: None,
+                position,
+            });
+            all.len() - 1
+        });
+        self.all[index].position = position;
+        index
+    }
+
+    /// The batch moves what is held as well.
+    pub(super) fn with_holds(&mut self) {
+        self.with_holds = true;
+    }
+
+    pub(super) fn get(&self, index: usize) -> &Balance {
+        &self.all[index]
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> &mut Balance {
+        &mut self.all[index]
+    }
+
+    /// The account and the asset.
+    pub(super) fn key<'a>(&'a self, accounts: &'a Accounts, index: usize) -> (&'a str, &'a str) {
+        let balance = &self.all[index];
+        (accounts.name(balance.account).as_str(), balance.asset.as_str())
+    }
+
+    /// Sets kind and sums of each balance to what they are before the batch. An account that is opened by the batch has
+    /// no rows yet.
+    pub(super) async fn load(
+        &mut self,
+        connection: &mut PgConnection,
+        log: LogKey,
+        accounts: &Accounts,
+    ) -> Result<(), sqlx::Error> {
+        for balance in &mut self.all {
+            balance.kind = accounts.opened(balance.account);
+        }
+        let mut known: Vec<usize> =
+            (0..self.all.len()).filter(|index| self.all[*index].kind.is_none()).collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        // In the order of the index, so that neighbours share pages.
+        known.sort_unstable_by_key(|index| self.key(accounts, *index));
+        let rows: Vec<Row> = sqlx::query_as(
+            "select t.n, coalesce(b.kind, a.kind), b.debits::text, b.credits::text,
+                    case when $4 then b.held_debits::text end, case when $4 then b.held_credits::text end
+             from unnest($2::text[], $3::text[]) with ordinality as t(account, asset, n)
+             left join balances as b on b.log = $1 and b.account = t.account and b.asset = t.asset
+             -- The account is looked up only where the balance does not know its kind.
+             left join accounts as a on a.log = $1 and a.account = case when b.log is null then t.account end",
+        )
+        .bind(log.0)
+        .bind(column(&known, |index| self.key(accounts, *index).0))
+        .bind(column(&known, |index| self.key(accounts, *index).1))
+        .bind(self.with_holds)
+        .fetch_all(connection)
+        .await?;
+        for (n, kind, debits, credits, held_debits, held_credits) in rows {
+            let index = usize::try_from(n - 1).ok().and_then(|n| known.get(n));
+            let balance = &mut self.all[*index.expect("the ordinal is that of an element that was sent")];
+            balance.kind =
+                kind.map(|kind| stored_kind(&kind)).transpose()?.map(|kind| (kind, Position::START));
+            balance.posted = Sides { debits: stored_sum(debits)?, credits: stored_sum(credits)? };
+            balance.held = Sides { debits: stored_sum(held_debits)?, credits: stored_sum(held_credits)? };
+        }
+        Ok(())
+    }
+
+    pub(super) async fn write(
+        &self,
+        connection: &mut PgConnection,
+        log: LogKey,
+        accounts: &Accounts,
+    ) -> Result<(), sqlx::Error> {
+        // A balance whose kind is unknown has nothing that could be run: the batch would not have come here.
+        let mut rows: Vec<(&str, &Balance, AccountKind)> = self
+            .all
+            .iter()
+            .filter_map(|balance| Some((accounts.name(balance.account).as_str(), balance, balance.kind?.0)))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        rows.sort_unstable_by_key(|(account, balance, _)| (*account, &balance.asset));
+        let held = |sum: fn(&Sides) -> i128| {
+            sparse(&rows, |(_, balance, _)| self.with_holds.then(|| sum(&balance.held).to_string()))
         };
-        let account = &accounts[pair.account].account;
-        let kind =
-            pair.kind.ok_or_else(|| poisoned(format!("it posts to `{account}`, which was never opened")))?;
-        entry.balance = post(pair, kind, entry.direction, entry.amount.minor_units())
-            .ok_or_else(|| poisoned(format!("the totals of `{account}` go beyond 128 bits")))?;
+        sqlx::query(
+            "insert into balances (log, account, asset, kind, debits, credits, held_debits, held_credits, position)
+             select $1, account, asset, kind, debits::numeric, credits::numeric,
+                    coalesce(held_debits::numeric, 0), coalesce(held_credits::numeric, 0), position
+             from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                         $9::bigint[])
+                  as u(account, asset, kind, debits, credits, held_debits, held_credits, position)
+             on conflict on constraint balances_pkey do update
+             set debits = excluded.debits, credits = excluded.credits,
+                 held_debits = case when $10 then excluded.held_debits else balances.held_debits end,
+                 held_credits = case when $10 then excluded.held_credits else balances.held_credits end,
+                 position = excluded.position",
+        )
+        .bind(log.0)
+        .bind(column(&rows, |(account, ..)| *account))
+        .bind(column(&rows, |(_, balance, _)| balance.asset.as_str()))
+        .bind(column(&rows, |(.., kind)| kind.as_str()))
+        .bind(column(&rows, |(_, balance, _)| balance.posted.debits.to_string()))
+        .bind(column(&rows, |(_, balance, _)| balance.posted.credits.to_string()))
+        .bind(held(|sides| sides.debits))
+        .bind(held(|sides| sides.credits))
+        .bind(column(&rows, |(_, balance, _)| balance.position.0))
+        .bind(self.with_holds)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
-    changes.sort_for_writing();
-    Ok(())
 }
 
-/// Adds an entry to the totals; answers the balance on the normal side, or `None` beyond 128 bits.
-fn post(pair: &mut Pair, kind: AccountKind, direction: Direction, amount: i128) -> Option<i128> {
-    let total = match direction {
-        Direction::Debit => &mut pair.debits,
-        Direction::Credit => &mut pair.credits,
-    };
-    *total = total.checked_add(amount)?;
-    // Both totals are at least zero, so their difference cannot overflow.
-    Some(match kind.normal_side() {
-        Direction::Debit => pair.debits - pair.credits,
-        Direction::Credit => pair.credits - pair.debits,
-    })
-}
-
-/// Sets kind and totals of each pair. An account that is opened by the batch has no rows yet; the kind of one that
-/// was never opened stays unknown.
-async fn load(connection: &mut PgConnection, log: LogKey, changes: &mut Changes) -> Result<(), ApplyError> {
-    for pair in &mut changes.pairs {
-        pair.kind = changes.accounts[pair.account].opened.as_ref().map(|opened| opened.kind);
-    }
-    let mut known: Vec<usize> =
-        (0..changes.pairs.len()).filter(|pair| changes.pairs[*pair].kind.is_none()).collect();
-    if known.is_empty() {
-        return Ok(());
-    }
-    // In the order of the index, so that neighbours share pages.
-    known.sort_unstable_by_key(|pair| {
-        let pair = &changes.pairs[*pair];
-        (&changes.accounts[pair.account].account, &pair.asset)
-    });
-    let accounts: Vec<&str> =
-        known.iter().map(|pair| changes.accounts[changes.pairs[*pair].account].account.as_str()).collect();
-    let assets: Vec<&str> = known.iter().map(|pair| changes.pairs[*pair].asset.as_str()).collect();
-    let rows: Vec<Row> = sqlx::query_as(
-        "select t.n, coalesce(b.kind, a.kind), b.debits::text, b.credits::text
-         from unnest($2::text[], $3::text[]) with ordinality as t(account, asset, n)
-         left join balances as b on b.log = $1 and b.account = t.account and b.asset = t.asset
-         -- The account is looked up only where the balance does not know its kind.
-         left join accounts as a on a.log = $1 and a.account = case when b.log is null then t.account end",
-    )
-    .bind(log.0)
-    .bind(accounts)
-    .bind(assets)
-    .fetch_all(connection)
-    .await?;
-    for (n, kind, debits, credits) in rows {
-        let index = usize::try_from(n - 1).ok().and_then(|n| known.get(n));
-        let pair = *index.expect("the ordinal is that of an element that was sent");
-        let pair = &mut changes.pairs[pair];
-        pair.kind = kind.map(|kind| stored_kind(&kind)).transpose()?;
-        pair.debits = stored_total(debits)?;
-        pair.credits = stored_total(credits)?;
-    }
-    Ok(())
-}
-
-/// The place among those asked for, the account's kind if it was opened, and the totals if it has any in the asset.
-type Row = (i64, Option<String>, Option<String>, Option<String>);
+/// The place among those asked for, the account's kind if it was opened, and the sums if it has any in the asset: those
+/// posted, then those held.
+type Row = (i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 fn stored_kind(kind: &str) -> Result<AccountKind, sqlx::Error> {
     [
@@ -106,9 +248,6 @@ fn stored_kind(kind: &str) -> Result<AccountKind, sqlx::Error> {
     .ok_or_else(|| sqlx::Error::Decode(format!("`{kind}` is not a kind of account").into()))
 }
 
-fn stored_total(total: Option<String>) -> Result<i128, sqlx::Error> {
-    match total {
-        None => Ok(0),
-        Some(total) => total.parse().map_err(|error| sqlx::Error::Decode(Box::new(error))),
-    }
+fn stored_sum(sum: Option<String>) -> Result<i128, sqlx::Error> {
+    sum.map_or(Ok(0), |sum| minor_units(&sum))
 }

@@ -1,239 +1,182 @@
-//! What a batch of events changes, folded in memory. Pure.
+//! What a batch of events changes: folded in memory, settled with what was there before, and written.
 
-use std::collections::HashMap;
-
-use chrono::{DateTime, Utc};
-use recount_events::Position;
+use recount_events::LogKey;
 use recount_events::ledger::{
-    AccountKind, AccountName, AccountOpened, Amount, Asset, Direction, Entry, FreezeScope, LedgerEvent,
-    Metadata, Overdraft, TransactionId, TransactionPosted,
+    AccountName, Asset, Capture, Direction, Entry, LedgerEvent, MetadataOwner, MetadataRemoved, MetadataSet,
+    TransactionPosted,
 };
+use sqlx::PgConnection;
 
-/// The rows to insert and the changes to rows that are there.
+use super::accounts::Accounts;
+use super::assets::Assets;
+use super::balances::Balances;
+use super::contradiction;
+use super::customers::Customers;
+use super::entries::Entries;
+use super::holds::{Holds, Legs};
+use super::ledgers::Ledger;
+use super::links::Links;
+use super::metadata::{Amendment, MetadataChanges};
+use super::rows::At;
+use super::transactions::Transactions;
+use crate::engine::ApplyError;
+
+/// The changes of each table.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub(super) ledgers: Vec<NewLedger>,
-    pub(super) assets: Vec<NewAsset>,
-    pub(super) accounts: Vec<AccountChange>,
-    pub(super) pairs: Vec<Pair>,
-    pub(super) transactions: Vec<NewTransaction>,
-    pub(super) entries: Vec<NewEntry>,
-    account_index: HashMap<AccountName, usize>,
-    pair_index: HashMap<(usize, Asset), usize>,
-}
-
-#[derive(Debug)]
-pub(super) struct NewLedger {
-    pub(super) ledger: String,
-    pub(super) position: Position,
-    pub(super) recorded_at: DateTime<Utc>,
-}
-
-#[derive(Debug)]
-pub(super) struct NewAsset {
-    pub(super) asset: Asset,
-    pub(super) position: Position,
-}
-
-/// An account that the batch concerns: opened in it, changed, or posted to.
-#[derive(Debug)]
-pub(super) struct AccountChange {
-    pub(super) account: AccountName,
-    pub(super) opened: Option<Opened>,
-    pub(super) overdraft: Option<String>,
-    pub(super) frozen_debits: Option<bool>,
-    pub(super) frozen_credits: Option<bool>,
-    pub(super) closed: Option<bool>,
-    /// The last event about the account itself; `None` if transactions are all that concerns it.
-    pub(super) position: Option<Position>,
-}
-
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) kind: AccountKind,
-    pub(super) metadata: String,
-    pub(super) position: Position,
-    pub(super) recorded_at: DateTime<Utc>,
-}
-
-/// An account in one asset, with its posted totals. They start at zero and are set right before entries run.
-#[derive(Debug)]
-pub(super) struct Pair {
-    /// Index of the account.
-    pub(super) account: usize,
-    pub(super) asset: Asset,
-    /// The account's kind, once it is known.
-    pub(super) kind: Option<AccountKind>,
-    pub(super) debits: i128,
-    pub(super) credits: i128,
-    /// The last event that moved it.
-    pub(super) position: Position,
-}
-
-#[derive(Debug)]
-pub(super) struct NewTransaction {
-    pub(super) position: Position,
-    pub(super) transaction: TransactionId,
-    pub(super) effective_at: DateTime<Utc>,
-    pub(super) recorded_at: DateTime<Utc>,
-    pub(super) reference: Option<String>,
-    pub(super) metadata: String,
-    pub(super) entries: String,
-    pub(super) reverses: Option<TransactionId>,
-}
-
-#[derive(Debug)]
-pub(super) struct NewEntry {
-    /// Index of the transaction.
-    pub(super) transaction: usize,
-    /// Index of the account and asset.
-    pub(super) pair: usize,
-    pub(super) line: i32,
-    pub(super) direction: Direction,
-    pub(super) amount: Amount,
-    /// The posted balance after it, on the account's normal side. Known once the batch was run.
-    pub(super) balance: i128,
+    ledger: Ledger,
+    assets: Assets,
+    accounts: Accounts,
+    balances: Balances,
+    transactions: Transactions,
+    entries: Entries,
+    holds: Holds,
+    metadata: MetadataChanges,
+    customers: Customers,
+    links: Links,
 }
 
 impl Changes {
-    /// Folds one more event in, or says how it contradicts the batch so far. What contradicts rows that are there
-    /// is found by the database.
-    pub(super) fn add(
-        &mut self,
-        position: Position,
-        recorded_at: DateTime<Utc>,
-        event: LedgerEvent,
-    ) -> Result<(), String> {
+    /// Folds one more event in. What contradicts the batch so far is found here or when the batch is settled; that
+    /// something is there already that should be new is found by the database.
+    pub(super) fn add(&mut self, at: At, event: LedgerEvent) -> Result<(), ApplyError> {
         match event {
-            LedgerEvent::LedgerCreated(event) => {
-                self.ledgers.push(NewLedger { ledger: event.ledger, position, recorded_at })
+            LedgerEvent::LedgerCreated(event) => self.ledger.create(at, event)?,
+            LedgerEvent::EffectiveWindowSet(event) => self.ledger.set_window(at, event.window),
+            LedgerEvent::PeriodClosed(event) => self.ledger.close_through(at, event.through),
+            LedgerEvent::PeriodReopened(event) => self.ledger.reopen_from(at, event.from),
+            LedgerEvent::ChartSet(event) => self.ledger.set_chart(at, Some(event.rules)),
+            LedgerEvent::ChartRemoved(_) => self.ledger.set_chart(at, None),
+            LedgerEvent::AssetRegistered(event) => self.assets.register(at, event),
+            LedgerEvent::AccountOpened(event) => self.accounts.open(at, event)?,
+            LedgerEvent::AccountFrozen(event) => self.accounts.freeze(at, &event.account, event.scope, true),
+            LedgerEvent::AccountUnfrozen(event) => {
+                self.accounts.freeze(at, &event.account, event.scope, false);
             }
-            LedgerEvent::AssetRegistered(event) => {
-                self.assets.push(NewAsset { asset: event.asset, position })
-            }
-            LedgerEvent::AccountOpened(event) => self.open(position, recorded_at, event)?,
-            LedgerEvent::AccountFrozen(event) => self.freeze(position, &event.account, event.scope, true),
-            LedgerEvent::AccountUnfrozen(event) => self.freeze(position, &event.account, event.scope, false),
-            LedgerEvent::AccountClosed(event) => self.account(position, &event.account).closed = Some(true),
+            LedgerEvent::AccountClosed(event) => self.accounts.close(at, &event.account),
             LedgerEvent::OverdraftPolicySet(event) => {
-                self.account(position, &event.account).overdraft = Some(overdraft_json(&event.overdraft));
+                self.accounts.set_overdraft(at, &event.account, event.overdraft);
             }
-            LedgerEvent::TransactionPosted(event) => self.post(position, recorded_at, event),
+            LedgerEvent::BalanceLimitsSet(event) => {
+                self.accounts.set_limits(at, &event.account, event.limits);
+            }
+            LedgerEvent::TransactionPosted(event) => self.post(at, event)?,
+            LedgerEvent::HoldPlaced(event) => {
+                let legs = self.legs(at, &event.debit, &event.credit, &event.asset);
+                self.holds.place(at, event, legs);
+            }
+            LedgerEvent::HoldReleased(event) => {
+                let legs = self.legs(at, &event.debit, &event.credit, &event.asset);
+                self.holds.release(at, &event.hold, event.amount, legs);
+            }
+            LedgerEvent::HoldExpired(event) => {
+                let legs = self.legs(at, &event.debit, &event.credit, &event.asset);
+                self.holds.expire(at, &event.hold, event.amount, legs);
+            }
+            LedgerEvent::MetadataSet(event) => self.set_metadata(at, event),
+            LedgerEvent::MetadataRemoved(event) => self.remove_metadata(at, event),
+            LedgerEvent::CustomerRegistered(event) => self.customers.register(at, event)?,
+            LedgerEvent::CustomerUpdated(event) => self.customers.update(at, event)?,
+            LedgerEvent::CustomerForgotten(event) => self.customers.forget(at, &event.customer),
+            LedgerEvent::AccountLinked(event) => {
+                self.customers.touch(at, &event.customer);
+                self.accounts.touch(at, &event.account);
+                self.links.make(at, event.customer, event.account)?;
+            }
+            LedgerEvent::AccountUnlinked(event) => {
+                self.customers.touch(at, &event.customer);
+                self.accounts.touch(at, &event.account);
+                self.links.unmake(at, event.customer, event.account)?;
+            }
         }
         Ok(())
     }
 
-    /// Puts the entries in the order of their table's key, so that neighbours in the index are written together.
-    pub(super) fn sort_for_writing(&mut self) {
-        let Changes { entries, pairs, accounts, .. } = self;
-        entries.sort_unstable_by_key(|entry| {
-            (&accounts[pairs[entry.pair].account].account, entry.transaction, entry.line)
-        });
-    }
-
-    fn open(
-        &mut self,
-        position: Position,
-        recorded_at: DateTime<Utc>,
-        event: AccountOpened,
-    ) -> Result<(), String> {
-        let account = self.account(position, &event.account);
-        if let Some(first) = &account.opened {
-            return Err(format!("`{}` was opened at position {}", event.account, first.position));
-        }
-        account.overdraft = Some(overdraft_json(&event.overdraft));
-        account.opened = Some(Opened {
-            kind: event.kind,
-            metadata: metadata_json(&event.metadata),
-            position,
-            recorded_at,
-        });
-        Ok(())
-    }
-
-    fn freeze(&mut self, position: Position, account: &AccountName, scope: FreezeScope, frozen: bool) {
-        let account = self.account(position, account);
-        if scope.covers(Direction::Debit) {
-            account.frozen_debits = Some(frozen);
-        }
-        if scope.covers(Direction::Credit) {
-            account.frozen_credits = Some(frozen);
-        }
-    }
-
-    fn post(&mut self, position: Position, recorded_at: DateTime<Utc>, event: TransactionPosted) {
-        let transaction = self.transactions.len();
+    fn post(&mut self, at: At, event: TransactionPosted) -> Result<(), ApplyError> {
+        let transaction = self.transactions.next_index();
         for (line, entry) in (0..).zip(&event.entries) {
-            let pair = self.pair(position, entry);
-            self.entries.push(NewEntry {
-                transaction,
-                pair,
-                line,
-                direction: entry.direction,
-                amount: entry.amount,
-                balance: 0,
-            });
+            let account = self.accounts.index(&entry.account);
+            let balance = self.balances.moved(at.position, account, &entry.asset);
+            self.entries.add(transaction, balance, line, entry);
         }
-        self.transactions.push(NewTransaction {
-            position,
-            transaction: event.transaction,
-            effective_at: event.effective_at,
-            recorded_at,
-            reference: event.reference.map(|reference| reference.as_str().to_owned()),
-            metadata: metadata_json(&event.metadata),
-            entries: serde_json::to_string(&event.entries).expect("entries hold only strings"),
-            reverses: event.reverses,
-        });
-    }
-
-    fn account(&mut self, position: Position, account: &AccountName) -> &mut AccountChange {
-        let index = self.account_index(account);
-        let account = &mut self.accounts[index];
-        account.position = Some(position);
-        account
-    }
-
-    fn account_index(&mut self, account: &AccountName) -> usize {
-        if let Some(&index) = self.account_index.get(account) {
-            return index;
+        if let Some(capture) = &event.captures {
+            self.capture(at, capture, &event.entries)?;
         }
-        let index = self.accounts.len();
-        self.account_index.insert(account.clone(), index);
-        self.accounts.push(AccountChange {
-            account: account.clone(),
-            opened: None,
-            overdraft: None,
-            frozen_debits: None,
-            frozen_credits: None,
-            closed: None,
-            position: None,
-        });
-        index
+        self.transactions.post(at, event);
+        Ok(())
     }
 
-    fn pair(&mut self, position: Position, entry: &Entry) -> usize {
-        let account = self.account_index(&entry.account);
-        let pairs = &mut self.pairs;
-        let index = *self.pair_index.entry((account, entry.asset.clone())).or_insert_with(|| {
-            pairs.push(Pair {
-                account,
-                asset: entry.asset.clone(),
-                kind: None,
-                debits: 0,
-                credits: 0,
-                position,
-            });
-            pairs.len() - 1
+    /// A capture posts a part of its hold: one debit and one credit, as the hold has them.
+    fn capture(&mut self, at: At, capture: &Capture, entries: &[Entry]) -> Result<(), ApplyError> {
+        let [debit, credit] = entries else {
+            return Err(not_a_capture(at, capture));
+        };
+        let same = debit.asset == credit.asset && debit.amount == credit.amount;
+        if !same || (debit.direction, credit.direction) != (Direction::Debit, Direction::Credit) {
+            return Err(not_a_capture(at, capture));
+        }
+        let legs = self.legs(at, &debit.account, &credit.account, &debit.asset);
+        self.holds.capture(at, capture, debit.amount, legs);
+        Ok(())
+    }
+
+    fn legs(&mut self, at: At, debit: &AccountName, credit: &AccountName, asset: &Asset) -> Legs {
+        self.balances.with_holds();
+        let [debit, credit] = [debit, credit].map(|account| {
+            let account = self.accounts.index(account);
+            self.balances.moved(at.position, account, asset)
         });
-        self.pairs[index].position = position;
-        index
+        Legs { debit, credit }
+    }
+
+    fn set_metadata(&mut self, at: At, event: MetadataSet) {
+        self.amend(at, &event.of).set(&event.metadata);
+        self.metadata.set(at, event.of, event.metadata);
+    }
+
+    fn remove_metadata(&mut self, at: At, event: MetadataRemoved) {
+        self.amend(at, &event.of).remove(&event.keys);
+        self.metadata.remove(at, event.of, event.keys);
+    }
+
+    fn amend(&mut self, at: At, owner: &MetadataOwner) -> &mut Amendment {
+        match owner {
+            MetadataOwner::Account(account) => self.accounts.amend(at, account),
+            MetadataOwner::Transaction(transaction) => self.transactions.amend(at, transaction),
+        }
+    }
+
+    /// Loads what has to be known of what was there before, and finds what contradicts it.
+    pub(super) async fn settle(
+        &mut self,
+        connection: &mut PgConnection,
+        log: LogKey,
+    ) -> Result<(), ApplyError> {
+        self.ledger.settle(connection, log).await?;
+        self.accounts.settle(connection, log).await?;
+        self.transactions.settle(connection, log).await?;
+        self.balances.load(connection, log, &self.accounts).await?;
+        self.entries.run(&self.transactions, &mut self.balances, &self.accounts)?;
+        self.holds.settle(connection, log, &mut self.balances, &self.accounts).await?;
+        self.customers.settle(connection, log).await?;
+        self.links.settle(connection, log).await
+    }
+
+    pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
+        self.ledger.write(connection, log).await?;
+        self.assets.write(connection, log).await?;
+        self.accounts.write(connection, log).await?;
+        self.transactions.write(connection, log).await?;
+        self.balances.write(connection, log, &self.accounts).await?;
+        self.entries.write(connection, log, &self.transactions, &self.balances, &self.accounts).await?;
+        self.holds.write(connection, log).await?;
+        self.metadata.write(connection, log).await?;
+        self.customers.write(connection, log).await?;
+        self.links.write(connection, log).await
     }
 }
 
-fn overdraft_json(overdraft: &Overdraft) -> String {
-    serde_json::to_string(overdraft).expect("an overdraft policy holds only strings")
-}
-
-fn metadata_json(metadata: &Metadata) -> String {
-    serde_json::to_string(metadata).expect("metadata came from JSON")
+fn not_a_capture(at: At, capture: &Capture) -> ApplyError {
+    let reason = format!("it captures hold `{}`, and is not one debit and one credit alike", capture.hold);
+    contradiction(at.position, reason)
 }

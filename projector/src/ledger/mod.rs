@@ -1,22 +1,36 @@
-//! The ledger's read models: ledgers, assets, accounts, balances, transactions, entries with running balances.
+//! The ledger's read models: ledgers, assets, accounts, balances, transactions, entries with running balances, holds,
+//! the history of metadata, customers and whose accounts are whose.
 //!
-//! A batch of events is [folded](changes) into changes in memory, the balances that it touches are loaded with one
-//! query and [run forward](balances), and each table is [written](write) with one statement.
+//! There is a module for each table. A batch of events is [folded](changes) into what it changes in each of them, in
+//! memory; what has to be known of the rows that are there is loaded with one query per table, by which an event that
+//! contradicts them is found; and each table is written with one statement for new rows and one for changed ones. A
+//! table that the batch does not concern costs nothing.
 //!
 //! What must not be here: anything about where events come from, progress, duplicates or gaps. The engine sees to
 //! that, and knows nothing of ledgers.
 
+mod accounts;
+mod assets;
 mod balances;
 mod changes;
-mod write;
+mod customers;
+mod entries;
+mod holds;
+mod ledgers;
+mod links;
+mod metadata;
+mod rows;
+mod transactions;
 
+use recount_events::Position;
 use recount_events::ledger::{self, DecodeError};
 use sqlx::PgConnection;
 
 use crate::engine::{ApplyError, LogBatch, Projection};
 use changes::Changes;
+use rows::At;
 
-/// The projection of the ledger domain. Its build is the schema `ledger_v1`.
+/// The projection of the ledger domain. Its build is the schema `ledger_v2`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LedgerProjection;
 
@@ -26,7 +40,7 @@ impl Projection for LedgerProjection {
     }
 
     fn version(&self) -> u16 {
-        1
+        2
     }
 
     fn tables_sql(&self) -> &'static str {
@@ -35,27 +49,36 @@ impl Projection for LedgerProjection {
 
     fn views(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("ledgers", "select * from ledgers"),
+            ("ledgers", include_str!("views/ledgers.sql")),
             ("assets", "select * from assets"),
-            ("accounts", include_str!("accounts_view.sql")),
-            ("balances", "select log, account, asset, debits, credits, position from balances"),
-            ("transactions", "select * from transactions"),
+            ("accounts", include_str!("views/accounts.sql")),
+            ("balances", include_str!("views/balances.sql")),
+            ("transactions", include_str!("views/transactions.sql")),
             ("entries", "select * from entries"),
+            ("holds", include_str!("views/holds.sql")),
+            ("metadata_history", include_str!("views/metadata_history.sql")),
+            ("customers", include_str!("views/customers.sql")),
+            ("customer_accounts", "select * from customer_accounts"),
         ]
     }
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
         let mut changes = Changes::default();
         for event in batch.events {
-            let poisoned = |reason| ApplyError::Poisoned { position: event.position, reason };
             let decoded = ledger::decode(&event.event_type, event.version, &event.data)
-                .map_err(|error| poisoned(sentence(&error)))?;
-            changes.add(event.position, event.recorded_at, decoded).map_err(poisoned)?;
+                .map_err(|error| contradiction(event.position, sentence(&error)))?;
+            let at = At { position: event.position, recorded_at: event.recorded_at };
+            changes.add(at, decoded)?;
         }
-        balances::run(connection, batch.log, &mut changes).await?;
-        write::all(connection, batch.log, &changes).await?;
+        changes.settle(connection, batch.log).await?;
+        changes.write(connection, batch.log).await?;
         Ok(())
     }
+}
+
+/// The event at this position cannot be applied, because of what came before it.
+fn contradiction(position: Position, reason: impl Into<String>) -> ApplyError {
+    ApplyError::Poisoned { position, reason: reason.into() }
 }
 
 /// The error with its source, for an operator.

@@ -7,3 +7,4 @@ mod kafka;
 mod ledger;
 mod role;
 mod support;
+mod upgrade;

@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
+use recount_projector::engine::Projection;
+use recount_projector::ledger::LedgerProjection;
 use recount_projector::{ProjectorConfig, ProjectorError, StartError, migrate, run};
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
+use sqlx::AssertSqlSafe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -55,6 +58,43 @@ async fn the_role_is_ready_until_a_log_stops_and_ends_when_asked() {
         answer.starts_with("HTTP/1.1 503") && answer.contains("`sick` cannot go on from position 1")
     })
     .await;
+    token.cancel();
+    tokio::time::timeout(PATIENCE, role).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_role_takes_the_read_models_of_an_older_program_over() {
+    let world = World::new().await;
+    migrate(&world.pool).await.unwrap();
+    // As if the program before had made them.
+    let version = i32::from(LedgerProjection.version());
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "alter schema ledger_v{version} rename to ledger_v{0};
+         update public.recount_read_models set version = {0};
+         delete from public.recount_builds",
+        version - 1
+    )))
+    .execute(&world.pool)
+    .await
+    .unwrap();
+    let builds = "select nspname::text from pg_namespace where nspname like 'ledger%' order by nspname";
+    let config = config(&world);
+    let error = run(&config, CancellationToken::new()).await.unwrap_err();
+    assert!(error.to_string().contains("recount migrate"), "{error}");
+
+    migrate(&world.pool).await.unwrap();
+    assert_eq!(world.text(builds).await.len(), 2);
+    let token = CancellationToken::new();
+    let role = tokio::spawn({
+        let token = token.clone();
+        async move { run(&config, token).await }
+    });
+    until("the new ones alone are left", async || world.text(builds).await == [format!("ledger_v{version}")])
+        .await;
+    assert_eq!(
+        world.text("select version::text from public.recount_read_models").await,
+        [version.to_string()]
+    );
     token.cancel();
     tokio::time::timeout(PATIENCE, role).await.unwrap().unwrap().unwrap();
 }

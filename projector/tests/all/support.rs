@@ -33,7 +33,7 @@ pub(crate) struct World {
     /// Where that is.
     pub(crate) url: String,
     /// Those of the engines, under the application name `projector`.
-    engines: PgPool,
+    pub(crate) engines: PgPool,
 }
 
 impl World {
@@ -78,18 +78,23 @@ impl World {
         log: &LogName,
         events: Vec<(&'static str, String, Vec<Tag>)>,
     ) -> Position {
+        let version = 1;
+        let events = events.into_iter().map(|(event_type, data, tags)| (event_type, version, data, tags));
+        self.append_versions(log, events.collect()).await
+    }
+
+    /// The same with a version each.
+    pub(crate) async fn append_versions(
+        &self,
+        log: &LogName,
+        events: Vec<(&'static str, i16, String, Vec<Tag>)>,
+    ) -> Position {
         self.store.create_log(log).await.unwrap();
         let head = self.store.log(log.key()).await.unwrap().unwrap();
         let mut batch = Append::new(log.key(), head.head, head.fence, clock::now());
-        for (event_type, data, tags) in events {
-            batch.push_event(NewEvent {
-                id: ids::new_id(),
-                event_type,
-                version: 1,
-                tags,
-                data,
-                meta: "{}".into(),
-            });
+        for (event_type, version, data, tags) in events {
+            let (id, meta) = (ids::new_id(), "{}".into());
+            batch.push_event(NewEvent { id, event_type, version, tags, data, meta });
         }
         let end = batch.next_position();
         assert_eq!(self.store.append(&batch, PATIENCE).await.unwrap(), Appended::Done);
@@ -140,10 +145,24 @@ impl Drop for World {
 }
 
 /// Counts the events of each log, and notes each by its position: an event that came twice would break the key.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Tally {
+    pub(crate) version: u16,
     /// Once set, it can apply what it could not.
     pub(crate) mended: Arc<AtomicBool>,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally { version: 1, mended: Arc::default() }
+    }
+}
+
+impl Tally {
+    /// The second version, in which readers find one more column.
+    pub(crate) fn second() -> Tally {
+        Tally { version: 2, ..Tally::default() }
+    }
 }
 
 impl Projection for Tally {
@@ -152,7 +171,7 @@ impl Projection for Tally {
     }
 
     fn version(&self) -> u16 {
-        1
+        self.version
     }
 
     fn tables_sql(&self) -> &'static str {
@@ -161,7 +180,10 @@ impl Projection for Tally {
     }
 
     fn views(&self) -> &'static [(&'static str, &'static str)] {
-        &[("tallies", "select * from tallies")]
+        match self.version {
+            1 => &[("tallies", "select * from tallies")],
+            _ => &[("tallies", "select log, events * 10 as tenfold, events from tallies")],
+        }
     }
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {

@@ -1,26 +1,32 @@
-//! The accounts of a ledger, with their posted balances.
-
-use std::collections::HashMap;
+//! The accounts of a ledger, with their balances.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use http::Uri;
-use recount_service_kit::http::{Path, Query};
+use recount_service_kit::http::Path;
 use recount_service_kit::problem::{Problem, kinds};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json as Stored;
-use sqlx::{FromRow, Row};
-use utoipa::{IntoParams, ToSchema};
+use sqlx::{FromRow, Postgres, QueryBuilder, Row};
+use utoipa::ToSchema;
 
-use super::amount::{formatted, on_normal_side};
-use super::list::{List, Listed, Page};
-use super::parameters::Kind;
+use super::balances::{self, Balance};
+use super::list::{Asked, Listed, Page, list_parameters};
+use super::parameters::{Freshness, InLedger, Kind, OfAccount};
+use super::policy::{BalanceLimit, OverdraftPolicy};
 use super::problems::{OfAccounts, OfLedgerLists};
 use crate::read::{Reader, Snapshot, Wish, failed};
+
+/// An account may be linked to any number of customers; their list has pages, this one has a bound.
+const SELECT: &str = "select account, kind, overdraft, limits, assets, on_first_use, frozen_debits, frozen_credits, \
+     closed, metadata, opened_position, opened_at, position, \
+     array(select links.customer from read.customer_accounts as links \
+           where links.log = accounts.log and links.account = accounts.account \
+           order by links.customer collate \"C\" limit 100) as customers \
+     from read.accounts where log = ";
 
 /// An account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,16 +37,27 @@ pub(super) struct Account {
     kind: String,
     #[schema(value_type = OverdraftPolicy)]
     overdraft: Box<RawValue>,
+    /// The bounds of its balances.
+    #[schema(value_type = Vec<BalanceLimit>)]
+    limits: Box<RawValue>,
+    /// The assets that it may hold; any, if there are none.
+    #[schema(value_type = Vec<String>, example = json!(["USD/2"]))]
+    assets: Box<RawValue>,
+    /// Whether the first transaction or hold that named it opened it, as the chart says.
+    on_first_use: bool,
     frozen: Frozen,
     closed: bool,
-    /// As it was given when the account was opened.
+    /// As it is now; its history is at `/metadata-history`.
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
+    /// Whose it is, by id: 100 at most. `/customers?account=` lists all of them.
+    #[schema(example = json!(["c-1"]))]
+    customers: Vec<String>,
     opened_at: DateTime<Utc>,
     opened_position: i64,
     /// The position of the last event that concerned the account.
     position: i64,
-    /// One for each asset that the account has had an entry in.
+    /// One for each asset that the account has had an entry or a hold in.
     balances: Vec<Balance>,
 }
 
@@ -51,55 +68,20 @@ pub(super) struct Frozen {
     credits: bool,
 }
 
-/// How far below zero an account may go, in the form in which commands set it.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only its schema is used; a policy is passed on as it was stored")]
-enum OverdraftPolicy {
-    None,
-    Limited(Vec<OverdraftLimit>),
-    Unlimited,
-}
-
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only its schema is used; a policy is passed on as it was stored")]
-struct OverdraftLimit {
-    #[schema(example = "USD/2")]
-    asset: String,
-    #[schema(example = "100000")]
-    amount: String,
-}
-
-/// The posted balance of an account in one asset.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Balance {
-    #[schema(example = "USD/2")]
-    asset: String,
-    /// The sum of all debits, in minor units.
-    #[schema(example = "1250000")]
-    debits: String,
-    /// The sum of all credits, in minor units.
-    #[schema(example = "1190395")]
-    credits: String,
-    /// Debits less credits for assets and expenses, credits less debits for all others, in minor units.
-    #[schema(example = "59605")]
-    balance: String,
-    /// The balance as a decimal.
-    #[schema(example = "596.05 USD")]
-    formatted: String,
-}
-
 impl FromRow<'_, PgRow> for Account {
     fn from_row(row: &PgRow) -> Result<Account, sqlx::Error> {
-        let Stored(overdraft) = row.try_get("overdraft")?;
-        let Stored(metadata) = row.try_get("metadata")?;
+        let json = |column| row.try_get(column).map(|Stored(value)| value);
         Ok(Account {
             account: row.try_get("account")?,
             kind: row.try_get("kind")?,
-            overdraft,
+            overdraft: json("overdraft")?,
+            limits: json("limits")?,
+            assets: json("assets")?,
+            on_first_use: row.try_get("on_first_use")?,
             frozen: Frozen { debits: row.try_get("frozen_debits")?, credits: row.try_get("frozen_credits")? },
             closed: row.try_get("closed")?,
-            metadata,
+            metadata: json("metadata")?,
+            customers: row.try_get("customers")?,
             opened_at: row.try_get("opened_at")?,
             opened_position: row.try_get("opened_position")?,
             position: row.try_get("position")?,
@@ -108,58 +90,47 @@ impl FromRow<'_, PgRow> for Account {
     }
 }
 
-/// Which accounts.
-#[derive(Debug, Deserialize, Serialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// Only accounts whose names start with this text.
-    #[param(example = "Assets:")]
-    prefix: Option<String>,
-    /// Only accounts of this kind.
-    #[param(inline)]
-    kind: Option<Kind>,
-    /// How many at most, from 1 to 500; 50 unless told.
-    #[serde(skip_serializing)]
-    limit: Option<u32>,
-    /// Where to go on: `next` of the page before.
-    #[serde(skip_serializing)]
-    cursor: Option<String>,
+list_parameters! {
+    /// Which accounts.
+    Parameters {
+        /// Only accounts whose names start with this text.
+        #[param(example = "Assets:")]
+        prefix: Option<String>,
+        /// Only accounts of this kind.
+        #[param(inline)]
+        kind: Option<Kind>,
+        /// Only accounts that are linked to this customer.
+        #[param(example = "c-1")]
+        customer: Option<String>,
+    }
 }
 
 /// The accounts of a ledger, by name in byte order.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/accounts", tag = "accounts", operation_id = "list_accounts",
-    params(("ledger" = String, Path, description = "The ledger's name"), Parameters,
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(InLedger, Parameters, Freshness),
     responses((status = 200, description = "A page of accounts", body = Page<Account>,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"),
             ("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfLedgerLists))]
 pub(super) async fn list(
     State(reader): State<Reader>,
-    Path(ledger): Path<String>,
-    Query(parameters): Query<Parameters>,
+    Path(InLedger { ledger }): Path<InLedger>,
+    asked: Asked<Parameters>,
     wish: Wish,
-    uri: Uri,
 ) -> Result<Response, Problem> {
-    let list = List::new(uri, parameters.limit, &parameters)?;
-    let after = list.after(parameters.cursor.as_deref())?;
+    let after = asked.after()?;
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
-    let listed = select(&mut snapshot, &list, &parameters, after).await;
+    let listed = select(&mut snapshot, &asked, after).await;
     Ok(snapshot.answer(listed))
 }
 
 /// One account.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/accounts/{account}", tag = "accounts", operation_id = "show_account",
-    params(("ledger" = String, Path, description = "The ledger's name"),
-        ("account" = String, Path, description = "The account's name"),
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(OfAccount, Freshness),
     responses((status = 200, description = "The account", body = Account,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"))), OfAccounts))]
 pub(super) async fn show(
     State(reader): State<Reader>,
-    Path((ledger, account)): Path<(String, String)>,
+    Path(OfAccount { ledger, account }): Path<OfAccount>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
@@ -169,29 +140,27 @@ pub(super) async fn show(
 
 async fn select(
     snapshot: &mut Snapshot,
-    list: &List,
-    parameters: &Parameters,
+    Asked { parameters, list }: &Asked<Parameters>,
     after: Option<String>,
 ) -> Result<Listed<Account>, Problem> {
     let log = snapshot.log();
-    let prefix = parameters.prefix.as_deref().unwrap_or_default();
-    // In byte order, the names with a prefix lie between it and it with the last character there is.
-    let accounts = sqlx::query_as(
-        "select account, kind, overdraft, frozen_debits, frozen_credits, closed, metadata, opened_position, \
-                opened_at, position \
-         from read.accounts \
-         where log = $1 and account collate \"C\" > $2 and account collate \"C\" >= $3 \
-           and account collate \"C\" < $3 || U&'\\+10FFFF' and ($4::text is null or kind = $4) \
-         order by account collate \"C\" limit $5",
-    )
-    .bind(log)
-    .bind(after.unwrap_or_default())
-    .bind(prefix)
-    .bind(parameters.kind.map(Kind::as_str))
-    .bind(list.fetch())
-    .fetch_all(snapshot.connection())
-    .await
-    .map_err(|error| failed(&error))?;
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    query.push_bind(log).push(" and account collate \"C\" > ").push_bind(after.unwrap_or_default());
+    if let Some(prefix) = &parameters.prefix {
+        // In byte order, the names with a prefix lie between it and it with the last character there is.
+        query.push(" and account collate \"C\" >= ").push_bind(prefix);
+        query.push(" and account collate \"C\" < ").push_bind(prefix).push(" || U&'\\+10FFFF'");
+    }
+    if let Some(kind) = parameters.kind {
+        query.push(" and kind = ").push_bind(kind.as_str());
+    }
+    if let Some(customer) = &parameters.customer {
+        query.push(" and account in (select account from read.customer_accounts where log = ").push_bind(log);
+        query.push(" and customer = ").push_bind(customer).push(")");
+    }
+    query.push(" order by account collate \"C\" limit ").push_bind(list.fetch());
+    let accounts =
+        query.build_query_as().fetch_all(snapshot.connection()).await.map_err(|error| failed(&error))?;
     let mut listed = list.page(accounts, |account: &Account| account.account.clone());
     add_balances(snapshot, listed.items_mut()).await?;
     Ok(listed)
@@ -199,16 +168,10 @@ async fn select(
 
 async fn find(snapshot: &mut Snapshot, name: &str) -> Result<Account, Problem> {
     let log = snapshot.log();
-    let account = sqlx::query_as(
-        "select account, kind, overdraft, frozen_debits, frozen_credits, closed, metadata, opened_position, \
-                opened_at, position \
-         from read.accounts where log = $1 and account = $2",
-    )
-    .bind(log)
-    .bind(name)
-    .fetch_optional(snapshot.connection())
-    .await
-    .map_err(|error| failed(&error))?;
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    query.push_bind(log).push(" and account = ").push_bind(name);
+    let account: Option<Account> =
+        query.build_query_as().fetch_optional(snapshot.connection()).await.map_err(|error| failed(&error))?;
     let mut account = account.ok_or_else(|| not_found(name))?;
     add_balances(snapshot, std::slice::from_mut(&mut account)).await?;
     Ok(account)
@@ -220,28 +183,10 @@ pub(super) fn not_found(name: &str) -> Problem {
 }
 
 async fn add_balances(snapshot: &mut Snapshot, accounts: &mut [Account]) -> Result<(), Problem> {
-    let log = snapshot.log();
     let names: Vec<&str> = accounts.iter().map(|account| &*account.account).collect();
-    let rows: Vec<(String, String, String, String, String)> = sqlx::query_as(
-        "select account, asset, debits::text, credits::text, (debits - credits)::text \
-         from read.balances where log = $1 and account = any($2) order by account, asset collate \"C\"",
-    )
-    .bind(log)
-    .bind(&names)
-    .fetch_all(snapshot.connection())
-    .await
-    .map_err(|error| failed(&error))?;
-    let mut by_name: HashMap<String, Vec<_>> = HashMap::new();
-    for (account, asset, debits, credits, net) in rows {
-        by_name.entry(account).or_default().push((asset, debits, credits, net));
-    }
+    let mut by_account = balances::of(snapshot, &names).await?;
     for account in accounts {
-        let rows = by_name.remove(&account.account).unwrap_or_default();
-        let balances = rows.into_iter().map(|(asset, debits, credits, net)| {
-            let balance = on_normal_side(&account.kind, &net);
-            Balance { formatted: formatted(&balance, &asset), asset, debits, credits, balance }
-        });
-        account.balances = balances.collect();
+        account.balances = by_account.remove(&account.account).unwrap_or_default();
     }
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::Uri;
-use recount_service_kit::http::{Path, Query};
+use recount_service_kit::http::Path;
 use recount_service_kit::problem::Problem;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::list::{List, Listed, Page};
+use super::list::{Asked, Listed, Page, list_parameters};
+use super::parameters::{Freshness, InLedger};
 use super::problems::OfLedgerLists;
 use crate::read::{Reader, Snapshot, Wish, failed};
 
@@ -39,44 +39,32 @@ impl FromRow<'_, PgRow> for Asset {
     }
 }
 
-/// Which assets.
-#[derive(Debug, Deserialize, Serialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// How many at most, from 1 to 500; 50 unless told.
-    #[serde(skip_serializing)]
-    limit: Option<u32>,
-    /// Where to go on: `next` of the page before.
-    #[serde(skip_serializing)]
-    cursor: Option<String>,
+list_parameters! {
+    /// Which assets.
+    Parameters {}
 }
 
 /// The assets of a ledger, by code.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/assets", tag = "ledgers", operation_id = "list_assets",
-    params(("ledger" = String, Path, description = "The ledger's name"), Parameters,
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(InLedger, Parameters, Freshness),
     responses((status = 200, description = "A page of assets", body = Page<Asset>,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"),
             ("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfLedgerLists))]
 pub(super) async fn list(
     State(reader): State<Reader>,
-    Path(ledger): Path<String>,
-    Query(parameters): Query<Parameters>,
+    Path(InLedger { ledger }): Path<InLedger>,
+    asked: Asked<Parameters>,
     wish: Wish,
-    uri: Uri,
 ) -> Result<Response, Problem> {
-    let list = List::new(uri, parameters.limit, &parameters)?;
-    let after = list.after(parameters.cursor.as_deref())?;
+    let after = asked.after()?;
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
-    let listed = select(&mut snapshot, &list, after).await;
+    let listed = select(&mut snapshot, &asked, after).await;
     Ok(snapshot.answer(listed))
 }
 
 async fn select(
     snapshot: &mut Snapshot,
-    list: &List,
+    Asked { list, .. }: &Asked<Parameters>,
     after: Option<String>,
 ) -> Result<Listed<Asset>, Problem> {
     let log = snapshot.log();

@@ -4,17 +4,25 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Uri};
-use recount_service_kit::http::{Path, Query};
+use http::HeaderMap;
+use recount_service_kit::http::Path;
 use recount_service_kit::problem::{Problem, kinds};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
-use sqlx::{FromRow, Row};
-use utoipa::{IntoParams, ToSchema};
+use sqlx::types::Json as Stored;
+use sqlx::{FromRow, Postgres, QueryBuilder, Row};
+use utoipa::ToSchema;
 
-use super::list::{List, Listed, Page};
+use super::list::{Asked, Listed, Page, list_parameters};
+use super::parameters::{Freshness, InLedger};
+use super::policy::ChartRule;
 use super::problems::{OfLedgers, OfLists};
 use crate::read::{AT_LEAST, Reader, Wish, failed};
+
+const SELECT: &str = "select ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at, \
+     ledgers.window_past_days, ledgers.window_future_days, ledgers.closed_through, ledgers.chart \
+     from read.ledgers join read.progress on progress.log = ledgers.log where ";
 
 /// A ledger.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,30 +35,44 @@ pub(super) struct Ledger {
     position: i64,
     /// Where the read model met an event that it could not apply; null as long as all is well.
     stopped_at: Option<i64>,
+    effective_window: EffectiveWindow,
+    /// Nothing takes effect at this time or before it; null as long as no period was closed.
+    closed_through: Option<DateTime<Utc>>,
+    /// Which names accounts may have, and what they are then; null if they may have any.
+    #[schema(value_type = Option<Vec<ChartRule>>)]
+    chart: Option<Box<RawValue>>,
+}
+
+/// How many days an effective time may be from the time of recording; null is without limit.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EffectiveWindow {
+    #[schema(example = 30)]
+    past_days: Option<i64>,
+    #[schema(example = 0)]
+    future_days: Option<i64>,
 }
 
 impl FromRow<'_, PgRow> for Ledger {
     fn from_row(row: &PgRow) -> Result<Ledger, sqlx::Error> {
+        let chart: Option<Stored<Box<RawValue>>> = row.try_get("chart")?;
         Ok(Ledger {
             ledger: row.try_get("ledger")?,
             created_at: row.try_get("created_at")?,
             position: row.try_get("position")?,
             stopped_at: row.try_get("stopped_at")?,
+            effective_window: EffectiveWindow {
+                past_days: row.try_get("window_past_days")?,
+                future_days: row.try_get("window_future_days")?,
+            },
+            closed_through: row.try_get("closed_through")?,
+            chart: chart.map(|Stored(chart)| chart),
         })
     }
 }
 
-/// Which ledgers.
-#[derive(Debug, Deserialize, Serialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// How many at most, from 1 to 500; 50 unless told.
-    #[serde(skip_serializing)]
-    limit: Option<u32>,
-    /// Where to go on: `next` of the page before.
-    #[serde(skip_serializing)]
-    cursor: Option<String>,
+list_parameters! {
+    /// Which ledgers.
+    Parameters {}
 }
 
 /// The ledgers, by name.
@@ -59,9 +81,8 @@ pub(super) struct Parameters {
         headers(("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfLists))]
 pub(super) async fn list(
     State(reader): State<Reader>,
-    Query(parameters): Query<Parameters>,
+    asked: Asked<Parameters>,
     headers: HeaderMap,
-    uri: Uri,
 ) -> Result<Listed<Ledger>, Problem> {
     if headers.contains_key(&AT_LEAST) {
         return Err(Problem::new(
@@ -70,42 +91,30 @@ pub(super) async fn list(
         )
         .with("header", AT_LEAST.as_str()));
     }
-    let list = List::new(uri, parameters.limit, &parameters)?;
-    let after: Option<String> = list.after(parameters.cursor.as_deref())?;
+    let after: Option<String> = asked.after()?;
     let mut transaction = reader.everything().await?;
-    let ledgers = sqlx::query_as(
-        "select ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at \
-         from read.ledgers join read.progress on progress.log = ledgers.log \
-         where ledgers.ledger collate \"C\" > $1 order by ledgers.ledger collate \"C\" limit $2",
-    )
-    .bind(after.unwrap_or_default())
-    .bind(list.fetch())
-    .fetch_all(&mut *transaction)
-    .await
-    .map_err(|error| failed(&error))?;
-    Ok(list.page(ledgers, |ledger: &Ledger| ledger.ledger.clone()))
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    query.push("ledgers.ledger collate \"C\" > ").push_bind(after.unwrap_or_default());
+    query.push(" order by ledgers.ledger collate \"C\" limit ").push_bind(asked.list.fetch());
+    let ledgers =
+        query.build_query_as().fetch_all(&mut *transaction).await.map_err(|error| failed(&error))?;
+    Ok(asked.list.page(ledgers, |ledger: &Ledger| ledger.ledger.clone()))
 }
 
 /// One ledger.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}", tag = "ledgers", operation_id = "show_ledger",
-    params(("ledger" = String, Path, description = "The ledger's name"),
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(InLedger, Freshness),
     responses((status = 200, description = "The ledger", body = Ledger,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"))), OfLedgers))]
 pub(super) async fn show(
     State(reader): State<Reader>,
-    Path(ledger): Path<String>,
+    Path(InLedger { ledger }): Path<InLedger>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
     let log = snapshot.log();
-    let found: Result<Ledger, _> = sqlx::query_as(
-        "select ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at \
-         from read.ledgers join read.progress on progress.log = ledgers.log where ledgers.log = $1",
-    )
-    .bind(log)
-    .fetch_one(snapshot.connection())
-    .await;
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    query.push("ledgers.log = ").push_bind(log);
+    let found: Result<Ledger, _> = query.build_query_as().fetch_one(snapshot.connection()).await;
     Ok(snapshot.answer(found.map(Json).map_err(|error| failed(&error))))
 }

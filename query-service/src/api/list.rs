@@ -1,9 +1,12 @@
 //! Lists in pages: their bounds, their cursors, and the link to the page that follows.
 
 use axum::Json;
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::header::LINK;
+use http::request::Parts;
 use http::{HeaderValue, Uri};
+use recount_service_kit::http::Query;
 use recount_service_kit::problem::{Problem, kinds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +18,67 @@ use super::cursor;
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 500;
 
+/// The parameters of a list, which say what is in it and which page is asked for. Made by [`list_parameters`].
+pub(super) trait Paged {
+    fn limit(&self) -> Option<u32>;
+    fn cursor(&self) -> Option<&str>;
+}
+
+/// The parameters of a list: its filters, and those that every list has. (Serde cannot flatten a struct into another
+/// that refuses what it does not know.)
+macro_rules! list_parameters {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $filter:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, serde::Deserialize, serde::Serialize, utoipa::IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(super) struct $name {
+            $($(#[$attribute])* $filter: $type,)*
+            /// How many at most, from 1 to 500; 50 unless told.
+            #[serde(skip_serializing)]
+            limit: Option<u32>,
+            /// Where to go on: `next` of the page before.
+            #[serde(skip_serializing)]
+            cursor: Option<String>,
+        }
+
+        impl $crate::api::list::Paged for $name {
+            fn limit(&self) -> Option<u32> {
+                self.limit
+            }
+
+            fn cursor(&self) -> Option<&str> {
+                self.cursor.as_deref()
+            }
+        }
+    };
+}
+pub(super) use list_parameters;
+
+/// A list as a request asks for it.
+#[derive(Debug)]
+pub(super) struct Asked<P> {
+    pub(super) parameters: P,
+    pub(super) list: List,
+}
+
+impl<P: Paged> Asked<P> {
+    /// The key behind which the page starts, if there is a cursor.
+    pub(super) fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Problem> {
+        self.list.after(self.parameters.cursor())
+    }
+}
+
+impl<S: Send + Sync, P: Paged + DeserializeOwned + Serialize> FromRequestParts<S> for Asked<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked<P>, Problem> {
+        let Query(parameters) = Query::<P>::from_request_parts(parts, state).await?;
+        let list = List::new(parts.uri.clone(), parameters.limit(), &parameters)?;
+        Ok(Asked { parameters, list })
+    }
+}
+
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
@@ -23,7 +87,7 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// A list as a request asks for it.
+/// A list: where it is and what is in it, and how much of it makes a page.
 #[derive(Debug)]
 pub(super) struct List {
     limit: usize,
@@ -33,7 +97,7 @@ pub(super) struct List {
 
 impl List {
     /// The list at this address with these filters, which are all parameters but `limit` and `cursor`.
-    pub(super) fn new(uri: Uri, limit: Option<u32>, filters: &impl Serialize) -> Result<List, Problem> {
+    fn new(uri: Uri, limit: Option<u32>, filters: &impl Serialize) -> Result<List, Problem> {
         let limit = limit.unwrap_or(LIMIT_DEFAULT);
         if !(1..=LIMIT_MAX).contains(&limit) {
             let detail = format!("`limit` is {limit}; it has to be from 1 to {LIMIT_MAX}.");
@@ -44,8 +108,7 @@ impl List {
         Ok(List { limit: limit as usize, hash: xxh3_64(&identity), uri })
     }
 
-    /// The key behind which the page starts, if there is a cursor.
-    pub(super) fn after<K: DeserializeOwned>(&self, cursor: Option<&str>) -> Result<Option<K>, Problem> {
+    fn after<K: DeserializeOwned>(&self, cursor: Option<&str>) -> Result<Option<K>, Problem> {
         cursor.map(|cursor| cursor::decode(self.hash, cursor)).transpose()
     }
 

@@ -3,10 +3,15 @@
 mod accounts;
 mod amount;
 mod assets;
+mod balances;
 mod cursor;
+mod customers;
+mod holds;
 mod ledgers;
 mod list;
+mod metadata_history;
 mod parameters;
+mod policy;
 mod problems;
 mod statement;
 mod transactions;
@@ -29,9 +34,15 @@ pub fn router(reader: Reader, authenticator: Authenticator) -> OpenApiRouter {
         .routes(routes!(ledgers::show))
         .routes(routes!(accounts::list))
         .routes(routes!(accounts::show))
+        .routes(routes!(metadata_history::of_account))
         .routes(routes!(statement::show))
         .routes(routes!(transactions::list))
         .routes(routes!(transactions::show))
+        .routes(routes!(metadata_history::of_transaction))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::show))
+        .routes(routes!(customers::list))
+        .routes(routes!(customers::show))
         .routes(routes!(assets::list))
         .routes(routes!(trial_balance::show))
         .with_state(reader)

@@ -2,7 +2,48 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+/// The path of what belongs to a ledger.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct InLedger {
+    /// The ledger's name.
+    pub(super) ledger: String,
+}
+
+/// The path of what belongs to an account.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct OfAccount {
+    /// The ledger's name.
+    pub(super) ledger: String,
+    /// The account's name, in which a `/` is written `%2F`.
+    pub(super) account: String,
+}
+
+/// The path of what belongs to a transaction.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct OfTransaction {
+    /// The ledger's name.
+    pub(super) ledger: String,
+    /// The transaction's id.
+    pub(super) transaction: String,
+}
+
+/// The headers that say how fresh an answer has to be, as [`Wish`](crate::read::Wish) reads them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct Freshness {
+    /// The position to wait for.
+    #[param(rename = "Recount-At-Least")]
+    at_least: Option<i64>,
+    /// `wait=SECONDS`: how long to wait for it.
+    #[param(rename = "Prefer")]
+    prefer: Option<String>,
+}
 
 /// A moment in business time: RFC 3339, or a date, which means its midnight in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +96,34 @@ impl Kind {
             Kind::Equity => "equity",
             Kind::Income => "income",
             Kind::Expense => "expense",
+        }
+    }
+}
+
+/// What became of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum HoldStatus {
+    /// Something of it is still set aside.
+    Open,
+    /// Used up by captures; the last may have given back what it did not take.
+    Captured,
+    /// What was left was given back.
+    Released,
+    /// What was left was given back because the deadline passed.
+    Expired,
+}
+
+impl HoldStatus {
+    pub(super) const ALL: [HoldStatus; 4] =
+        [HoldStatus::Open, HoldStatus::Captured, HoldStatus::Released, HoldStatus::Expired];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            HoldStatus::Open => "open",
+            HoldStatus::Captured => "captured",
+            HoldStatus::Released => "released",
+            HoldStatus::Expired => "expired",
         }
     }
 }

@@ -8,12 +8,13 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::response::Response;
 
 /// What every operation can meet.
-const COMMON: [&ProblemKind; 6] = [
+const COMMON: [&ProblemKind; 7] = [
     &kinds::INVALID_REQUEST,
     &kinds::KEY_MISSING,
     &kinds::KEY_INVALID,
     &kinds::INTERNAL,
     &kinds::STORE_UNAVAILABLE,
+    &kinds::READ_MODELS_REBUILDING,
     &kinds::REQUEST_TIMEOUT,
 ];
 
@@ -58,4 +59,16 @@ documented! {
 documented! {
     /// A transaction.
     OfTransactions: OF_LEDGER, [&kinds::TRANSACTION_NOT_FOUND]
+}
+documented! {
+    /// A list of a transaction.
+    OfTransactionLists: OF_LEDGER, [&kinds::TRANSACTION_NOT_FOUND, &kinds::INVALID_CURSOR]
+}
+documented! {
+    /// A hold.
+    OfHolds: OF_LEDGER, [&kinds::HOLD_NOT_FOUND]
+}
+documented! {
+    /// A customer.
+    OfCustomers: OF_LEDGER, [&kinds::CUSTOMER_NOT_FOUND]
 }

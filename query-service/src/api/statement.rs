@@ -3,16 +3,16 @@
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use http::Uri;
-use recount_service_kit::http::{Path, Query};
+use recount_service_kit::http::Path;
 use recount_service_kit::problem::Problem;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, QueryBuilder, Row};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::accounts;
-use super::list::{List, Listed, Page};
+use super::list::{Asked, Listed, Page, list_parameters};
+use super::parameters::{Freshness, OfAccount};
 use super::problems::OfAccountLists;
 use super::transactions::Direction;
 use crate::read::{Reader, Snapshot, Wish, failed};
@@ -57,53 +57,40 @@ impl FromRow<'_, PgRow> for StatementEntry {
     }
 }
 
-/// Which entries.
-#[derive(Debug, Deserialize, Serialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// Only entries in this asset.
-    #[param(example = "USD/2")]
-    asset: Option<String>,
-    /// Only entries that were recorded after this position.
-    after: Option<i64>,
-    /// How many at most, from 1 to 500; 50 unless told.
-    #[serde(skip_serializing)]
-    limit: Option<u32>,
-    /// Where to go on: `next` of the page before.
-    #[serde(skip_serializing)]
-    cursor: Option<String>,
+list_parameters! {
+    /// Which entries.
+    Parameters {
+        /// Only entries in this asset.
+        #[param(example = "USD/2")]
+        asset: Option<String>,
+        /// Only entries that were recorded after this position.
+        after: Option<i64>,
+    }
 }
 
 /// The statement of an account.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/accounts/{account}/statement", tag = "accounts",
     operation_id = "show_statement",
-    params(("ledger" = String, Path, description = "The ledger's name"),
-        ("account" = String, Path, description = "The account's name"), Parameters,
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(OfAccount, Parameters, Freshness),
     responses((status = 200, description = "A page of entries", body = Page<StatementEntry>,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"),
             ("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfAccountLists))]
 pub(super) async fn show(
     State(reader): State<Reader>,
-    Path((ledger, account)): Path<(String, String)>,
-    Query(parameters): Query<Parameters>,
+    Path(OfAccount { ledger, account }): Path<OfAccount>,
+    asked: Asked<Parameters>,
     wish: Wish,
-    uri: Uri,
 ) -> Result<Response, Problem> {
-    let list = List::new(uri, parameters.limit, &parameters)?;
-    let after = list.after(parameters.cursor.as_deref())?;
+    let after = asked.after()?;
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
-    let listed = select(&mut snapshot, &list, &account, &parameters, after).await;
+    let listed = select(&mut snapshot, &asked, &account, after).await;
     Ok(snapshot.answer(listed))
 }
 
 async fn select(
     snapshot: &mut Snapshot,
-    list: &List,
+    Asked { parameters, list }: &Asked<Parameters>,
     account: &str,
-    parameters: &Parameters,
     after: Option<(i64, i32)>,
 ) -> Result<Listed<StatementEntry>, Problem> {
     let log = snapshot.log();

@@ -4,23 +4,22 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use http::Uri;
-use recount_service_kit::http::{Path, Query};
+use recount_service_kit::http::Path;
 use recount_service_kit::problem::{Problem, kinds};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json as Stored;
 use sqlx::{FromRow, Postgres, QueryBuilder, Row};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::list::{List, Listed, Page};
-use super::parameters::{Moment, Order};
+use super::list::{Asked, Listed, Page, list_parameters};
+use super::parameters::{Freshness, InLedger, Moment, OfTransaction, Order};
 use super::problems::{OfLedgerLists, OfTransactions};
 use crate::read::{Reader, Snapshot, Wish, failed};
 
 const SELECT: &str = "select position, transaction, effective_at, recorded_at, reference, metadata, entries, \
-     reverses, reversed_by from read.transactions where log = ";
+     reverses, reversals, captures from read.transactions where log = ";
 
 /// A transaction.
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,14 +34,18 @@ pub(super) struct Transaction {
     recorded_at: DateTime<Utc>,
     #[schema(example = "invoice 2026-117")]
     reference: Option<String>,
+    /// As it is now; its history is at `/metadata-history`.
     #[schema(value_type = Object)]
     metadata: Box<RawValue>,
     #[schema(value_type = Vec<Entry>)]
     entries: Box<RawValue>,
-    /// The transaction that this one takes back.
+    /// The transaction that this one takes back, wholly or in part.
     reverses: Option<String>,
-    /// The transaction that takes this one back.
-    reversed_by: Option<String>,
+    /// The transactions that take this one back, in their order.
+    reversed_by: Vec<String>,
+    /// The hold that this one captures, wholly or in part.
+    #[schema(example = "auth-1")]
+    captures: Option<String>,
 }
 
 /// One side of a movement of value.
@@ -81,73 +84,63 @@ impl FromRow<'_, PgRow> for Transaction {
             metadata,
             entries,
             reverses: row.try_get("reverses")?,
-            reversed_by: row.try_get("reversed_by")?,
+            reversed_by: row.try_get("reversals")?,
+            captures: row.try_get("captures")?,
         })
     }
 }
 
-/// Which transactions.
-#[derive(Debug, Deserialize, Serialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// Only transactions with an entry on this account.
-    account: Option<String>,
-    /// Only the transaction with this reference.
-    reference: Option<String>,
-    /// Only transactions effective at this moment or later: a time by RFC 3339, or a date, which is its midnight UTC.
-    #[param(value_type = Option<String>, example = "2013-07-01")]
-    effective_from: Option<Moment>,
-    /// Only transactions effective before this moment.
-    #[param(value_type = Option<String>, example = "2013-08-01T00:00:00Z")]
-    effective_to: Option<Moment>,
-    /// In the order of recording unless told otherwise.
-    #[param(inline)]
-    #[serde(default)]
-    order: Order,
-    /// How many at most, from 1 to 500; 50 unless told.
-    #[serde(skip_serializing)]
-    limit: Option<u32>,
-    /// Where to go on: `next` of the page before.
-    #[serde(skip_serializing)]
-    cursor: Option<String>,
+list_parameters! {
+    /// Which transactions.
+    Parameters {
+        /// Only transactions with an entry on this account.
+        account: Option<String>,
+        /// Only the transaction with this reference.
+        reference: Option<String>,
+        /// Only transactions that capture this hold.
+        captures: Option<String>,
+        /// Only transactions effective at this moment or later: a time by RFC 3339, or a date, which is its midnight
+        /// UTC.
+        #[param(value_type = Option<String>, example = "2013-07-01")]
+        effective_from: Option<Moment>,
+        /// Only transactions effective before this moment.
+        #[param(value_type = Option<String>, example = "2013-08-01T00:00:00Z")]
+        effective_to: Option<Moment>,
+        /// In the order of recording unless told otherwise.
+        #[param(inline)]
+        #[serde(default)]
+        order: Order,
+    }
 }
 
 /// The transactions of a ledger.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/transactions", tag = "transactions",
     operation_id = "list_transactions",
-    params(("ledger" = String, Path, description = "The ledger's name"), Parameters,
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(InLedger, Parameters, Freshness),
     responses((status = 200, description = "A page of transactions", body = Page<Transaction>,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"),
             ("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfLedgerLists))]
 pub(super) async fn list(
     State(reader): State<Reader>,
-    Path(ledger): Path<String>,
-    Query(parameters): Query<Parameters>,
+    Path(InLedger { ledger }): Path<InLedger>,
+    asked: Asked<Parameters>,
     wish: Wish,
-    uri: Uri,
 ) -> Result<Response, Problem> {
-    let list = List::new(uri, parameters.limit, &parameters)?;
-    let after = list.after(parameters.cursor.as_deref())?;
+    let after = asked.after()?;
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
-    let listed = select(&mut snapshot, &list, &parameters, after).await;
+    let listed = select(&mut snapshot, &asked, after).await;
     Ok(snapshot.answer(listed))
 }
 
 /// One transaction.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/transactions/{transaction}", tag = "transactions",
     operation_id = "show_transaction",
-    params(("ledger" = String, Path, description = "The ledger's name"),
-        ("transaction" = String, Path, description = "The transaction's id"),
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(OfTransaction, Freshness),
     responses((status = 200, description = "The transaction", body = Transaction,
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"))), OfTransactions))]
 pub(super) async fn show(
     State(reader): State<Reader>,
-    Path((ledger, transaction)): Path<(String, String)>,
+    Path(OfTransaction { ledger, transaction }): Path<OfTransaction>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
@@ -157,8 +150,7 @@ pub(super) async fn show(
 
 async fn select(
     snapshot: &mut Snapshot,
-    list: &List,
-    parameters: &Parameters,
+    Asked { parameters, list }: &Asked<Parameters>,
     after: Option<i64>,
 ) -> Result<Listed<Transaction>, Problem> {
     let log = snapshot.log();
@@ -171,14 +163,17 @@ async fn select(
         query.push(" and account = ").push_bind(account);
         narrow(&mut query, parameters, after);
         // A busy account has more entries than anybody wants to join: the page is found among its entries. With a
-        // reference there is one transaction at most, and it is the account that is looked for in its entries.
-        if parameters.reference.is_none() {
+        // reference or a hold there are few transactions, and it is the account that is looked for in their entries.
+        if parameters.reference.is_none() && parameters.captures.is_none() {
             sort(&mut query, parameters.order, list.fetch());
         }
         query.push(")");
     }
     if let Some(reference) = &parameters.reference {
         query.push(" and reference = ").push_bind(reference);
+    }
+    if let Some(hold) = &parameters.captures {
+        query.push(" and captures = ").push_bind(hold);
     }
     narrow(&mut query, parameters, after);
     sort(&mut query, parameters.order, list.fetch());
@@ -218,8 +213,11 @@ async fn find(snapshot: &mut Snapshot, id: &str) -> Result<Transaction, Problem>
     query.push_bind(log).push(" and transaction = ").push_bind(id);
     let found =
         query.build_query_as().fetch_optional(snapshot.connection()).await.map_err(|error| failed(&error))?;
-    found.ok_or_else(|| {
-        Problem::new(&kinds::TRANSACTION_NOT_FOUND, format!("There is no transaction `{id}`."))
-            .with("transaction", id)
-    })
+    found.ok_or_else(|| not_found(id))
+}
+
+/// There is no transaction with this id in the ledger.
+pub(super) fn not_found(id: &str) -> Problem {
+    Problem::new(&kinds::TRANSACTION_NOT_FOUND, format!("There is no transaction `{id}`."))
+        .with("transaction", id)
 }

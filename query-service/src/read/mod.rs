@@ -4,15 +4,20 @@
 
 mod progress;
 mod snapshot;
+mod version;
 mod wish;
 
 use recount_service_kit::database;
+use recount_service_kit::health::Health;
 use recount_service_kit::problem::{Problem, kinds};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use progress::Progress;
 pub(crate) use snapshot::{Snapshot, failed};
+pub use version::VERSION_MIN;
+use version::Version;
+pub(crate) use version::{Standing, standing};
 pub(crate) use wish::{AT_LEAST, POSITION, Wish};
 
 /// Gives snapshots of the read models. Clones share the connections and the watch over progress.
@@ -20,17 +25,29 @@ pub(crate) use wish::{AT_LEAST, POSITION, Wish};
 pub struct Reader {
     pool: PgPool,
     progress: Progress,
+    version: Version,
 }
 
 impl Reader {
     /// Watches the progress of the read models in the background until the token is cancelled.
     pub fn start(pool: PgPool, finishing: CancellationToken) -> Reader {
         let progress = Progress::start(pool.clone(), finishing);
-        Reader { pool, progress }
+        let version = Version::new(pool.clone());
+        Reader { pool, progress, version }
     }
 
-    /// Whether there are read models to read. The error is public.
+    /// Adds the check that queries can be answered.
+    pub fn watch(&self, health: &Health) {
+        let reader = self.clone();
+        health.add("queries", move || {
+            let reader = reader.clone();
+            async move { reader.check().await }
+        });
+    }
+
+    /// Whether there are the read models that the queries need. The error is public.
     pub async fn check(&self) -> Result<(), String> {
+        self.version.require().await.map_err(|problem| problem.detail().to_owned())?;
         let pool = &self.pool;
         let ask = || sqlx::query("select 1 from read.progress limit 1").execute(pool);
         match database::read_again(pool, ask).await {
@@ -44,11 +61,13 @@ impl Reader {
 
     /// A snapshot of everything, which reflects no position of one ledger.
     pub(crate) async fn everything(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Problem> {
+        self.version.require().await?;
         snapshot::begin(&self.pool, None).await.map(|(transaction, _)| transaction)
     }
 
     /// A snapshot of a ledger at the position that the caller wishes to see, or at a later one.
     pub(crate) async fn ledger(&self, ledger: &str, wish: &Wish) -> Result<Snapshot, Problem> {
+        self.version.require().await?;
         let deadline = tokio::time::Instant::now() + wish.wait();
         loop {
             let (transaction, found) = snapshot::begin(&self.pool, Some(ledger)).await?;

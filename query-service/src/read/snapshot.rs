@@ -115,17 +115,21 @@ fn place_of(row: &sqlx::postgres::PgRow) -> Result<Place, sqlx::Error> {
 
 /// The problem of a read that failed. Until the projector has made the read models there is nothing to read.
 pub(crate) fn failed(error: &sqlx::Error) -> Problem {
-    const UNDEFINED_TABLE: &str = "42P01";
     const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+    if is_undefined_table(error) {
+        return Problem::new(&kinds::STORE_UNAVAILABLE, "The read models are not there yet.")
+            .caused_by(error);
+    }
     let code = error.as_database_error().and_then(|error| error.code());
     match code.as_deref() {
-        Some(UNDEFINED_TABLE) => {
-            Problem::new(&kinds::STORE_UNAVAILABLE, "The read models are not there yet.").caused_by(error)
-        }
         Some(CHARACTER_NOT_IN_REPERTOIRE) => Problem::new(
             &kinds::INVALID_REQUEST,
             "The path or a parameter holds a zero byte, which no name has.",
         ),
         _ => Problem::of_database(error),
     }
+}
+
+pub(super) fn is_undefined_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42P01")
 }

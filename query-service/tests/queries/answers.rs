@@ -15,15 +15,21 @@ async fn an_account_shows_its_state_and_its_balances_on_its_normal_side() {
             "account": "Equity:Opening",
             "kind": "equity",
             "overdraft": "unlimited",
+            "limits": [],
+            "assets": [],
+            "on_first_use": false,
             "frozen": { "debits": false, "credits": true },
             "closed": false,
             "metadata": { "note": 1.50 },
+            "customers": [],
             "opened_at": "2026-01-01T00:00:00Z",
             "opened_position": 5,
             "position": 5,
             "balances": [
-                { "asset": "USD/2", "debits": "1005", "credits": "1000", "balance": "-5", "formatted": "-0.05 USD" },
-                { "asset": "VACHR/2", "debits": "0", "credits": "250", "balance": "250", "formatted": "2.50 VACHR" },
+                { "asset": "USD/2", "debits": "1005", "credits": "1000", "posted": "-5", "held": "0", "incoming": "0",
+                  "available": "-5", "formatted": "-0.05 USD" },
+                { "asset": "VACHR/2", "debits": "0", "credits": "250", "posted": "250", "held": "0", "incoming": "0",
+                  "available": "250", "formatted": "2.50 VACHR" },
             ],
         })
     );
@@ -86,9 +92,9 @@ async fn transactions_are_filtered_by_account_reference_and_effective_time() {
 }
 
 #[tokio::test]
-async fn a_transaction_shows_its_entries_and_what_reversed_it() {
+async fn a_transaction_shows_its_entries_and_what_reversed_it_in_order() {
     let world = World::with_books().await;
-    sqlx::query("update read.transactions set reversed_by = 't2' where transaction = 't1'")
+    sqlx::query("update read.transactions set reversals = '{t3,t2}' where transaction = 't1'")
         .execute(world.database.pool())
         .await
         .unwrap();
@@ -97,7 +103,8 @@ async fn a_transaction_shows_its_entries_and_what_reversed_it() {
     assert_eq!(transaction["position"], 7);
     assert_eq!(transaction["reference"], "ref-t1");
     assert_eq!(transaction["reverses"], json!(null));
-    assert_eq!(transaction["reversed_by"], "t2");
+    assert_eq!(transaction["reversed_by"], json!(["t3", "t2"]));
+    assert_eq!(transaction["captures"], json!(null));
     assert_eq!(
         transaction["entries"][0],
         json!({ "account": "Assets:Cash", "direction": "debit", "asset": "USD/2", "amount": "1000" })
@@ -113,7 +120,234 @@ async fn ledgers_and_assets_are_listed_with_where_they_are() {
     let ledger = world.get("/v1/ledgers/books").await;
     assert_eq!(ledger.json()["created_at"], "2026-01-01T00:00:00Z");
     assert_eq!(ledger.header("recount-position"), "9");
+    assert_eq!(ledger.json()["effective_window"], json!({ "past_days": null, "future_days": null }));
+    assert_eq!((&ledger.json()["closed_through"], &ledger.json()["chart"]), (&json!(null), &json!(null)));
     let assets = world.get("/v1/ledgers/books/assets").await;
     assert_eq!(assets.column("code"), ["USD", "VACHR"]);
     assert_eq!(assets.column("scale"), [2, 2]);
+}
+
+#[tokio::test]
+async fn a_ledger_shows_its_window_what_is_closed_and_its_chart() {
+    let world = World::with_books().await;
+    let rule = r#"{"pattern":"users:*","kind":"liability","overdraft":{"limited":[{"asset":"USD/2","amount":"5"}]}}"#;
+    sqlx::query(
+        "update read.ledgers set window_past_days = 30, window_future_days = 0, \
+         closed_through = '2026-01-31T23:59:59.999999Z', chart = ('[' || $1 || ']')::json",
+    )
+    .bind(rule)
+    .execute(world.database.pool())
+    .await
+    .unwrap();
+    for ledger in [
+        world.get("/v1/ledgers/books").await.json(),
+        world.get("/v1/ledgers").await.json()["items"][0].clone(),
+    ] {
+        assert_eq!(
+            ledger,
+            json!({
+                "ledger": "books",
+                "created_at": "2026-01-01T00:00:00Z",
+                "position": 9,
+                "stopped_at": null,
+                "effective_window": { "past_days": 30, "future_days": 0 },
+                "closed_through": "2026-01-31T23:59:59.999999Z",
+                "chart": [{
+                    "pattern": "users:*",
+                    "kind": "liability",
+                    "overdraft": { "limited": [{ "asset": "USD/2", "amount": "5" }] },
+                }],
+            })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_balance_shows_what_is_held_and_what_is_available() {
+    let world = World::with_everything().await;
+    let account = world.get("/v1/ledgers/books/accounts/Equity:Opening").await.json();
+    assert_eq!(
+        account["balances"][0],
+        json!({
+            "asset": "USD/2", "debits": "1005", "credits": "1040", "posted": "35", "held": "7", "incoming": "60",
+            "available": "28", "formatted": "0.35 USD",
+        })
+    );
+}
+
+#[tokio::test]
+async fn accounts_show_whose_they_are_and_are_found_by_customer() {
+    let world = World::with_everything().await;
+    world.link(17, "c-0", "Assets:Cash").await;
+    let account = world.get("/v1/ledgers/books/accounts/Assets:Cash").await.json();
+    assert_eq!(account["customers"], json!(["c-0", "c-1"]));
+    let accounts = async |query: &str| {
+        world.get(&format!("/v1/ledgers/books/accounts?customer={query}")).await.column("account")
+    };
+    assert_eq!(accounts("c-1").await, ["Assets:Cash", "assets:late"]);
+    assert_eq!(accounts("c-1&prefix=a").await, ["assets:late"]);
+    assert_eq!(accounts("c-0").await, ["Assets:Cash"]);
+    assert_eq!(accounts("c-2").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_hold_shows_what_became_of_it_and_what_captured_it() {
+    let world = World::with_everything().await;
+    let answer = world.get("/v1/ledgers/books/holds/auth-1").await;
+    assert_eq!(answer.header("recount-position"), "16");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "hold": "auth-1",
+            "status": "open",
+            "debit": "Assets:Cash",
+            "credit": "Equity:Opening",
+            "asset": "USD/2",
+            "amount": "100",
+            "captured": "40",
+            "released": "0",
+            "remaining": "60",
+            "expires_at": "2026-02-01T00:00:00Z",
+            "metadata": {},
+            "captured_by": ["t4"],
+            "placed_at": "2026-01-01T00:00:00Z",
+            "placed_position": 10,
+            "changed_at": "2026-01-01T00:00:00Z",
+            "position": 11,
+        })
+    );
+    let capture = world.get("/v1/ledgers/books/transactions/t4").await.json();
+    assert_eq!(capture["captures"], "auth-1");
+}
+
+#[tokio::test]
+async fn holds_are_filtered_by_status_account_and_deadline() {
+    let world = World::with_everything().await;
+    sqlx::raw_sql(
+        "insert into read.holds select 42, 'closed-' || status, 'Assets:Cash', 'Assets:Cash', 'USD/2', 9, 0, 0, 0, status, \
+         '2026-03-01T00:00:00Z', '{}', position, now(), now(), position \
+         from unnest('{captured,released,expired}'::text[], '{3,20,21}'::bigint[]) as h(status, position)",
+    )
+    .execute(world.database.pool())
+    .await
+    .unwrap();
+    let ids = async |query: &str| {
+        let path = format!("/v1/ledgers/books/holds{query}");
+        world.get(&path).await.column("hold")
+    };
+    assert_eq!(ids("").await, ["closed-captured", "auth-1", "auth-2", "closed-released", "closed-expired"]);
+    assert_eq!(ids("?status=open").await, ["auth-1", "auth-2"]);
+    assert_eq!(ids("?status=released").await, ["closed-released"]);
+    assert_eq!(ids("?account=assets:late").await, ["auth-2"]);
+    assert_eq!(ids("?account=Equity:Opening").await, ["auth-1"]);
+    assert_eq!(
+        ids("?account=Assets:Cash").await,
+        ["closed-captured", "auth-1", "auth-2", "closed-released", "closed-expired"]
+    );
+    assert_eq!(ids("?account=Assets:Cash&status=expired").await, ["closed-expired"]);
+    assert_eq!(ids("?expires_before=2026-02-01").await, [""; 0]);
+    assert_eq!(ids("?expires_before=2026-02-01T00:00:01Z").await, ["auth-1"]);
+    assert_eq!(ids("?expires_before=2027-01-01&status=captured").await, ["closed-captured"]);
+    assert_eq!(ids("?account=nobody").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn transactions_are_filtered_by_the_hold_that_they_capture() {
+    let world = World::with_everything().await;
+    let ids = async |query: &str| {
+        let path = format!("/v1/ledgers/books/transactions?captures={query}");
+        world.get(&path).await.column("transaction")
+    };
+    assert_eq!(ids("auth-1").await, ["t4"]);
+    assert_eq!(ids("auth-1&account=Assets:Cash&limit=1&order=desc").await, ["t4"]);
+    assert_eq!(ids("auth-1&account=assets:late").await, [""; 0]);
+    assert_eq!(ids("auth-2").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_metadata_history_begins_with_what_was_given_and_shows_every_change() {
+    let world = World::with_everything().await;
+    let history = world.get("/v1/ledgers/books/accounts/Assets:Cash/metadata-history").await;
+    assert_eq!(
+        history.json(),
+        json!({
+            "items": [
+                { "position": 4, "recorded_at": "2026-01-01T00:00:00Z", "set": { "note": 1.50 }, "removed": [] },
+                { "position": 14, "recorded_at": "2026-01-02T00:00:00Z", "set": { "tier": "gold" }, "removed": [] },
+                { "position": 16, "recorded_at": "2026-01-03T00:00:00Z", "set": {}, "removed": ["note"] },
+            ],
+            "next": null,
+        })
+    );
+    assert!(history.body.contains("1.50"), "free JSON is passed on as it was written: {}", history.body);
+    let history = world.get("/v1/ledgers/books/transactions/t1/metadata-history").await;
+    assert_eq!(history.column("set"), [json!({ "note": "May" })]);
+}
+
+#[tokio::test]
+async fn a_customer_shows_who_it_is_and_the_accounts_until_forgotten() {
+    let world = World::with_everything().await;
+    let mut customer = json!({
+        "customer": "c-1",
+        "profile": { "name": "Alice" },
+        "metadata": { "tier": 1.50 },
+        "forgotten": false,
+        "accounts": ["Assets:Cash", "assets:late"],
+        "registered_at": "2026-01-01T00:00:00Z",
+        "registered_position": 13,
+        "position": 13,
+    });
+    assert_eq!(world.get("/v1/ledgers/books/customers/c-1").await.json(), customer);
+    let forgotten = world.get("/v1/ledgers/books/customers/c-2").await.json();
+    for (member, value) in [
+        ("customer", json!("c-2")),
+        ("profile", json!({})),
+        ("metadata", json!({})),
+        ("forgotten", json!(true)),
+        ("accounts", json!([])),
+        ("registered_position", json!(14)),
+        ("position", json!(14)),
+    ] {
+        customer[member] = value;
+    }
+    assert_eq!(forgotten, customer);
+}
+
+#[tokio::test]
+async fn customers_are_found_by_account() {
+    let world = World::with_everything().await;
+    let customers = async |query: &str| {
+        world.get(&format!("/v1/ledgers/books/customers{query}")).await.column("customer")
+    };
+    assert_eq!(customers("").await, ["c-1", "c-2"]);
+    assert_eq!(customers("?account=Assets:Cash").await, ["c-1"]);
+    assert_eq!(customers("?account=Equity:Opening").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_linked_is_shown_up_to_a_bound_and_listed_beyond_it() {
+    let world = World::with_everything().await;
+    sqlx::raw_sql(
+        "insert into read.customer_accounts select 42, 'c-2', 'Assets:' || n, 20, now() from generate_series(100, 250) n; \
+         insert into read.accounts select 42, 'Assets:' || n, 'asset', '\"none\"', false, false, false, '{}', 9, now(), 9 \
+         from generate_series(100, 250) as n",
+    )
+    .execute(world.database.pool())
+    .await
+    .unwrap();
+    let customer = world.get("/v1/ledgers/books/customers/c-2").await.json();
+    let accounts = customer["accounts"].as_array().unwrap();
+    assert_eq!((accounts.len(), &accounts[99]), (100, &json!("Assets:199")));
+    let listed = world.get("/v1/ledgers/books/accounts?customer=c-2&limit=500").await;
+    assert_eq!(listed.column("account").len(), 151);
+}
+
+#[tokio::test]
+async fn names_with_a_colon_and_a_slash_have_an_address() {
+    let world = World::with_books().await;
+    world.open_account(10, "users:a/b", "asset").await;
+    let answer = world.get("/v1/ledgers/books/accounts/users:a%2Fb").await;
+    assert_eq!(answer.json()["account"], "users:a/b");
+    let statement = world.get("/v1/ledgers/books/accounts/users:a%2Fb/statement").await;
+    assert_eq!(statement.json()["items"], json!([]));
 }

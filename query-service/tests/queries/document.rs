@@ -19,11 +19,11 @@ async fn document() -> Value {
 
 #[tokio::test]
 async fn every_documented_operation_answers_as_documented() {
-    let world = World::with_books().await;
+    let world = World::with_everything().await;
     let document = document().await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 9);
+    assert_eq!(paths.len(), 15);
     for (path, operations) in paths {
         let responses = operations["get"]["responses"].as_object().unwrap();
         for status in ["200", "400", "401", "500", "503"] {
@@ -33,24 +33,27 @@ async fn every_documented_operation_answers_as_documented() {
         let address = path
             .replace("{ledger}", "books")
             .replace("{account}", "Assets:Cash")
-            .replace("{transaction}", "t1");
+            .replace("{transaction}", "t1")
+            .replace("{hold}", "auth-1")
+            .replace("{customer}", "c-1");
         let answer = world.get(&address).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         let media_type = answer.header("content-type");
         assert!(responses["200"]["content"][media_type].is_object(), "{path}: {media_type}");
         if path.contains("{ledger}") {
             assert!(responses["200"]["headers"]["Recount-Position"].is_object(), "{path}");
-            assert_eq!(answer.header("recount-position"), "9", "{path}");
+            assert_eq!(answer.header("recount-position"), "16", "{path}");
         }
     }
 }
 
 #[tokio::test]
 async fn every_answer_has_exactly_the_members_of_its_schema() {
-    let world = World::with_books().await;
+    let world = World::with_everything().await;
     let document = document().await;
     for (path, schema, pointer) in [
         ("/v1/ledgers/books", "Ledger", ""),
+        ("/v1/ledgers/books", "EffectiveWindow", "/effective_window"),
         ("/v1/ledgers/books/assets", "Asset", "/items/0"),
         ("/v1/ledgers/books/accounts/Assets:Cash", "Account", ""),
         ("/v1/ledgers/books/accounts/Assets:Cash", "Frozen", "/frozen"),
@@ -58,6 +61,12 @@ async fn every_answer_has_exactly_the_members_of_its_schema() {
         ("/v1/ledgers/books/accounts/Assets:Cash/statement", "StatementEntry", "/items/0"),
         ("/v1/ledgers/books/transactions/t1", "Transaction", ""),
         ("/v1/ledgers/books/transactions/t1", "Entry", "/entries/0"),
+        ("/v1/ledgers/books/holds/auth-1", "Hold", ""),
+        ("/v1/ledgers/books/holds", "Hold", "/items/0"),
+        ("/v1/ledgers/books/customers/c-1", "Customer", ""),
+        ("/v1/ledgers/books/customers", "Customer", "/items/0"),
+        ("/v1/ledgers/books/accounts/Assets:Cash/metadata-history", "MetadataChange", "/items/0"),
+        ("/v1/ledgers/books/transactions/t1/metadata-history", "MetadataChange", "/items/0"),
         ("/v1/ledgers/books/trial-balance", "TrialBalance", ""),
         ("/v1/ledgers/books/trial-balance", "TrialBalanceRow", "/rows/0"),
         ("/v1/ledgers/books/trial-balance", "AssetTotal", "/totals/0"),
@@ -74,6 +83,27 @@ async fn every_answer_has_exactly_the_members_of_its_schema() {
         // A problem may have members beyond those of all problems.
         given.retain(|name| schema != "Problem" || described.contains(name));
         assert_eq!(given, described, "{schema}");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_documents_the_variables_of_its_path_and_how_to_wait_for_a_position() {
+    let document = document().await;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let parameters = operations["get"]["parameters"].as_array().unwrap();
+        let named = |place: &str| -> Vec<&str> {
+            let of_place = parameters.iter().filter(|parameter| parameter["in"] == place);
+            of_place.map(|parameter| parameter["name"].as_str().unwrap()).collect()
+        };
+        let variables: Vec<&str> =
+            path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+        assert_eq!(named("path"), variables, "{path}");
+        let headers: &[&str] = if path.contains("{ledger}") { &["Recount-At-Least", "Prefer"] } else { &[] };
+        assert_eq!(named("header"), headers, "{path}");
+        for parameter in parameters {
+            assert!(!parameter["description"].as_str().unwrap().is_empty(), "{path}: {parameter}");
+            assert_eq!(parameter["required"], parameter["in"] == "path", "{path}: {parameter}");
+        }
     }
 }
 

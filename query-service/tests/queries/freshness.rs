@@ -72,7 +72,11 @@ async fn what_is_not_found_is_said_together_with_the_position_of_which_that_is_t
     for (path, code) in [
         ("/v1/ledgers/books/accounts/none", "account-not-found"),
         ("/v1/ledgers/books/accounts/none/statement", "account-not-found"),
+        ("/v1/ledgers/books/accounts/none/metadata-history", "account-not-found"),
         ("/v1/ledgers/books/transactions/none", "transaction-not-found"),
+        ("/v1/ledgers/books/transactions/none/metadata-history", "transaction-not-found"),
+        ("/v1/ledgers/books/holds/none", "hold-not-found"),
+        ("/v1/ledgers/books/customers/none", "customer-not-found"),
     ] {
         let answer = world.get(path).await;
         assert_eq!(answer.problem(), (404, code.into()));

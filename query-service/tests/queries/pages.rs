@@ -44,6 +44,25 @@ async fn every_list_can_be_followed_to_its_end_and_shows_each_item_once() {
 }
 
 #[tokio::test]
+async fn the_lists_of_holds_customers_and_changes_can_be_followed_too() {
+    let world = World::with_everything().await;
+    let ledger = "/v1/ledgers/books";
+    for (path, member, expected) in [
+        ("/holds?limit=1", "hold", ["auth-1", "auth-2"].as_slice()),
+        ("/holds?limit=1&account=Assets:Cash", "hold", &["auth-1", "auth-2"]),
+        ("/holds?limit=1&status=open&expires_before=2027-01-01", "hold", &["auth-1"]),
+        ("/customers?limit=1", "customer", &["c-1", "c-2"]),
+        ("/customers?limit=1&account=Assets:Cash", "customer", &["c-1"]),
+        ("/accounts?limit=1&customer=c-1", "account", &["Assets:Cash", "assets:late"]),
+        ("/transactions?limit=1&captures=auth-1", "transaction", &["t4"]),
+    ] {
+        assert_eq!(follow(&world, &format!("{ledger}{path}"), member).await, expected, "{path}");
+    }
+    let history = format!("{ledger}/accounts/Assets:Cash/metadata-history?limit=1");
+    assert_eq!(follow(&world, &history, "position").await, [4, 14, 16]);
+}
+
+#[tokio::test]
 async fn two_entries_of_one_transaction_may_be_on_two_pages() {
     let world = World::with_books().await;
     world
@@ -66,7 +85,9 @@ async fn a_cursor_is_refused_in_another_list_or_with_other_filters() {
     for path in [
         format!("/v1/ledgers/books/transactions?order=desc&cursor={cursor}"),
         format!("/v1/ledgers/books/transactions?account=Assets:Cash&cursor={cursor}"),
+        format!("/v1/ledgers/books/transactions?captures=auth-1&cursor={cursor}"),
         format!("/v1/ledgers/books/accounts?cursor={cursor}"),
+        format!("/v1/ledgers/books/holds?cursor={cursor}"),
         "/v1/ledgers/books/transactions?cursor=garbage".to_owned(),
     ] {
         assert_eq!(world.get(&path).await.problem(), (400, "invalid-cursor".into()), "{path}");

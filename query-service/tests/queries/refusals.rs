@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use recount_query_service::{Reader, VERSION_MIN};
 use recount_service_kit::database::connect;
 use recount_test_support::TestDatabase;
 use secrecy::SecretString;
 use sqlx::Connection;
 use sqlx::postgres::PgPoolOptions;
+use tokio_util::sync::CancellationToken;
 
-use crate::world::World;
+use crate::world::{World, rebuild};
 
 #[tokio::test]
 async fn without_a_valid_key_nothing_is_answered() {
@@ -33,6 +35,10 @@ async fn parameters_that_are_unknown_or_malformed_are_refused_by_name() {
         ("/v1/ledgers/books/transactions?order=random", "order"),
         ("/v1/ledgers/books/transactions?effective_from=yesterday", "yesterday"),
         ("/v1/ledgers/books/transactions?effective_to=2013-02-30", "effective_to"),
+        ("/v1/ledgers/books/holds?status=closed", "status"),
+        ("/v1/ledgers/books/holds?expires_before=soon", "expires_before"),
+        ("/v1/ledgers/books/customers?name=Alice", "name"),
+        ("/v1/ledgers/books/accounts/Assets:Cash/metadata-history?limit=0", "limit"),
         ("/v1/ledgers/books/trial-balance?effective_before=", "effective_before"),
         ("/v1/ledgers/books/trial-balance?format=xml", "format"),
         ("/v1/ledgers?prefix=a", "prefix"),
@@ -120,4 +126,39 @@ async fn read_models_that_are_not_there_yet_are_unavailable_until_they_are() {
     assert_eq!(world.get("/v1/ledgers").await.problem(), (503, "store-unavailable".into()));
     sqlx::raw_sql(include_str!("read.sql")).execute(&pool).await.unwrap();
     assert_eq!(world.get("/v1/ledgers").await.status, 200);
+}
+
+#[tokio::test]
+async fn read_models_that_are_being_rebuilt_are_unavailable_until_the_new_ones_are_live() {
+    let world = World::with_books().await;
+    let pool = world.database.pool();
+    rebuild(pool).await;
+    for address in ["/v1/ledgers", "/v1/ledgers/books", "/v1/ledgers/books/trial-balance"] {
+        let answer = world.get(address).await;
+        assert_eq!(answer.problem(), (503, "read-models-rebuilding".into()));
+        assert_eq!(answer.header("retry-after"), "5");
+        let problem = answer.json();
+        assert_eq!(problem["detail"], "The read models are being rebuilt: 3 of 9 events are in.");
+        assert_eq!((&problem["events_applied"], &problem["events"]), (&3.into(), &9.into()));
+    }
+    let reader = Reader::start(pool.clone(), CancellationToken::new());
+    assert!(reader.check().await.unwrap_err().contains("3 of 9"));
+    sqlx::query("update public.recount_read_models set version = $1")
+        .bind(VERSION_MIN)
+        .execute(pool)
+        .await
+        .unwrap();
+    reader.check().await.unwrap();
+    assert_eq!(world.get("/v1/ledgers/books").await.status, 200);
+}
+
+#[tokio::test]
+async fn read_models_of_a_newer_program_are_read() {
+    let world = World::with_books().await;
+    sqlx::query("update public.recount_read_models set version = $1")
+        .bind(VERSION_MIN + 1)
+        .execute(world.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(world.get("/v1/ledgers/books").await.status, 200);
 }

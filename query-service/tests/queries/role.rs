@@ -5,7 +5,7 @@ use recount_query_service::{QueryConfig, QueryServiceError, run};
 use recount_service_kit::shutdown::Shutdown;
 use recount_test_support::TestDatabase;
 
-use crate::world::World;
+use crate::world::{World, rebuild};
 
 #[derive(Debug, Parser)]
 struct Role {
@@ -33,6 +33,19 @@ async fn without_read_models_it_says_what_to_run() {
     let config = config(&["--database-url", database.url(), "--listen", "127.0.0.1:0"]);
     let error = run(config, Shutdown::manual()).await.unwrap_err();
     assert!(error.to_string().contains("recount migrate"), "{error}");
+}
+
+#[tokio::test]
+async fn it_waits_for_read_models_that_are_being_rebuilt_and_not_for_those_that_nobody_makes() {
+    let world = World::empty().await;
+    rebuild(world.database.pool()).await;
+    let config = config(&["--database-url", world.database.url(), "--listen", "127.0.0.1:0"]);
+    let shutdown = Shutdown::manual();
+    shutdown.begin();
+    run(config.clone(), shutdown).await.unwrap();
+    sqlx::query("delete from public.recount_builds").execute(world.database.pool()).await.unwrap();
+    let error = run(config, Shutdown::manual()).await.unwrap_err();
+    assert!(matches!(error, QueryServiceError::NoReadModels), "{error:?}");
 }
 
 #[tokio::test]

@@ -32,6 +32,14 @@ async fn a_trial_balance_has_every_account_and_asset_and_equal_totals() {
 }
 
 #[tokio::test]
+async fn what_is_held_is_not_in_a_trial_balance() {
+    let world = World::with_everything().await;
+    let accounts: Vec<_> = world.get(PATH).await.json()["rows"].as_array().unwrap().clone();
+    assert_eq!(accounts.len(), 4, "{accounts:?}");
+    assert!(accounts.iter().all(|row| row["account"] != "assets:late"), "{accounts:?}");
+}
+
+#[tokio::test]
 async fn as_csv_it_has_a_line_an_account_with_debits_positive() {
     let world = World::with_books().await;
     let expected = "\"account\",\"balance\"\n\

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use recount_query_service::{Reader, router};
+use recount_query_service::{Reader, VERSION_MIN, router};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::Surroundings;
 use recount_service_kit::identity::{self, Authenticator};
@@ -52,6 +52,18 @@ impl Answer {
         let items = page["items"].as_array().unwrap().iter();
         items.map(|item| item[member].clone()).collect()
     }
+}
+
+/// Makes the read models older than the queries need, with three of nine events in their successor.
+pub(crate) async fn rebuild(pool: &PgPool) {
+    sqlx::query(
+        "with older as (update public.recount_read_models set version = $1 - 1) \
+         insert into public.recount_builds values ('ledger', $1, 3, 9)",
+    )
+    .bind(VERSION_MIN)
+    .execute(pool)
+    .await
+    .unwrap();
 }
 
 impl World {
@@ -122,6 +134,68 @@ impl World {
             )
             .await;
         world
+    }
+
+    /// The books, and besides them at positions 10 to 16 two holds, of which `auth-1` is captured in part by `t4`, two
+    /// customers, of whom `c-1` has two accounts, and metadata that was changed.
+    pub(crate) async fn with_everything() -> World {
+        let world = World::with_books().await;
+        world.place_hold(10, "auth-1", "Assets:Cash", "Equity:Opening", "100").await;
+        let entries = [
+            ("Assets:Cash", "debit", "USD/2", "40", "35"),
+            ("Equity:Opening", "credit", "USD/2", "40", "35"),
+        ];
+        world.post(11, "t4", "2013-08-01", &entries).await;
+        world.place_hold(12, "auth-2", "assets:late", "Assets:Cash", "7").await;
+        world.register_customer(13, "c-1").await;
+        world.register_customer(14, "c-2").await;
+        world.link(15, "c-1", "Assets:Cash").await;
+        world.link(16, "c-1", "assets:late").await;
+        sqlx::raw_sql(include_str!("everything.sql")).execute(world.pool()).await.unwrap();
+        world
+    }
+
+    async fn place_hold(&self, position: i64, hold: &str, debit: &str, credit: &str, amount: &str) {
+        sqlx::query(
+            "insert into read.holds values ($1, $2, $3, $4, 'USD/2', $5::text::numeric, 0, 0, $5::text::numeric, \
+             'open', null, '{}', $6, '2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z', $6)",
+        )
+        .bind(LOG)
+        .bind(hold)
+        .bind(debit)
+        .bind(credit)
+        .bind(amount)
+        .bind(position)
+        .execute(self.pool())
+        .await
+        .unwrap();
+        self.advance(position).await;
+    }
+
+    async fn register_customer(&self, position: i64, customer: &str) {
+        sqlx::query(
+            "insert into read.customers values ($1, $2, '{\"name\":\"Alice\"}', '{\"tier\":1.50}', false, $3, \
+             '2026-01-01T00:00:00Z', $3)",
+        )
+        .bind(LOG)
+        .bind(customer)
+        .bind(position)
+        .execute(self.pool())
+        .await
+        .unwrap();
+        self.advance(position).await;
+    }
+
+    pub(crate) async fn link(&self, position: i64, customer: &str, account: &str) {
+        sqlx::query("insert into read.customer_accounts values ($1, $2, $3, $4, '2026-01-01T00:00:00Z')")
+            .bind(LOG)
+            .bind(customer)
+            .bind(account)
+            .bind(position)
+            .execute(self.pool())
+            .await
+            .unwrap();
+        self.advance(position).await;
     }
 
     fn pool(&self) -> &PgPool {
@@ -235,11 +309,14 @@ impl World {
             .await
             .unwrap();
             sqlx::query(
-                "insert into read.balances values ($1, $2, $3, \
+                "insert into read.balances (log, account, asset, debits, credits, position, posted, available) \
+                 values ($1, $2, $3, \
                      case when $4 = 'debit' then $5::text::numeric else 0 end, \
-                     case when $4 = 'credit' then $5::text::numeric else 0 end, $6) \
+                     case when $4 = 'credit' then $5::text::numeric else 0 end, $6, \
+                     $7::text::numeric, $7::text::numeric) \
                  on conflict (log, account, asset) do update set debits = balances.debits + excluded.debits, \
-                     credits = balances.credits + excluded.credits, position = excluded.position",
+                     credits = balances.credits + excluded.credits, position = excluded.position, \
+                     posted = excluded.posted, available = excluded.available",
             )
             .bind(LOG)
             .bind(account)
@@ -247,6 +324,7 @@ impl World {
             .bind(direction)
             .bind(amount)
             .bind(position)
+            .bind(balance)
             .execute(self.pool())
             .await
             .unwrap();

@@ -10,6 +10,8 @@ use std::io::Read;
 use chrono::NaiveDate;
 use recount_events::ledger::{AccountName, Asset};
 
+use super::names::Names;
+
 /// A journal that can be imported.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Journal {
@@ -107,7 +109,7 @@ impl fmt::Display for Decimal {
 }
 
 /// Reads the journal; everything that is wrong with it is named.
-pub(crate) fn read(input: impl Read) -> Result<Journal, Vec<LineError>> {
+pub(super) fn read(input: impl Read, names: &Names) -> Result<Journal, Vec<LineError>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let mut journal = Journal { transactions: Vec::new(), scales: BTreeMap::new(), zero_lines: Vec::new() };
     let mut errors = check_header(&mut reader)?;
@@ -120,7 +122,7 @@ pub(crate) fn read(input: impl Read) -> Result<Journal, Vec<LineError>> {
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 let row = record.deserialize::<Row>(Some(&headers)).map_err(|error| error.to_string());
-                if let Err(reason) = row.and_then(|row| journal.take(row, line, &mut by_name)) {
+                if let Err(reason) = row.and_then(|row| journal.take(row, line, names, &mut by_name)) {
                     errors.push(LineError { line, reason });
                 }
             }
@@ -155,7 +157,13 @@ fn check_header(reader: &mut csv::Reader<impl Read>) -> Result<Vec<LineError>, V
 }
 
 impl Journal {
-    fn take(&mut self, row: Row, line: u64, by_name: &mut HashMap<String, usize>) -> Result<(), String> {
+    fn take(
+        &mut self,
+        row: Row,
+        line: u64,
+        names: &Names,
+        by_name: &mut HashMap<String, usize>,
+    ) -> Result<(), String> {
         let date =
             row.date.parse().map_err(|_| format!("`{}` is not a date such as 2026-01-31", row.date))?;
         let amount = Decimal::parse(&row.amount)?;
@@ -163,8 +171,11 @@ impl Journal {
             return Err("the transaction and the commodity must be given".to_owned());
         }
         row.account.parse::<AccountName>().map_err(|error| error.to_string())?;
-        let asset = format!("{}/{}", row.commodity, amount.decimals);
-        asset.parse::<Asset>().map_err(|error| error.to_string())?;
+        let commodity = names.code(&row.commodity);
+        let asset = format!("{commodity}/{}", amount.decimals);
+        asset
+            .parse::<Asset>()
+            .map_err(|error| format!("{error}; say a code with --asset '{commodity}=CODE'"))?;
         let index = *by_name.entry(row.transaction.clone()).or_insert(self.transactions.len());
         if index == self.transactions.len() {
             self.transactions.push(Transaction {
@@ -180,12 +191,12 @@ impl Journal {
             let (name, first) = (&transaction.name, transaction.line);
             return Err(format!("transaction {name} has another date or description on line {first}"));
         }
-        let scale = self.scales.entry(row.commodity.clone()).or_default();
+        let scale = self.scales.entry(commodity.clone()).or_default();
         *scale = (*scale).max(amount.decimals);
         if amount.digits == 0 {
             self.zero_lines.push(line);
         } else {
-            let posting = Posting { line, account: row.account, amount, commodity: row.commodity };
+            let posting = Posting { line, account: row.account, amount, commodity };
             transaction.postings.push(posting);
         }
         Ok(())
@@ -228,14 +239,14 @@ mod tests {
     const HEADER: &str = "transaction,date,description,account,amount,commodity\n";
 
     fn errors(rows: &str) -> Vec<String> {
-        let errors = read(format!("{HEADER}{rows}").as_bytes()).expect_err("it was read");
+        let errors = read(format!("{HEADER}{rows}").as_bytes(), &Names::default()).expect_err("it was read");
         errors.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn postings_of_one_transaction_are_gathered_and_scales_taken_from_the_file() {
         let rows = "1,2026-01-01,Rent,Assets:Bank,-4.00,USD\n1,2026-01-01,Rent,Expenses:Rent,4,USD\n";
-        let journal = read(format!("{HEADER}{rows}").as_bytes()).unwrap();
+        let journal = read(format!("{HEADER}{rows}").as_bytes(), &Names::default()).unwrap();
         assert_eq!(journal.scales["USD"], 2);
         let postings = &journal.transactions[0].postings;
         assert_eq!(postings[0].amount.minor_units(2), Some(-400));
@@ -245,7 +256,7 @@ mod tests {
     #[test]
     fn a_posting_of_nothing_is_left_out_and_named() {
         let rows = "1,2026-01-01,x,Assets:A,1,USD\n1,2026-01-01,x,Assets:B,-1,USD\n1,2026-01-01,x,Assets:C,0.00,USD\n";
-        let journal = read(format!("{HEADER}{rows}").as_bytes()).unwrap();
+        let journal = read(format!("{HEADER}{rows}").as_bytes(), &Names::default()).unwrap();
         assert_eq!(journal.zero_lines, [4]);
         assert_eq!(journal.transactions[0].postings.len(), 2);
     }
@@ -271,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_header_without_the_columns_is_refused() {
-        let errors = read("date,amount\n".as_bytes()).expect_err("it was read");
+        let errors = read("date,amount\n".as_bytes(), &Names::default()).expect_err("it was read");
         assert!(errors[0].reason.contains("commodity"), "{errors:?}");
     }
 }

@@ -5,6 +5,7 @@
 //! recognised and not posted twice.
 
 mod journal;
+mod names;
 mod plan;
 mod report;
 
@@ -18,10 +19,12 @@ use recount_command_service::CommandService;
 use recount_command_service::engine::{Engine, Outcome, Refusal, Submission, Tuning};
 use recount_command_service::ledger::Ledger;
 use recount_domain::{Command, Request};
+use recount_events::ledger::AccountKind;
 use recount_events::{LogKey, LogName, Position};
 
 use crate::database::{DatabaseArgs, Deployment};
 use journal::LineError;
+use names::Names;
 use plan::Plan;
 use report::Report;
 
@@ -46,20 +49,28 @@ pub(crate) struct ImportArgs {
     /// to import a second journal that counts its transactions from 1 again
     #[arg(long, default_value = "journal")]
     source: String,
+    /// Of which kind an account is, with all below it: asset, liability, equity, income or expense. Needed for names
+    /// whose first part is not Assets, Liabilities, Equity, Income, Revenues or Expenses
+    #[arg(long = "kind", value_name = "ACCOUNT=KIND", value_parser = names::parse_kind)]
+    kinds: Vec<(String, AccountKind)>,
+    /// Under which code a commodity is counted, as in '$=USD'. Needed for symbols and names that are not asset codes
+    #[arg(long = "asset", value_name = "COMMODITY=CODE", value_parser = names::parse_code)]
+    assets: Vec<(String, String)>,
     #[command(flatten)]
     database: DatabaseArgs,
 }
 
 pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     let file = File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
-    let journal = match journal::read(file) {
+    let names = Names::new(args.kinds.clone(), args.assets.clone());
+    let journal = match journal::read(file, &names) {
         Ok(journal) => journal,
         Err(errors) => {
             bail!("{} cannot be imported, and nothing was:\n{}", args.file.display(), listed(&errors))
         }
     };
     // Whatever can be wrong with the file is found before anything is touched.
-    let plan = Plan::new(&journal, &args.ledger, &args.source)?;
+    let plan = Plan::new(&journal, &names, &args.ledger, &args.source)?;
     let deployment = Deployment::open(&args.database).await?;
     let pool = deployment.service_pool().await?;
     let service = CommandService::start(pool, None, Tuning::default());

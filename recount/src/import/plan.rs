@@ -11,18 +11,10 @@ use recount_events::ledger::{
 use uuid::Uuid;
 
 use super::journal::{Journal, Posting, Transaction};
+use super::names::Names;
 
 /// The namespace of the ids of imported transactions.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1f_5f0e_8a57_4a5e_9d0b_0d6d_5b3c_71a2);
-
-/// The kinds of account, by the first part of their names.
-const KINDS: [(&str, AccountKind); 5] = [
-    ("Assets", AccountKind::Asset),
-    ("Liabilities", AccountKind::Liability),
-    ("Equity", AccountKind::Equity),
-    ("Income", AccountKind::Income),
-    ("Expenses", AccountKind::Expense),
-];
 
 /// What is to be asked of the ledger.
 #[derive(Debug)]
@@ -34,13 +26,18 @@ pub(super) struct Plan<'j> {
 }
 
 impl<'j> Plan<'j> {
-    pub(super) fn new(journal: &'j Journal, ledger: &LogName, source: &str) -> anyhow::Result<Plan<'j>> {
+    pub(super) fn new(
+        journal: &'j Journal,
+        names: &Names,
+        ledger: &LogName,
+        source: &str,
+    ) -> anyhow::Result<Plan<'j>> {
         let mut accounts = BTreeMap::new();
-        let names: BTreeMap<&str, u64> =
+        let accounts_in_use: BTreeMap<&str, u64> =
             postings(journal).map(|it| (it.account.as_str(), it.line)).rev().collect();
         let mut strangers = BTreeSet::new();
-        for (name, line) in names {
-            match kind_of(name) {
+        for (name, line) in accounts_in_use {
+            match names.kind(name) {
                 Some(kind) => {
                     accounts.insert(name.parse()?, kind);
                 }
@@ -50,11 +47,10 @@ impl<'j> Plan<'j> {
             }
         }
         if !strangers.is_empty() {
-            let known: Vec<&str> = KINDS.iter().map(|(first, _)| *first).collect();
             let strangers: Vec<String> = strangers.into_iter().collect();
             bail!(
-                "the kind of an account comes from the first part of its name, one of {}; nothing was imported:\n{}",
-                known.join(", "),
+                "the kind of an account comes from the first part of its name: Assets, Liabilities, Equity, Income, \
+                 Revenues or Expenses; say what others are with --kind NAME=KIND. Nothing was imported:\n{}",
                 strangers.join("\n")
             );
         }
@@ -123,9 +119,4 @@ impl<'j> Plan<'j> {
 
 fn postings(journal: &Journal) -> impl DoubleEndedIterator<Item = &Posting> {
     journal.transactions.iter().flat_map(|transaction| &transaction.postings)
-}
-
-fn kind_of(account: &str) -> Option<AccountKind> {
-    let first = account.split(':').next().unwrap_or_default();
-    KINDS.iter().find(|(name, _)| *name == first).map(|(_, kind)| *kind)
 }

@@ -61,6 +61,14 @@ catalogue! {
         "There is no such transaction"
         "Check the transaction's id. If it was posted a moment ago, send `Recount-At-Least` with the position that \
          the answer gave."
+    HOLD_NOT_FOUND = 404 "hold-not-found"
+        "There is no such hold"
+        "Check the hold's id. If it was placed a moment ago, send `Recount-At-Least` with the position that the answer \
+         gave."
+    CUSTOMER_NOT_FOUND = 404 "customer-not-found"
+        "There is no such customer"
+        "Check the customer's id. If the customer was registered a moment ago, send `Recount-At-Least` with the \
+         position that the answer gave."
     METHOD_NOT_ALLOWED = 405 "method-not-allowed"
         "The address does not take this method"
         "Use one of the methods that the Allow header names."
@@ -86,6 +94,10 @@ catalogue! {
     STORE_UNAVAILABLE = 503 "store-unavailable"
         "The database cannot be reached"
         "Nothing was done. Repeat the request after the time that Retry-After gives."
+    READ_MODELS_REBUILDING = 503 "read-models-rebuilding"
+        "The read models are being rebuilt"
+        "Repeat the request after the time that Retry-After gives; `events_applied` of `events` says how far it is. \
+         Commands are taken meanwhile."
     OUTCOME_UNKNOWN = 503 "outcome-unknown"
         "The command may or may not have been recorded"
         "Repeat the command with the same Idempotency-Key: it is then recorded once, whatever has happened."

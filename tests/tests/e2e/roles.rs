@@ -22,7 +22,7 @@ async fn what_one_service_accepts_is_read_through_another_at_the_position_it_was
         assert!(account.position() >= paid.position, "{account}");
         let events = ledgers[(n + 1) % 2].events().await;
         let (debits, _) = fold(&events)[&("bank".to_owned(), "USD/2".to_owned())];
-        assert_eq!(account.json()["balances"][0]["balance"], debits.to_string());
+        assert_eq!(account.json()["balances"][0]["posted"], debits.to_string());
     }
     topic::carries_main(&deployment.topic, ledgers[0].events().await).await;
 }

@@ -17,7 +17,7 @@ use recount_service_kit::problem::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::parameters::{Kind, Moment};
+use super::parameters::{Freshness, InLedger, Kind, Moment};
 use super::problems::OfLedgers;
 use crate::read::{Reader, Wish};
 
@@ -99,15 +99,13 @@ pub(super) struct Parameters {
 /// As CSV it has the columns account and balance: signed with debits positive, in every asset whose balance is not
 /// zero, and `0` where all are.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/trial-balance", tag = "ledgers", operation_id = "show_trial_balance",
-    params(("ledger" = String, Path, description = "The ledger's name"), Parameters,
-        ("Recount-At-Least" = Option<i64>, Header, description = "The position to wait for"),
-        ("Prefer" = Option<String>, Header, description = "`wait=SECONDS`: how long to wait for it")),
+    params(InLedger, Parameters, Freshness),
     responses((status = 200, description = "The trial balance",
         content((TrialBalance = "application/json"), (String = "text/csv")),
         headers(("Recount-Position" = i64, description = "The position that the answer reflects"))), OfLedgers))]
 pub(super) async fn show(
     State(reader): State<Reader>,
-    Path(ledger): Path<String>,
+    Path(InLedger { ledger }): Path<InLedger>,
     Query(parameters): Query<Parameters>,
     wish: Wish,
     headers: HeaderMap,

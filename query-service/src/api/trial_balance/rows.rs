@@ -1,6 +1,7 @@
 //! The sums behind a trial balance.
 //!
-//! Without a moment they are the balances that the read model keeps; with one they are added up from the entries.
+//! Without a moment they are the balances that the read model keeps, except where there are holds and no entry; with one
+//! they are added up from the entries.
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
@@ -13,7 +14,7 @@ use super::{AssetTotal, TrialBalanceRow};
 macro_rules! kept {
     () => {
         "(select account, asset, debits, credits from read.balances \
-          where log = $1 and $2::timestamptz is null)"
+          where log = $1 and $2::timestamptz is null and debits + credits > 0)"
     };
 }
 

@@ -1,0 +1,167 @@
+//! What posted, held, incoming and available are, row by row of the table beside their definition; and that no sum goes
+//! beyond what can be counted.
+
+use recount_domain::{Balance, Command, Figures, PostTransaction};
+use recount_events::ledger::{AccountKind, Direction, Overdraft};
+
+use crate::support::*;
+
+/// The table of `balance.rs`, seen from Alice's wallet, and the same movements on the accounts opposite.
+#[test]
+fn the_figures_are_those_of_the_worked_example() {
+    // Bob and the bank have what the example takes for granted.
+    let book = given(&[pay("funds", "bank", "bob", 500)]);
+    let funded = [500, 0, 0, 500];
+    let bank = [10_500, 0, 0, 10_500];
+    let rows: [(Command, [[i128; 4]; 3]); 6] = [
+        (pay("t1", "bank", "alice", 10_000), [[10_000, 0, 0, 10_000], funded, bank]),
+        (hold("h1", "alice", "shop", 3_000), [[10_000, 3_000, 0, 7_000], funded, bank]),
+        (hold("h2", "bob", "alice", 500), [[10_000, 3_000, 500, 7_000], [500, 500, 0, 0], bank]),
+        (capture_amount("h1", "c1", 2_000), [[8_000, 1_000, 500, 7_000], [500, 500, 0, 0], bank]),
+        (release("h1"), [[8_000, 0, 500, 8_000], [500, 500, 0, 0], bank]),
+        (capture("h2", "c2"), [[8_500, 0, 0, 8_500], [0, 0, 0, 0], bank]),
+    ];
+    rows.into_iter().fold(book, |book, (command, figures)| {
+        let book = book.when(command).happens(1);
+        assert_eq!(
+            ["alice", "bob", "bank"].map(|account| book.figures(account)),
+            figures,
+            "{:?}",
+            book.last_event()
+        );
+        book
+    });
+}
+
+/// On an account whose normal side is debit, debits raise and credits lower.
+#[test]
+fn the_figures_of_an_asset_account_are_those_of_a_liability_with_the_sides_exchanged() {
+    let rows: [(Command, [i128; 4]); 6] = [
+        (pay("t1", "bank", "alice", 10_000), [10_000, 0, 0, 10_000]),
+        (hold("h1", "shop", "bank", 3_000), [10_000, 3_000, 0, 7_000]),
+        (hold("h2", "bank", "bob", 500), [10_000, 3_000, 500, 7_000]),
+        (capture_amount("h1", "c1", 2_000), [8_000, 1_000, 500, 7_000]),
+        (release("h1"), [8_000, 0, 500, 8_000]),
+        (capture("h2", "c2"), [8_500, 0, 0, 8_500]),
+    ];
+    let book = given(&[set_overdraft("shop", Overdraft::Unlimited)]);
+    rows.into_iter().fold(book, |book, (command, bank)| {
+        let book = book.when(command).happens(1);
+        assert_eq!(book.figures("bank"), bank, "{:?}", book.last_event());
+        book
+    });
+}
+
+#[test]
+fn a_hold_on_an_account_from_which_it_also_comes_shows_on_both_sides() {
+    let book = given(&[pay("t1", "bank", "alice", 5)]).when(hold("h1", "alice", "alice", 5)).happens(1);
+    assert_eq!(book.figures("alice"), [5, 5, 5, 0]);
+    let book = book.when(capture_last("h1", "c1", 2)).happens(1);
+    assert_eq!(book.figures("alice"), [5, 0, 0, 5]);
+}
+
+#[test]
+fn the_figures_reach_both_ends_of_what_can_be_counted() {
+    let most = Balance { debits: i128::MAX, ..Balance::default() };
+    let posted = i128::MAX;
+    let figures = Figures { posted, held: 0, incoming: 0, available: posted };
+    assert_eq!(most.figures(AccountKind::Asset), figures);
+    let figures = Figures { posted: -posted, held: 0, incoming: 0, available: -posted };
+    assert_eq!(most.figures(AccountKind::Income), figures);
+
+    let (max, one) = (amount(i128::MAX), amount(1));
+    for direction in [Direction::Debit, Direction::Credit] {
+        let full = Balance::default().with_entry(direction, max).unwrap();
+        assert_eq!(full.with_entry(direction, one), None);
+        assert_eq!(full.with_hold(direction, one), None);
+        assert!(full.with_hold(direction.opposite(), max).is_some());
+        let held = Balance::default().with_hold(direction, max).unwrap();
+        assert_eq!(held.with_hold(direction, one), None);
+        assert_eq!(held.with_entry(direction, one), None);
+        assert!(held.with_entry(direction.opposite(), max).is_some());
+        assert_eq!(held.without_hold(direction, max), Balance::default());
+        let nearly = Balance::default().with_hold(direction, amount(i128::MAX - 1)).unwrap();
+        assert!(nearly.with_entry(direction, one).is_some() && nearly.with_hold(direction, one).is_some());
+        assert_eq!(nearly.with_entry(direction, amount(2)), None);
+        assert_eq!(nearly.with_hold(direction, amount(2)), None);
+    }
+}
+
+#[test]
+fn a_balance_is_kept_as_text_where_a_number_would_lose_digits() {
+    let balance = Balance { debits: i128::MAX, credits: 1, held_debits: 0, held_credits: 1 << 60 };
+    let json = serde_json::to_value(balance).unwrap();
+    assert_eq!(json["debits"], i128::MAX.to_string());
+    assert_eq!(json["held_credits"], "1152921504606846976");
+    assert_eq!(serde_json::from_value::<Balance>(json).unwrap(), balance);
+}
+
+#[test]
+fn sums_that_cannot_be_counted_are_refused() {
+    let book = given(&[
+        open_with("world", AccountKind::Equity, Overdraft::Unlimited),
+        pay("t1", "bank", "world", i128::MAX),
+    ]);
+    let rejection = book.when(pay("t2", "bank", "alice", 1)).rejected("balance-overflow");
+    assert_eq!(
+        rejection.to_string(),
+        "the sums of account `bank` in USD/2 would go beyond what can be counted"
+    );
+    book.when(hold("h1", "bank", "alice", 1)).rejected("balance-overflow");
+    let rejection = book.when(hold("h1", "alice", "world", 1)).rejected("balance-overflow");
+    assert_eq!(detail(&rejection, "account"), "world");
+    // The other side of the account counts for itself.
+    book.when(pay("t2", "world", "bank", i128::MAX)).happens(1);
+    book.when(post("t2", transfer("bank", "alice", "EUR/2", 1))).happens(1);
+}
+
+#[test]
+fn what_is_held_can_always_be_posted() {
+    let book = given(&[
+        open_with("world", AccountKind::Equity, Overdraft::Unlimited),
+        hold("h1", "bank", "world", i128::MAX - 1),
+    ]);
+    book.when(pay("t1", "bank", "world", 2)).rejected("balance-overflow");
+    book.when(hold("h2", "bank", "world", 2)).rejected("balance-overflow");
+    let full = book.clone().and(pay("t1", "bank", "world", 1));
+    full.when(pay("t2", "bank", "world", 1)).rejected("balance-overflow");
+    let full = full.when(capture("h1", "c1")).happens(1);
+    assert_eq!(full.figures("bank"), [i128::MAX, 0, 0, i128::MAX]);
+    // What a hold gives back can be used again.
+    book.and(release("h1")).when(pay("t1", "bank", "world", i128::MAX)).happens(1);
+}
+
+#[test]
+fn the_sums_of_one_transaction_can_be_counted_too() {
+    let book = given(&[
+        open("bank2", AccountKind::Asset),
+        open_with("world", AccountKind::Equity, Overdraft::Unlimited),
+    ]);
+    let twice =
+        [transfer("bank", "alice", "USD/2", i128::MAX), transfer("bank2", "world", "USD/2", i128::MAX)]
+            .concat();
+    book.when(post("t1", twice)).rejected("balance-overflow");
+    let same: Vec<_> = (0..2).flat_map(|_| transfer("bank", "alice", "USD/2", i128::MAX)).collect();
+    book.when(post("t1", same)).rejected("balance-overflow");
+}
+
+/// Whether sums can be counted is asked after whether what they are about is there, as the precedence says.
+#[test]
+fn sums_of_a_transaction_that_cannot_be_counted_are_not_its_first_fault() {
+    let book = given(&[refer("t1", "taken"), close_period("2025-01-01T00:00:00Z")]);
+    let twice = |debit: &str, asset: &str| -> Vec<_> {
+        (0..2).flat_map(|_| transfer(debit, "alice", asset, i128::MAX)).collect()
+    };
+    book.when(post("t2", twice("nobody", "USD/2"))).rejected("account-unknown");
+    book.when(post("t2", twice("bank", "GBP/2"))).rejected("asset-unknown");
+    let early = PostTransaction {
+        effective_at: Some(moment("2024-01-01T00:00:00Z")),
+        ..posting("t2", twice("bank", "USD/2"))
+    };
+    book.when(Command::PostTransaction(early)).rejected("period-closed");
+    let mut uneven = twice("bank", "USD/2");
+    uneven.push(entry("bank", Direction::Debit, "EUR/2", 1));
+    let rejection = book.when(post("t2", uneven)).rejected("unbalanced");
+    assert_eq!(detail(&rejection, "asset"), "EUR/2");
+    book.when(post("t2", twice("bank", "USD/2"))).rejected("balance-overflow");
+}

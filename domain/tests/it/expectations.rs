@@ -1,0 +1,169 @@
+//! What the sender of a command takes for granted of balances.
+
+use recount_domain::{Command, Comparison, Expectation, Figure, Request};
+use recount_events::ledger::{AccountKind, FreezeScope};
+
+use crate::support::*;
+
+/// Alice has 100 posted, 60 of it held, 5 incoming, and so 40 available.
+fn book() -> Book {
+    given(&[
+        pay("t1", "bank", "alice", 100),
+        pay("t2", "bank", "bob", 5),
+        hold("h1", "alice", "shop", 60),
+        hold("h2", "bob", "alice", 5),
+    ])
+}
+
+fn next() -> Command {
+    pay("t9", "bank", "alice", 1)
+}
+
+#[test]
+fn each_figure_can_be_expected_exactly_at_least_and_at_most() {
+    let book = book();
+    for (figure, name, actual) in [
+        (Figure::Posted, "posted", 100),
+        (Figure::Held, "held", 60),
+        (Figure::Incoming, "incoming", 5),
+        (Figure::Available, "available", 40),
+    ] {
+        for (comparison, words, expected, taken) in [
+            (Comparison::AtLeast, "at least", actual - 1, true),
+            (Comparison::AtLeast, "at least", actual, true),
+            (Comparison::AtLeast, "at least", actual + 1, false),
+            (Comparison::AtMost, "at most", actual - 1, false),
+            (Comparison::AtMost, "at most", actual, true),
+            (Comparison::AtMost, "at most", actual + 1, true),
+            (Comparison::Equal, "equal to", actual - 1, false),
+            (Comparison::Equal, "equal to", actual, true),
+            (Comparison::Equal, "equal to", actual + 1, false),
+        ] {
+            let request = expecting(next(), "alice", figure, comparison, expected);
+            if taken {
+                book.when(request).happens(1);
+            } else {
+                let rejection = book.when(request).rejected("expectation-failed");
+                assert_eq!(
+                    rejection.to_string(),
+                    format!(
+                        "the {name} balance of account `alice` in USD/2 is {actual}, and was expected to be \
+                         {words} {expected}"
+                    )
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_figures_are_those_of_the_normal_side() {
+    let book = book();
+    book.when(expecting(next(), "bank", Figure::Posted, Comparison::Equal, 105)).happens(1);
+    let overdrawn = given(&[
+        set_overdraft("alice", recount_events::ledger::Overdraft::Unlimited),
+        pay("t1", "alice", "bob", 7),
+    ]);
+    overdrawn.when(expecting(next(), "alice", Figure::Available, Comparison::Equal, -7)).happens(1);
+    overdrawn
+        .when(expecting(next(), "alice", Figure::Available, Comparison::AtLeast, -6))
+        .rejected("expectation-failed");
+}
+
+#[test]
+fn every_command_can_expect_something() {
+    for command in [
+        Command::RegisterAsset { asset: "GBP/2".parse().unwrap() },
+        open("cash", AccountKind::Asset),
+        freeze("bob", FreezeScope::Both),
+        release("h1"),
+        capture("h1", "c1"),
+        reverse_amount("t1", "r1", 5),
+        close_period("2025-01-01T00:00:00Z"),
+        register("c1", "Alice"),
+    ] {
+        book().when(expecting(command.clone(), "alice", Figure::Held, Comparison::Equal, 60)).happens(1);
+        let unmet = expecting(command, "alice", Figure::Held, Comparison::Equal, 61);
+        book().when(unmet).rejected("expectation-failed");
+    }
+}
+
+#[test]
+fn all_expectations_must_be_met() {
+    let both = |first, second| {
+        let request = expecting(next(), "alice", Figure::Posted, Comparison::Equal, first);
+        expecting(request, "bob", Figure::Posted, Comparison::Equal, second)
+    };
+    book().when(both(100, 5)).happens(1);
+    let rejection = book().when(both(100, 6)).rejected("expectation-failed");
+    assert_eq!(detail(&rejection, "account"), "bob");
+    let rejection = book().when(both(99, 6)).rejected("expectation-failed");
+    assert_eq!(detail(&rejection, "account"), "alice");
+}
+
+#[test]
+fn nothing_is_expected_for_what_is_so_already() {
+    let book = book();
+    let request = expecting(pay("t1", "bank", "alice", 100), "alice", Figure::Posted, Comparison::Equal, 0);
+    book.when(request).nothing_happens();
+    let request = expecting(pay("t1", "bank", "alice", 100), "nobody", Figure::Posted, Comparison::Equal, 0);
+    book.when(request).nothing_happens();
+}
+
+#[test]
+fn an_expectation_is_met_before_the_command_and_not_after_it() {
+    let book = given(&[]);
+    book.when(expecting(next(), "alice", Figure::Posted, Comparison::Equal, 0)).happens(1);
+    book.when(expecting(next(), "alice", Figure::Posted, Comparison::Equal, 1))
+        .rejected("expectation-failed");
+}
+
+#[test]
+fn nothing_can_be_expected_of_an_account_that_is_not_there() {
+    let request = expecting(next(), "nobody", Figure::Posted, Comparison::Equal, 0);
+    book().when(request).rejected("account-unknown");
+    let opens = expecting(open("cash", AccountKind::Asset), "cash", Figure::Posted, Comparison::Equal, 0);
+    book().when(opens).rejected("account-unknown");
+}
+
+#[test]
+fn an_account_that_its_first_use_would_open_has_nothing_yet() {
+    let rules = [opening_rule("users:*", AccountKind::Liability), rule("banks:*", AccountKind::Asset)];
+    let book = given(&[set_chart(&rules)]);
+    for figure in [Figure::Posted, Figure::Held, Figure::Incoming, Figure::Available] {
+        let command = pay("t1", "bank", "users:al", 1);
+        book.when(expecting(command.clone(), "users:al", figure, Comparison::Equal, 0)).happens(2);
+        book.when(expecting(command, "users:al", figure, Comparison::AtLeast, 1))
+            .rejected("expectation-failed");
+    }
+    let request = expecting(next(), "banks:one", Figure::Posted, Comparison::Equal, 0);
+    book.when(request).rejected("account-unknown");
+}
+
+/// A figure in another scale, or of a misspelt asset, would always be zero.
+#[test]
+fn the_asset_of_an_expectation_is_one_that_the_ledger_counts() {
+    let expecting_in = |asset: &str| {
+        let mut request = Request::from(next());
+        request.expect.push(Expectation {
+            account: "alice".parse().unwrap(),
+            asset: asset.parse().unwrap(),
+            figure: Figure::Posted,
+            comparison: Comparison::AtMost,
+            amount: 100,
+        });
+        request
+    };
+    book().when(expecting_in("USD/2")).happens(1);
+    book().when(expecting_in("EUR/2")).happens(1);
+    book().when(expecting_in("GBP/2")).rejected("asset-unknown");
+    book().when(expecting_in("USD/3")).rejected("asset-scale-differs");
+}
+
+#[test]
+fn nothing_can_be_expected_of_a_ledger_that_is_not_there() {
+    let create = Command::CreateLedger { ledger: "main".to_owned() };
+    let request = expecting(create.clone(), "alice", Figure::Posted, Comparison::Equal, 0);
+    Book::nowhere().when(request.clone()).rejected("asset-unknown");
+    Book::nowhere().and(create).when(request).nothing_happens();
+}

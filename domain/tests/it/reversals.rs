@@ -1,0 +1,299 @@
+//! Reversals: a transaction is taken back, wholly or in part, and nothing of it twice.
+
+use recount_domain::{Command, ENTRIES_MAX, ReversalTime, ReverseTransaction, ReversedPart};
+use recount_events::ledger::{AccountKind, Direction, Overdraft};
+use serde_json::json;
+
+use crate::support::*;
+
+/// The bank pays Alice 100.
+fn paid() -> Book {
+    given(&[pay("t1", "bank", "alice", 100)])
+}
+
+/// A payroll: the bank pays Alice 60 in two parts and Bob 40.
+fn payroll() -> Book {
+    let entries = vec![debit("bank", 100), credit("alice", 35), credit("bob", 40), credit("alice", 25)];
+    given(&[post("t1", entries)])
+}
+
+#[test]
+fn a_reversal_restores_every_balance_and_happens_once() {
+    let book = paid().when(reverse("t1", "r1")).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("alice")), (0, 0));
+    assert_eq!(book.last_transaction().reverses, Some("t1".parse().unwrap()));
+    assert_eq!(book.last_transaction().entries, vec![credit("bank", 100), debit("alice", 100)]);
+    let rejection = book.when(reverse("t1", "r2")).rejected("transaction-already-reversed");
+    assert_eq!(rejection.to_string(), "transaction `t1` was reversed already, at last by `r1`");
+}
+
+#[test]
+fn a_reversal_can_be_reversed() {
+    let book = paid().and(reverse("t1", "r1")).when(reverse("r1", "rr1")).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("alice")), (100, 100));
+    // What was restored is not the first transaction: that one stays reversed.
+    book.when(reverse("t1", "r2")).rejected("transaction-already-reversed");
+    book.when(reverse("rr1", "r2")).happens(1);
+}
+
+#[test]
+fn a_reversal_obeys_the_limits_like_any_transaction() {
+    let book = paid().and(pay("t2", "alice", "bob", 100));
+    book.when(reverse("t1", "r1")).rejected("insufficient-funds");
+    let book = paid().and(pay("t2", "alice", "bob", 30)).and(hold("h1", "alice", "shop", 10));
+    book.when(reverse_amount("t1", "r1", 61)).rejected("insufficient-funds");
+    book.when(reverse_amount("t1", "r1", 60)).happens(1);
+}
+
+#[test]
+fn a_reversal_cannot_take_the_id_of_another_transaction() {
+    let book = paid().and(pay("t2", "bank", "alice", 100));
+    book.when(reverse("t1", "t2")).rejected("transaction-conflict");
+    book.when(reverse("t1", "t1")).rejected("transaction-conflict");
+    let rejection = book.when(reverse("nothing", "t2")).rejected("transaction-conflict");
+    assert_eq!(detail(&rejection, "field"), "reversed transaction");
+    book.when(reverse("nothing", "r1")).rejected("transaction-unknown");
+    book.when(reverse("nothing", "nothing")).rejected("transaction-unknown");
+}
+
+#[test]
+fn a_reversal_is_recorded_as_it_was_sent() {
+    let command = ReverseTransaction {
+        effective_at: ReversalTime::At(moment("2025-12-31T00:00:00Z")),
+        reference: Some("refund 1".parse().unwrap()),
+        metadata: members(json!({"reason": "damaged"})),
+        ..reversing("t1", "r1", ReversedPart::Whole)
+    };
+    let book = paid().when(Command::ReverseTransaction(command.clone())).happens(1);
+    let posted = book.last_transaction();
+    assert_eq!((&posted.transaction, &posted.reverses), (&command.reversal, &Some(command.transaction)));
+    assert_eq!(posted.effective_at, moment("2025-12-31T00:00:00Z"));
+    assert_eq!((&posted.reference, &posted.metadata), (&command.reference, &command.metadata));
+}
+
+#[test]
+fn a_repeated_reversal_must_say_the_same() {
+    let said = ReverseTransaction {
+        effective_at: ReversalTime::At(moment("2025-12-31T00:00:00Z")),
+        reference: Some("refund 1".parse().unwrap()),
+        metadata: members(json!({"reason": "damaged"})),
+        ..reversing("t1", "r1", ReversedPart::Amount(amount(10)))
+    };
+    let book = paid().and(pay("t2", "bank", "alice", 1)).and(Command::ReverseTransaction(said.clone()));
+    let differs = |field: &str, change: fn(&mut ReverseTransaction)| {
+        let command = Command::ReverseTransaction(with(said.clone(), change));
+        let rejection = book.when(command).rejected("transaction-conflict");
+        assert_eq!(detail(&rejection, "field"), field);
+    };
+    differs("reversed transaction", |reverse| reverse.transaction = "t2".parse().unwrap());
+    differs("reversed transaction", |reverse| reverse.transaction = "nothing".parse().unwrap());
+    differs("list of entries", |reverse| reverse.part = ReversedPart::Whole);
+    differs("list of entries", |reverse| reverse.part = ReversedPart::Amount(amount(11)));
+    differs("list of entries", |reverse| reverse.part = ReversedPart::Entries(vec![]));
+    differs("effective_at", |reverse| reverse.effective_at = ReversalTime::Original);
+    differs("reference", |reverse| reverse.reference = None);
+    differs("metadata", |reverse| reverse.metadata = members(json!({})));
+}
+
+#[test]
+fn what_a_reversal_says_in_other_words_is_the_same() {
+    let book = paid().and(reverse_amount("t1", "r1", 100));
+    book.when(reverse("t1", "r1")).nothing_happens();
+    book.when(reverse_entries("t1", "r1", vec![credit("bank", 100), debit("alice", 100)])).nothing_happens();
+    let at = |effective_at| {
+        let reverse = reversing("t1", "r1", ReversedPart::Whole);
+        Command::ReverseTransaction(ReverseTransaction { effective_at, ..reverse })
+    };
+    book.when(at(ReversalTime::At(now()))).nothing_happens();
+    book.when(at(ReversalTime::Original)).nothing_happens();
+}
+
+#[test]
+fn a_repeated_reversal_by_an_amount_of_many_entries_is_none() {
+    let book = payroll().and(reverse("t1", "r1"));
+    let rejection = book.when(reverse_amount("t1", "r1", 5)).rejected("transaction-conflict");
+    assert_eq!(detail(&rejection, "field"), "list of entries");
+}
+
+#[test]
+fn reversals_can_be_repeated_after_others() {
+    let book = paid().and(reverse_amount("t1", "r1", 10)).and(reverse_amount("t1", "r2", 90));
+    book.when(reverse_amount("t1", "r1", 10)).nothing_happens();
+    book.when(reverse_amount("t1", "r2", 90)).nothing_happens();
+}
+
+#[test]
+fn an_amount_takes_a_part_of_a_transfer_back_until_nothing_is_left() {
+    let book = paid();
+    book.when(reverse_amount("t1", "r1", 101)).rejected("reversal-exceeded");
+    let book = book.when(reverse_amount("t1", "r1", 30)).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("alice")), (70, 70));
+    assert_eq!(book.last_transaction().entries, vec![credit("bank", 30), debit("alice", 30)]);
+    let rejection = book.when(reverse_amount("t1", "r2", 71)).rejected("reversal-exceeded");
+    assert_eq!((detail(&rejection, "amount"), detail(&rejection, "remaining")), ("71".into(), "70".into()));
+    let book = book.when(reverse_amount("t1", "r2", 70)).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("alice")), (0, 0));
+    let rejection = book.when(reverse_amount("t1", "r3", 1)).rejected("transaction-already-reversed");
+    assert_eq!(detail(&rejection, "reversed_by"), "r2");
+}
+
+#[test]
+fn after_a_part_the_whole_cannot_be_taken_back() {
+    let book = paid().and(reverse_amount("t1", "r1", 30));
+    let rejection = book.when(reverse("t1", "r2")).rejected("transaction-already-reversed");
+    assert_eq!(detail(&rejection, "reversed_by"), "r1");
+}
+
+#[test]
+fn after_the_whole_no_part_can_be_taken_back() {
+    let book = payroll().and(reverse("t1", "r1"));
+    let part = vec![credit("bank", 1), debit("bob", 1)];
+    book.when(reverse_entries("t1", "r2", part)).rejected("transaction-already-reversed");
+    book.when(reverse_entries("t1", "r2", vec![])).rejected("transaction-already-reversed");
+    book.when(reverse_amount("t1", "r2", 1)).rejected("transaction-already-reversed");
+}
+
+#[test]
+fn an_amount_alone_does_not_say_what_to_take_back_of_many_entries() {
+    let rejection = payroll().when(reverse_amount("t1", "r1", 10)).rejected("reversal-ambiguous");
+    assert_eq!(
+        rejection.to_string(),
+        "transaction `t1` has 4 entries, so an amount does not say which to take back"
+    );
+}
+
+#[test]
+fn entries_take_back_what_they_say_and_legs_of_an_account_count_together() {
+    let book = payroll();
+    let part =
+        |alice: i128, bob: i128| vec![credit("bank", alice + bob), debit("alice", alice), debit("bob", bob)];
+    let rejection = book.when(reverse_entries("t1", "r1", part(61, 1))).rejected("reversal-exceeded");
+    assert_eq!(
+        rejection.to_string(),
+        "the reversal has a debit of 61 USD/2 on `alice`, and of transaction `t1` 60 can still be taken back so"
+    );
+    let book = book.when(reverse_entries("t1", "r1", part(50, 1))).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("alice"), book.posted("bob")), (49, 10, 39));
+    book.when(reverse_entries("t1", "r2", part(11, 1))).rejected("reversal-exceeded");
+    // The parts of a leg may be given apart.
+    let apart =
+        |last| vec![credit("bank", 8 + last), debit("alice", 4), debit("alice", 4), debit("alice", last)];
+    let rejection = book.when(reverse_entries("t1", "r2", apart(3))).rejected("reversal-exceeded");
+    assert_eq!((detail(&rejection, "amount"), detail(&rejection, "remaining")), ("11".into(), "10".into()));
+    let book = book.when(reverse_entries("t1", "r2", apart(2))).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("alice"), book.posted("bob")), (39, 0, 39));
+    let book = book.when(reverse_entries("t1", "r3", vec![credit("bank", 39), debit("bob", 39)])).happens(1);
+    book.when(reverse_entries("t1", "r4", vec![])).rejected("transaction-already-reversed");
+}
+
+#[test]
+fn entries_take_back_nothing_that_was_not_there() {
+    let book = payroll();
+    for (entries, account, direction, asset) in [
+        (vec![credit("bank", 1), debit("shop", 1)], "shop", "debit", "USD/2"),
+        (vec![debit("bank", 1), debit("alice", 1)], "bank", "debit", "USD/2"),
+        (vec![credit("bank", 1), credit("alice", 1)], "alice", "credit", "USD/2"),
+        (transfer("alice", "bank", "EUR/2", 1), "alice", "debit", "EUR/2"),
+    ] {
+        let rejection = book.when(reverse_entries("t1", "r1", entries)).rejected("reversal-exceeded");
+        let named = ["account", "direction", "asset", "remaining"].map(|name| detail(&rejection, name));
+        assert_eq!(named, [account, direction, asset, "0"]);
+    }
+}
+
+#[test]
+fn a_part_is_a_transaction_like_any_other() {
+    let book = payroll();
+    book.when(reverse_entries("t1", "r1", vec![])).rejected("entries-out-of-bounds");
+    book.when(reverse_entries("t1", "r1", vec![credit("bank", 1)])).rejected("entries-out-of-bounds");
+    let uneven = vec![credit("bank", 2), debit("bob", 1)];
+    book.when(reverse_entries("t1", "r1", uneven)).rejected("unbalanced");
+    let book = given(&[pay("t1", "bank", "alice", i128::from(u32::MAX))]);
+    let pairs = |count: usize| (0..count).flat_map(|_| transfer("alice", "bank", "USD/2", 1)).collect();
+    book.when(reverse_entries("t1", "r1", pairs(ENTRIES_MAX / 2))).happens(1);
+    book.when(reverse_entries("t1", "r1", pairs(ENTRIES_MAX / 2 + 1))).rejected("entries-out-of-bounds");
+}
+
+#[test]
+fn both_sides_of_an_account_are_taken_back_each_for_itself() {
+    let book = paid().and(pay("t2", "alice", "alice", 9));
+    let part =
+        |debit_amount, credit_amount| vec![debit("alice", debit_amount), credit("alice", credit_amount)];
+    book.when(reverse_entries("t2", "r1", part(10, 9))).rejected("reversal-exceeded");
+    let book = book.when(reverse_entries("t2", "r1", part(4, 4))).happens(1);
+    book.when(reverse_amount("t2", "r2", 6)).rejected("reversal-exceeded");
+    book.when(reverse_amount("t2", "r2", 5)).happens(1);
+}
+
+/// More than can be counted is more than is left, however much is left.
+#[test]
+fn entries_beyond_what_can_be_counted_take_back_too_much() {
+    let book = given(&[
+        open_with("world", AccountKind::Equity, Overdraft::Unlimited),
+        pay("t1", "bank", "world", i128::MAX),
+    ]);
+    let twice =
+        [transfer("world", "bank", "USD/2", i128::MAX), transfer("world", "bank", "USD/2", 1)].concat();
+    book.when(reverse_entries("t1", "r1", twice)).rejected("reversal-exceeded");
+    book.when(reverse_amount("t1", "r1", i128::MAX)).happens(1);
+}
+
+#[test]
+fn a_reversal_takes_effect_now_or_when_the_transaction_did_or_then() {
+    let book = given(&[pay_at("t1", "2025-06-01T00:00:00Z")]).at("2026-02-01T00:00:00Z");
+    for (effective_at, expected) in [
+        (ReversalTime::Now, "2026-02-01T00:00:00Z"),
+        (ReversalTime::Original, "2025-06-01T00:00:00Z"),
+        (ReversalTime::At(moment("2025-07-01T00:00:00Z")), "2025-07-01T00:00:00Z"),
+    ] {
+        let reverse = reversing("t1", "r1", ReversedPart::Whole);
+        let command = Command::ReverseTransaction(ReverseTransaction { effective_at, ..reverse });
+        let book = book.when(command.clone()).happens(1);
+        assert_eq!(book.last_transaction().effective_at, moment(expected));
+        book.at("2026-03-01T00:00:00Z").when(command).nothing_happens();
+    }
+}
+
+#[test]
+fn a_reversal_at_the_original_time_needs_its_period_to_be_open() {
+    let book = given(&[pay_at("t1", "2025-06-01T00:00:00Z"), close_period("2025-06-30T23:59:59.999999Z")]);
+    let at_original = ReverseTransaction {
+        effective_at: ReversalTime::Original,
+        ..reversing("t1", "r1", ReversedPart::Whole)
+    };
+    let rejection = book.when(Command::ReverseTransaction(at_original.clone())).rejected("period-closed");
+    assert_eq!(detail(&rejection, "effective_at"), "2025-06-01T00:00:00Z");
+    book.when(reverse("t1", "r1")).happens(1);
+    book.and(reopen_period("2025-06-01T00:00:00Z")).when(Command::ReverseTransaction(at_original)).happens(1);
+}
+
+#[test]
+fn a_reversal_at_the_original_time_needs_it_to_be_in_the_window() {
+    let book = given(&[pay_at("t1", "2025-06-01T00:00:00Z"), set_window(Some(30), None)]);
+    let at_original = ReverseTransaction {
+        effective_at: ReversalTime::Original,
+        ..reversing("t1", "r1", ReversedPart::Whole)
+    };
+    book.when(Command::ReverseTransaction(at_original)).rejected("effective-too-early");
+}
+
+#[test]
+fn a_reversal_in_several_assets_takes_back_each() {
+    let swap = [transfer("bank", "alice", "USD/2", 10), transfer("bank", "alice", "EUR/2", 7)].concat();
+    let book = given(&[post("t1", swap)]);
+    let euros = transfer("alice", "bank", "EUR/2", 7);
+    let book = book.when(reverse_entries("t1", "r1", euros.clone())).happens(1);
+    assert_eq!((book.posted("alice"), book.figures_in("alice", "EUR/2").posted), (10, 0));
+    book.when(reverse_entries("t1", "r2", euros)).rejected("reversal-exceeded");
+    book.when(reverse_entries("t1", "r2", transfer("alice", "bank", "USD/2", 10))).happens(1);
+}
+
+#[test]
+fn a_reversal_names_accounts_and_assets_like_any_transaction() {
+    let book = payroll();
+    let entries = vec![entry("bank", Direction::Credit, "GBP/2", 1), debit("nobody", 1)];
+    // What was not there cannot be taken back, whether or not it is there now.
+    book.when(reverse_entries("t1", "r1", entries)).rejected("reversal-exceeded");
+    let book = paid().and(pay("t2", "alice", "bob", 100)).and(close("alice"));
+    book.when(reverse_amount("t1", "r1", 1)).rejected("account-closed");
+}

@@ -1,0 +1,248 @@
+//! The table `transactions`, with what happens to a transaction after it was posted.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use recount_events::ledger::{HoldId, Reference, TransactionId, TransactionPosted};
+use recount_events::{LogKey, Position};
+use sqlx::PgConnection;
+
+use super::contradiction;
+use super::metadata::Amendment;
+use super::rows::{At, column, json, sparse};
+use crate::engine::ApplyError;
+
+/// The transactions that a batch posts, each with an index by which entries name it, and those that it changes.
+#[derive(Debug, Default)]
+pub(super) struct Transactions {
+    posted: Vec<NewTransaction>,
+    /// By id, so that a later batch finds neighbours together.
+    changed: BTreeMap<TransactionId, Change>,
+}
+
+#[derive(Debug)]
+pub(super) struct NewTransaction {
+    pub(super) position: Position,
+    pub(super) transaction: TransactionId,
+    pub(super) effective_at: DateTime<Utc>,
+    pub(super) recorded_at: DateTime<Utc>,
+    reference: Option<Reference>,
+    metadata: String,
+    /// What the metadata was before the batch amended it.
+    posting_metadata: Option<String>,
+    entries: String,
+    reverses: Option<TransactionId>,
+    captures: Option<HoldId>,
+}
+
+/// What happens to a transaction that was posted, in this batch or before it.
+#[derive(Debug)]
+struct Change {
+    /// The first event that takes the transaction for posted.
+    first: Position,
+    amendment: Option<Amendment>,
+    /// The metadata as the amendment leaves it, of a transaction of an earlier batch.
+    metadata: Option<String>,
+}
+
+impl Transactions {
+    /// The index of the transaction.
+    pub(super) fn post(&mut self, at: At, event: TransactionPosted) -> usize {
+        if let Some(reversed) = &event.reverses {
+            self.change(at, reversed);
+        }
+        self.posted.push(NewTransaction {
+            position: at.position,
+            transaction: event.transaction,
+            effective_at: event.effective_at,
+            recorded_at: at.recorded_at,
+            reference: event.reference,
+            metadata: json(&event.metadata),
+            posting_metadata: None,
+            entries: json(&event.entries),
+            reverses: event.reverses,
+            captures: event.captures.map(|capture| capture.hold),
+        });
+        self.posted.len() - 1
+    }
+
+    pub(super) fn get(&self, index: usize) -> &NewTransaction {
+        &self.posted[index]
+    }
+
+    /// The index that the next transaction will have.
+    pub(super) fn next_index(&self) -> usize {
+        self.posted.len()
+    }
+
+    pub(super) fn amend(&mut self, at: At, transaction: &TransactionId) -> &mut Amendment {
+        self.change(at, transaction).amendment.get_or_insert_default()
+    }
+
+    fn change(&mut self, at: At, transaction: &TransactionId) -> &mut Change {
+        self.changed.entry(transaction.clone()).or_insert_with(|| Change {
+            first: at.position,
+            amendment: None,
+            metadata: None,
+        })
+    }
+
+    /// Makes sure that what is changed is there, and finds out what becomes of its metadata.
+    pub(super) async fn settle(
+        &mut self,
+        connection: &mut PgConnection,
+        log: LogKey,
+    ) -> Result<(), ApplyError> {
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        let of_this_batch = self.posted.iter_mut().filter(|new| self.changed.contains_key(&new.transaction));
+        let mut of_this_batch: HashMap<TransactionId, &mut NewTransaction> =
+            of_this_batch.map(|new| (new.transaction.clone(), new)).collect();
+        let mut earlier: Vec<(&TransactionId, &mut Change)> = Vec::new();
+        for (transaction, change) in &mut self.changed {
+            match of_this_batch.get_mut(transaction) {
+                Some(new) if change.first <= new.position => {
+                    return Err(never_posted(change.first, transaction));
+                }
+                Some(new) => new.amend(change.amendment.as_ref())?,
+                None => earlier.push((transaction, change)),
+            }
+        }
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        let mut stored = load(connection, log, &earlier).await?;
+        for (transaction, change) in earlier {
+            let metadata =
+                stored.remove(transaction.as_str()).ok_or_else(|| never_posted(change.first, transaction))?;
+            if let (Some(amendment), Some(metadata)) = (&change.amendment, metadata) {
+                change.metadata = Some(amendment.amend_stored(&metadata)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NewTransaction {
+    fn amend(&mut self, amendment: Option<&Amendment>) -> Result<(), sqlx::Error> {
+        if let Some(amendment) = amendment {
+            let amended = amendment.amend_stored(&self.metadata)?;
+            self.posting_metadata = Some(std::mem::replace(&mut self.metadata, amended));
+        }
+        Ok(())
+    }
+}
+
+fn never_posted(position: Position, transaction: &TransactionId) -> ApplyError {
+    contradiction(position, format!("there is no transaction `{transaction}`"))
+}
+
+/// The transactions that were posted by earlier batches, with their metadata where that is amended.
+async fn load(
+    connection: &mut PgConnection,
+    log: LogKey,
+    changed: &[(&TransactionId, &mut Change)],
+) -> Result<HashMap<String, Option<String>>, sqlx::Error> {
+    let stored: Vec<(String, Option<String>)> = sqlx::query_as(
+        "select s.transaction, case when t.amended then s.metadata::text end
+         from unnest($2::text[], $3::boolean[]) as t(transaction, amended)
+         join transactions as s on s.log = $1 and s.transaction = t.transaction",
+    )
+    .bind(log.0)
+    .bind(column(changed, |(transaction, _)| transaction.as_str()))
+    .bind(column(changed, |(_, change)| change.amendment.is_some()))
+    .fetch_all(connection)
+    .await?;
+    Ok(stored.into_iter().collect())
+}
+
+/// Writing, once all is settled.
+impl Transactions {
+    pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
+        if !self.posted.is_empty() {
+            self.insert(connection, log).await?;
+        }
+        if !self.changed.is_empty() {
+            self.add_reversals(connection, log).await?;
+            self.update_metadata(connection, log).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
+        let rows = &self.posted;
+        sqlx::query(
+            "insert into transactions (log, position, transaction, effective_at, recorded_at, reference, metadata,
+                                       posting_metadata, entries, reverses, captures)
+             select $1, position, transaction, effective_at, recorded_at, reference, metadata::json,
+                    posting_metadata::json, entries::json, reverses, captures
+             from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
+                         $8::text[], $9::text[], $10::text[], $11::text[])
+                  as u(position, transaction, effective_at, recorded_at, reference, metadata, posting_metadata,
+                       entries, reverses, captures)",
+        )
+        .bind(log.0)
+        .bind(column(rows, |row| row.position.0))
+        .bind(column(rows, |row| row.transaction.as_str()))
+        .bind(column(rows, |row| row.effective_at))
+        .bind(column(rows, |row| row.recorded_at))
+        .bind(sparse(rows, |row| row.reference.as_ref().map(Reference::as_str)))
+        .bind(column(rows, |row| row.metadata.as_str()))
+        .bind(sparse(rows, |row| row.posting_metadata.as_deref()))
+        .bind(column(rows, |row| row.entries.as_str()))
+        .bind(sparse(rows, |row| row.reverses.as_ref().map(TransactionId::as_str)))
+        .bind(sparse(rows, |row| row.captures.as_ref().map(HoldId::as_str)))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// After the batch's own transactions are in, because one of them may be reversed by another.
+    async fn add_reversals(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
+        let rows: Vec<(&NewTransaction, &TransactionId)> =
+            self.posted.iter().filter_map(|row| Some((row, row.reverses.as_ref()?))).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update transactions as t set reversals = t.reversals || u.reversals
+             from (
+                 select reversed, array_agg(reversal order by position) as reversals
+                 from unnest($2::text[], $3::text[], $4::bigint[]) as r(reversed, reversal, position)
+                 group by reversed
+             ) as u
+             where t.log = $1 and t.transaction = u.reversed",
+        )
+        .bind(log.0)
+        .bind(column(&rows, |(_, reversed)| reversed.as_str()))
+        .bind(column(&rows, |(reversal, _)| reversal.transaction.as_str()))
+        .bind(column(&rows, |(reversal, _)| reversal.position.0))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn update_metadata(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
+        let rows: Vec<(&str, &str)> = self
+            .changed
+            .iter()
+            .filter_map(|(transaction, change)| Some((transaction.as_str(), change.metadata.as_deref()?)))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "update transactions as t
+             set posting_metadata = coalesce(t.posting_metadata, t.metadata), metadata = u.metadata::json
+             from unnest($2::text[], $3::text[]) as u(transaction, metadata)
+             where t.log = $1 and t.transaction = u.transaction",
+        )
+        .bind(log.0)
+        .bind(column(&rows, |(transaction, _)| *transaction))
+        .bind(column(&rows, |(_, metadata)| *metadata))
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}

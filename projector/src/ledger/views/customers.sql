@@ -1,0 +1,2 @@
+select log, customer, profile, metadata, forgotten, registered_position, registered_at, changed_position as position
+from customers

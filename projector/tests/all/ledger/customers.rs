@@ -1,0 +1,133 @@
+//! Customers: what is known about them, whose accounts are whose, and forgetting.
+
+use recount_events::ledger::{
+    AccountKind, AccountLinked, AccountUnlinked, CustomerForgotten, CustomerRegistered, CustomerUpdated,
+    LedgerEvent, Metadata, Personal, Profile,
+};
+
+use super::book::{Book, account, customer, metadata, opened};
+
+fn profile(name: &str) -> Profile {
+    Profile {
+        name: Some(Personal(name.to_owned())),
+        attributes: [("passport".to_owned(), Personal(format!("{name}-77")))].into(),
+        ..Profile::default()
+    }
+}
+
+pub(super) fn registered(id: &str, members: &str) -> LedgerEvent {
+    LedgerEvent::CustomerRegistered(CustomerRegistered {
+        customer: customer(id),
+        profile: profile("Alice"),
+        metadata: metadata(members),
+    })
+}
+
+pub(super) fn updated(id: &str, name: &str) -> LedgerEvent {
+    LedgerEvent::CustomerUpdated(CustomerUpdated {
+        customer: customer(id),
+        profile: profile(name),
+        metadata: Metadata::new(),
+    })
+}
+
+pub(super) fn forgotten(id: &str) -> LedgerEvent {
+    LedgerEvent::CustomerForgotten(CustomerForgotten { customer: customer(id) })
+}
+
+pub(super) fn linked(id: &str, name: &str) -> LedgerEvent {
+    LedgerEvent::AccountLinked(AccountLinked { customer: customer(id), account: account(name) })
+}
+
+pub(super) fn unlinked(id: &str, name: &str) -> LedgerEvent {
+    LedgerEvent::AccountUnlinked(AccountUnlinked { customer: customer(id), account: account(name) })
+}
+
+const SHOWN: &str =
+    "select format('%s %s %s %s %s %s', customer, profile, metadata, forgotten, registered_position,
+                                   position) from read.customers order by customer";
+const LINKS: &str =
+    "select format('%s %s %s', customer, account, linked_position) from read.customer_accounts
+                     order by customer, account";
+
+#[tokio::test]
+async fn a_customer_is_what_was_said_last_and_wholly() {
+    let book = Book::new().await;
+    book.happen([registered("c-1", r#"{"segment":"retail"}"#)]).await;
+    let alice = r#"{"name":"Alice","attributes":{"passport":"Alice-77"}}"#;
+    assert_eq!(book.rows(SHOWN).await, [format!(r#"c-1 {alice} {{"segment":"retail"}} f 1 1"#)]);
+    book.happen([updated("c-1", "Ann"), updated("c-1", "Eve")]).await;
+    let eve = r#"{"name":"Eve","attributes":{"passport":"Eve-77"}}"#;
+    assert_eq!(book.rows(SHOWN).await, [format!("c-1 {eve} {{}} f 1 3")]);
+    book.stays_the_same_event_by_event().await;
+}
+
+#[tokio::test]
+async fn accounts_are_linked_and_unlinked() {
+    let book = Book::new().await;
+    book.happen([
+        opened("a", AccountKind::Asset),
+        opened("b", AccountKind::Asset),
+        registered("c-1", "{}"),
+        registered("c-2", "{}"),
+        linked("c-1", "a"),
+        linked("c-1", "b"),
+        linked("c-2", "a"),
+    ])
+    .await;
+    assert_eq!(book.rows(LINKS).await, ["c-1 a 5", "c-1 b 6", "c-2 a 7"]);
+    book.happen([
+        unlinked("c-1", "a"),
+        unlinked("c-1", "b"),
+        linked("c-1", "b"),
+        linked("c-2", "b"),
+        unlinked("c-2", "b"),
+    ])
+    .await;
+    assert_eq!(book.rows(LINKS).await, ["c-1 b 10", "c-2 a 7"]);
+    assert_eq!(
+        book.rows("select format('%s %s', customer, position) from read.customers order by customer").await,
+        ["c-1 10", "c-2 12"]
+    );
+    book.stays_the_same_event_by_event().await;
+}
+
+#[tokio::test]
+async fn of_a_customer_who_is_forgotten_the_row_and_the_links_stay_and_nothing_else() {
+    let book = Book::new().await;
+    book.happen([
+        opened("a", AccountKind::Asset),
+        registered("c-1", r#"{"segment":"retail"}"#),
+        linked("c-1", "a"),
+    ])
+    .await;
+    book.happen([forgotten("c-1")]).await;
+    assert_eq!(book.rows(SHOWN).await, ["c-1 {} {} t 2 4"]);
+    assert_eq!(book.rows(LINKS).await, ["c-1 a 3"]);
+    // The links are all that is left, and can still be taken away.
+    book.happen([unlinked("c-1", "a")]).await;
+    assert_eq!(book.rows(SHOWN).await, ["c-1 {} {} t 2 5"]);
+    assert_eq!(book.rows(LINKS).await, [""; 0]);
+    book.stays_the_same_event_by_event().await;
+}
+
+#[tokio::test]
+async fn nothing_personal_is_left_in_any_table_however_forgetting_fell_into_batches() {
+    let mut book = Book::new().await;
+    book.happen([
+        opened("a", AccountKind::Asset),
+        registered("c-1", r#"{"nick":"Alice"}"#),
+        updated("c-1", "Alice II"),
+        linked("c-1", "a"),
+        registered("c-2", "{}"),
+        forgotten("c-1"),
+        forgotten("c-2"),
+    ])
+    .await;
+    for size in [7, 1, 2, 3, 5] {
+        book.make_again(|| size).await;
+        let contents = book.contents().await;
+        assert!(contents.iter().any(|row| row.starts_with("customers")), "{contents:?}");
+        assert!(!contents.iter().any(|row| row.contains("Alice")), "in batches of {size}: {contents:?}");
+    }
+}
