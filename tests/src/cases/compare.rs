@@ -41,7 +41,7 @@ fn compare_event(expected: &ExpectedEvent, event: &Value) -> Result<(), String> 
 
 /// Whether the object has these members; it may have others. What is expected of a member of a member likewise, and
 /// `null` is expected of one that is not there.
-fn compare_members(expected: &Map<String, Value>, actual: &Value) -> Result<(), String> {
+pub fn compare_members(expected: &Map<String, Value>, actual: &Value) -> Result<(), String> {
     expected.iter().try_for_each(|(name, expected)| {
         let actual_member = actual.get(name).unwrap_or(&Value::Null);
         compare_value(expected, actual_member)

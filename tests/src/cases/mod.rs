@@ -6,7 +6,7 @@
 mod compare;
 mod tokens;
 
-pub use compare::{Told, compare, compare_changes};
+pub use compare::{Told, compare, compare_changes, compare_members};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,6 +49,9 @@ pub struct Case {
     /// Afterwards, by account and asset.
     #[serde(default)]
     pub balances: BTreeMap<String, Figures>,
+    /// What queries answer afterwards, by their path in the ledger; members that are not named may be anything.
+    #[serde(default)]
+    pub shows: BTreeMap<String, serde_json::Map<String, Value>>,
     /// Why it cannot be told over HTTP.
     #[serde(default)]
     pub in_memory_only: Option<String>,

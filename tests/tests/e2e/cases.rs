@@ -8,7 +8,7 @@ use http::Method;
 use recount_service_kit::clock;
 use recount_test_support::eventually;
 use recount_tests::cases::{
-    self, Case, Figures, NOWHERE, Step, Told, Written, compare, compare_changes, setup,
+    self, Case, Figures, NOWHERE, Step, Told, Written, compare, compare_changes, compare_members, setup,
 };
 use recount_tests::http::{Answer, Ask, Client};
 use recount_tests::ledger::LedgerClient;
@@ -51,7 +51,8 @@ async fn run(client: &Client, number: usize, written: &Written) -> Result<(), St
         return Ok(());
     }
     let ledger = LedgerClient::at(client, &format!("{}-{number}", written.subject));
-    let named = |failure: String| format!("{}: \"{}\" in {}: {failure}", written.subject, case.name, ledger.name);
+    let named =
+        |failure: String| format!("{}: \"{}\" in {}: {failure}", written.subject, case.name, ledger.name);
     let before = begin(&case, &ledger).await.map_err(named)?;
     has_passed(now + case.passes.unwrap_or_default()).await;
     tell(&case, &ledger, before).await.map_err(named)
@@ -103,6 +104,10 @@ async fn tell(case: &Case, ledger: &LedgerClient, before: i64) -> Result<(), Str
         if actual != *expected {
             return Err(format!("{name}: expected {expected:?}, and there is {actual:?}"));
         }
+    }
+    for (path, expected) in &case.shows {
+        let shown = shown(ledger, path, head).await;
+        compare_members(expected, &shown).map_err(|difference| format!("{path}: {difference}"))?;
     }
     Ok(())
 }
@@ -171,7 +176,9 @@ fn accepted(body: &Value, log: &[Value]) -> Result<Told, String> {
         let position = told["position"].as_u64().and_then(|position| usize::try_from(position).ok());
         let event = position.and_then(|position| log.get(position - 1));
         match event {
-            Some(event) if (&event["id"], &event["type"]) == (&told["id"], &told["type"]) => Ok(event.clone()),
+            Some(event) if (&event["id"], &event["type"]) == (&told["id"], &told["type"]) => {
+                Ok(event.clone())
+            }
             _ => Err(format!("{told} is not in the log")),
         }
     };
@@ -196,8 +203,15 @@ async fn balance(ledger: &LedgerClient, name: &str, head: i64) -> Result<Figures
     };
     let [posted, held, incoming, available] = ["posted", "held", "incoming", "available"]
         .map(|figure| balance[figure].as_str().and_then(|text| text.parse().ok()));
-    let figures = (|| Some(Figures { posted: posted?, held: held?, incoming: incoming?, available: available? }))();
+    let figures =
+        (|| Some(Figures { posted: posted?, held: held?, incoming: incoming?, available: available? }))();
     figures.ok_or_else(|| format!("a figure is missing in {balance}"))
+}
+
+/// What a query answers that reflects the head, be it that there is no such thing.
+async fn shown(ledger: &LedgerClient, path: &str, head: i64) -> Value {
+    let ask = ledger.queries.get(ledger.path(path.trim_end_matches('/'))).header("recount-at-least", head);
+    ask.header("prefer", "wait=30").answer().await.json()
 }
 
 async fn has_passed(moment: DateTime<Utc>) {
