@@ -164,7 +164,7 @@ fn open_hold<'a>(
             Err(Rejection::HoldExpired { hold: id.clone(), expired_at: Moment(deadline) })
         }
         (Some(remaining), _) => Ok((hold, remaining)),
-        (None, _) => Err(Rejection::HoldClosed { hold: id.clone(), status: hold.status }),
+        (None, _) => Err(Rejection::HoldClosed { hold: id.clone(), hold_status: hold.status }),
     }
 }
 
@@ -190,6 +190,6 @@ pub(crate) fn expire(id: &HoldId, states: &States<'_>, now: DateTime<Utc>) -> De
             Ok(vec![LedgerEvent::HoldExpired(HoldExpired { hold, debit, credit, asset, amount })])
         }
         (HoldStatus::Open, _) => Err(Rejection::HoldNotDue { hold: id.clone() }),
-        (status, _) => Err(Rejection::HoldClosed { hold: id.clone(), status }),
+        (hold_status, _) => Err(Rejection::HoldClosed { hold: id.clone(), hold_status }),
     }
 }

@@ -147,8 +147,8 @@ rejections! {
         says("hold `{hold}` expired at {expired_at}"),
         advises("What it held is available again: place a new hold, or post the transaction without one.");
     /// The hold was used up, or released.
-    HoldClosed { hold: HoldId, status: HoldStatus } = "hold-closed", conflict,
-        says("hold `{hold}` is closed: it was {status}"),
+    HoldClosed { hold: HoldId, hold_status: HoldStatus } = "hold-closed", conflict,
+        says("hold `{hold}` is closed: it was {hold_status}"),
         advises("Nothing is left of it: place a new hold, or post the transaction without one.");
     /// The hold's deadline has not come, or it has none.
     HoldNotDue { hold: HoldId } = "hold-not-due", rule,

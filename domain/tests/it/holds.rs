@@ -282,7 +282,7 @@ fn a_release_gives_back_what_is_left() {
     assert_eq!((book.figures("alice"), book.figures("shop")), ([80, 0, 0, 80], [20, 0, 0, 20]));
     assert_eq!((book.remaining("h1"), book.hold("h1").status), (None, HoldStatus::Released));
     let rejection = book.when(capture("h1", "c2")).rejected("hold-closed");
-    assert_eq!(detail(&rejection, "status"), "released");
+    assert_eq!(detail(&rejection, "hold_status"), "released");
     book.when(expire("h1")).rejected("hold-closed");
     book.at(LATER).when(release("h1")).nothing_happens();
 }
@@ -333,9 +333,9 @@ fn what_was_used_up_or_released_before_its_deadline_never_expires() {
     for (end, status) in [(capture("h1", "c1"), "captured"), (release("h1"), "released")] {
         let book = held_until().and(end).at(LATER);
         let rejection = book.when(expire("h1")).rejected("hold-closed");
-        assert_eq!(detail(&rejection, "status"), status);
+        assert_eq!(detail(&rejection, "hold_status"), status);
         let rejection = book.when(capture("h1", "c2")).rejected("hold-closed");
-        assert_eq!(detail(&rejection, "status"), status);
+        assert_eq!(detail(&rejection, "hold_status"), status);
     }
 }
 

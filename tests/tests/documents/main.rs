@@ -19,7 +19,8 @@ fn is_writing() -> bool {
 /// Compares a file of the repository with what it should hold, or writes it.
 fn check(path: &Path, expected: &str) {
     if is_writing() {
-        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder can be made");
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder"))
+            .expect("the folder can be made");
         std::fs::write(path, expected).expect("the file can be written");
         return;
     }
@@ -38,7 +39,8 @@ fn check_folder(folder: &Path, expected: &BTreeMap<String, String>) {
         Ok(entries) => entries.map(|entry| entry.expect("the folder can be read").path()).collect(),
         Err(_) => Vec::new(),
     };
-    let is_expected = |path: &Path| path.file_name().is_some_and(|name| expected.contains_key(&*name.to_string_lossy()));
+    let is_expected =
+        |path: &Path| path.file_name().is_some_and(|name| expected.contains_key(&*name.to_string_lossy()));
     for stray in there.iter().filter(|path| !is_expected(path)) {
         assert!(is_writing(), "{} is made from nothing", stray.display());
         std::fs::remove_file(stray).expect("the file can be removed");

@@ -39,12 +39,14 @@ fn status(code: &RejectionCode) -> u16 {
 
 fn row(text: &mut String, code: &RejectionCode) {
     let RejectionCode { code: name, meaning, .. } = code;
-    writeln!(text, "| [`{name}`](#{name}) | {} | {meaning} |", status(code)).expect("a string can be written");
+    writeln!(text, "| [`{name}`](#{name}) | {} | {meaning} |", status(code))
+        .expect("a string can be written");
 }
 
 fn section(text: &mut String, code: &RejectionCode) {
     let RejectionCode { code: name, meaning, advice, details, .. } = code;
     let members: Vec<String> = details.iter().map(|member| format!("`{member}`")).collect();
     let members = if members.is_empty() { "none".to_owned() } else { members.join(", ") };
-    write!(text, "\n## {name}\n\n{meaning}\n\n{advice}\n\nMembers: {members}.\n").expect("a string can be written");
+    write!(text, "\n## {name}\n\n{meaning}\n\n{advice}\n\nMembers: {members}.\n")
+        .expect("a string can be written");
 }

@@ -55,7 +55,9 @@ fn collect_marked(schema: &Value, event_type: &str, marked: &mut Vec<String>) {
             marked.push(format!("{event_type}: {name}"));
         }
     }
-    for definition in members.get("$defs").and_then(Value::as_object).into_iter().flat_map(|defs| defs.values()) {
+    for definition in
+        members.get("$defs").and_then(Value::as_object).into_iter().flat_map(|defs| defs.values())
+    {
         collect_marked(definition, event_type, marked);
     }
 }
@@ -66,15 +68,20 @@ fn the_golden_files_are_as_the_schemas_say() {
     if is_writing() {
         return;
     }
-    for entry in std::fs::read_dir(repository().join("events/tests/golden")).expect("there are golden files") {
+    for entry in std::fs::read_dir(repository().join("events/tests/golden")).expect("there are golden files")
+    {
         let path = entry.expect("the folder can be read").path();
         let read = |path: &std::path::Path| -> Value {
-            let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let text =
+                std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
-        let schema = read(&repository().join("docs/schemas/events").join(path.file_name().expect("it is a file")));
-        let validator = jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let errors: Vec<String> = validator.iter_errors(&read(&path)).map(|error| error.to_string()).collect();
+        let schema =
+            read(&repository().join("docs/schemas/events").join(path.file_name().expect("it is a file")));
+        let validator =
+            jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let errors: Vec<String> =
+            validator.iter_errors(&read(&path)).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{}: {errors:?}", path.display());
     }
 }

@@ -1,0 +1,128 @@
+//! A ledger in memory: the fold of its events, decided on as the engine does.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use recount_domain::{Balance, BalanceChange, Decision, Entity, Request, States};
+use recount_events::Tag;
+use recount_events::ledger::{self, Asset, LedgerEvent};
+use recount_tests::cases::Figures;
+
+/// Rounds of "what else do you need?", as in the engine.
+const ROUNDS_MAX: usize = 8;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    pub(crate) entities: HashMap<Tag, Entity>,
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Book {
+    pub(crate) fn new(now: DateTime<Utc>) -> Book {
+        Book { entities: HashMap::new(), now }
+    }
+
+    /// What is decided, with nothing loaded but what the request needs. Fails if something else was read.
+    pub(crate) fn decide(&self, request: &Request) -> Result<Decision, String> {
+        let loaded = self.loaded(request)?;
+        let unnamed = RefCell::new(Vec::new());
+        let find = |tag: &Tag| {
+            if !loaded.contains(tag) {
+                unnamed.borrow_mut().push(tag.to_string());
+            }
+            self.entities.get(tag)
+        };
+        let decision = recount_domain::decide(request, &States::new(&find), self.now);
+        let unnamed = unnamed.into_inner();
+        if unnamed.is_empty() { Ok(decision) } else { Err(format!("{unnamed:?} are read and not named")) }
+    }
+
+    fn loaded(&self, request: &Request) -> Result<HashSet<Tag>, String> {
+        let mut loaded: HashSet<Tag> = HashSet::new();
+        for _ in 0..ROUNDS_MAX {
+            let find = |tag: &Tag| self.entities.get(tag).filter(|_| loaded.contains(tag));
+            let named: HashSet<Tag> =
+                recount_domain::needs(request, &States::new(&find)).into_iter().collect();
+            let more = named.difference(&loaded).count() > 0;
+            loaded.extend(named);
+            if !more || !recount_domain::needs_more_when_loaded(request) {
+                return Ok(loaded);
+            }
+        }
+        Err("it needs ever more".to_owned())
+    }
+
+    /// Takes the events in as they would be read back from the log.
+    pub(crate) fn apply(&mut self, events: &[LedgerEvent]) {
+        for event in events {
+            let ledger::codec::Encoded { event_type, version, data } = ledger::encode(event);
+            let read = ledger::decode(event_type, version, &data).unwrap();
+            assert_eq!(read, *event, "an event is read as it was written");
+            for tag in read.tags() {
+                let mut state = self.entities.remove(&tag);
+                recount_domain::evolve(&tag, &mut state, &read);
+                self.entities.extend(state.map(|state| (tag, state)));
+            }
+        }
+    }
+
+    /// The balances that the events would change.
+    pub(crate) fn explained(&self, events: &[LedgerEvent]) -> Vec<BalanceChange> {
+        let mut after = self.clone();
+        after.apply(events);
+        let (find_before, find_after) =
+            (|tag: &Tag| self.entities.get(tag), |tag: &Tag| after.entities.get(tag));
+        recount_domain::explain(events, &States::new(&find_before), &States::new(&find_after))
+    }
+
+    /// The balance that is named by its account and its asset; zero if there is none.
+    pub(crate) fn balance(&self, account: &str, asset: &str) -> Result<Figures, String> {
+        match self.entities.get(&Tag::new("account", account)) {
+            Some(Entity::Account(state)) => {
+                let figures = state.balance(&Asset::from_stored(asset)).figures(state.kind());
+                let recount_domain::Figures { posted, held, incoming, available } = figures;
+                Ok(Figures { posted, held, incoming, available })
+            }
+            _ => Err(format!("there is no account `{account}`")),
+        }
+    }
+
+    /// Whether the books balance: debits are equal to credits in every asset, and what accounts say is held is what open
+    /// holds have left.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let mut sums: BTreeMap<Asset, Balance> = BTreeMap::new();
+        let mut open: BTreeMap<Asset, i128> = BTreeMap::new();
+        for entity in self.entities.values() {
+            match entity {
+                Entity::Account(account) => {
+                    for (asset, balance) in &account.balances {
+                        let sum = sums.entry(asset.clone()).or_default();
+                        sum.debits += balance.debits;
+                        sum.credits += balance.credits;
+                        sum.held_debits += balance.held_debits;
+                        sum.held_credits += balance.held_credits;
+                    }
+                }
+                Entity::Hold(hold) => {
+                    let left = hold.remaining.map_or(0, |amount| amount.minor_units());
+                    *open.entry(hold.placed.asset.clone()).or_default() += left;
+                }
+                _ => {}
+            }
+        }
+        for (asset, sum) in &sums {
+            let open = open.get(asset).copied().unwrap_or(0);
+            if sum.debits != sum.credits || (sum.held_debits, sum.held_credits) != (open, open) {
+                return Err(format!("the books do not balance in {asset}: {sum:?}, and {open} is on hold"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same entities, from what snapshots keep of them.
+    pub(crate) fn through_snapshots(&self) -> HashMap<Tag, Entity> {
+        let kept = |entity: &Entity| serde_json::from_str(&serde_json::to_string(entity).unwrap()).unwrap();
+        self.entities.iter().map(|(tag, entity)| (tag.clone(), kept(entity))).collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! The cases leave nothing out that there is.
+
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+use recount_command_service::ledger::CommandKind;
+use recount_domain::RejectionCode;
+use recount_events::ledger::codec::EVENT_TYPES;
+use recount_tests::cases::{self, Case, Then};
+
+fn cases() -> Vec<Case> {
+    cases::all().iter().map(|case| case.at(DateTime::UNIX_EPOCH)).collect()
+}
+
+/// What a case answers, whether or not it is one of a batch.
+fn answers(cases: &[Case]) -> Vec<&Then> {
+    cases.iter().flat_map(|case| case.then.all()).collect()
+}
+
+#[test]
+fn every_rejection_has_a_case_that_names_all_its_members() {
+    let cases = cases();
+    let rejected = |code: &RejectionCode| {
+        answers(&cases).into_iter().any(|then| match then {
+            Then::Rejected(members) => {
+                members.get("code").is_some_and(|it| it == code.code)
+                    && code.details.iter().all(|member| members.contains_key(*member))
+            }
+            _ => false,
+        })
+    };
+    let missing: Vec<&str> =
+        RejectionCode::ALL.iter().filter(|code| !rejected(code)).map(|code| code.code).collect();
+    assert!(missing.is_empty(), "no case is rejected with {missing:?} and all members");
+}
+
+/// What every problem document has, and what a batch adds.
+const MEMBERS_OF_ANY: [&str; 6] = ["type", "title", "status", "detail", "code", "failed_command"];
+
+#[test]
+fn no_member_of_a_rejection_hides_one_that_every_problem_has() {
+    for code in RejectionCode::ALL {
+        let hiding: Vec<_> = code.details.iter().filter(|member| MEMBERS_OF_ANY.contains(member)).collect();
+        assert!(hiding.is_empty(), "{}: {hiding:?}", code.code);
+    }
+}
+
+#[test]
+fn every_command_has_a_case_that_is_about_it() {
+    let asked: BTreeSet<String> =
+        cases().iter().flat_map(|case| case.when.steps().0).map(|step| step.command).collect();
+    let missing: Vec<&str> = CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let missing: Vec<&str> = missing.into_iter().filter(|name| !asked.contains(*name)).collect();
+    assert!(missing.is_empty(), "no case asks for {missing:?}");
+}
+
+#[test]
+fn every_event_is_what_comes_of_a_case() {
+    let cases = cases();
+    let happened: BTreeSet<&str> = answers(&cases)
+        .into_iter()
+        .flat_map(|then| match then {
+            Then::Events(events) => events.iter().map(|event| event.event_type.as_str()).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    // It comes of an address, not of a command.
+    let all = EVENT_TYPES.iter().map(|(name, _)| *name).filter(|name| *name != "ledger-created");
+    let missing: Vec<&str> = all.filter(|name| !happened.contains(name)).collect();
+    assert!(missing.is_empty(), "no case brings {missing:?}");
+}
+
+#[test]
+fn every_case_has_a_name_of_its_own_that_is_a_sentence() {
+    let mut names: Vec<String> = cases().into_iter().map(|case| case.name).collect();
+    for name in &names {
+        assert!(name.starts_with(char::is_uppercase) && name.split(' ').count() > 2, "{name}");
+        assert!(!name.ends_with('.'), "{name}");
+    }
+    names.sort();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "two cases have one name");
+    assert!(count >= 120, "there are {count}");
+}
+
+#[test]
+fn few_cases_cannot_be_told_over_http() {
+    let cases = cases();
+    let in_memory =
+        cases.iter().filter(|case| case.in_memory_only.is_some() || case.passes.is_some()).count();
+    assert!(in_memory * 8 <= cases.len(), "{in_memory} of {}", cases.len());
+}

@@ -1,0 +1,16 @@
+//! The cases of `tests/cases` against the domain: in memory, on a clock that stands still unless a case says otherwise.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod book;
+mod coverage;
+mod run;
+
+use recount_tests::cases;
+
+#[test]
+fn the_domain_does_what_every_case_says() {
+    let cases = cases::all();
+    let failed: Vec<String> = cases.iter().filter_map(|case| run::run(case).err()).collect();
+    assert!(failed.is_empty(), "{} of {} cases:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}

@@ -1,0 +1,230 @@
+//! The cases of `tests/cases` through the real binary: a ledger of its own for each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::Method;
+use recount_service_kit::clock;
+use recount_test_support::eventually;
+use recount_tests::cases::{
+    self, Case, Figures, NOWHERE, Step, Told, Written, compare, compare_changes, compare_members, setup,
+};
+use recount_tests::http::{Answer, Ask, Client};
+use recount_tests::ledger::LedgerClient;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::Up;
+
+/// Enough that commands of several ledgers are on their way at any time.
+const CASES_AT_ONCE: usize = 8;
+/// Nobody waits longer for time to pass; what takes longer is told in memory.
+const PASSES_MAX: Duration = Duration::from_secs(3);
+/// A case that begins so close to midnight might end on another day.
+const MIDNIGHT_MARGIN_SECONDS: i64 = 20;
+const KEY: &str = "the-one-key";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_does_over_http_what_every_case_says() {
+    let up = Up::start().await;
+    let permits = Arc::new(Semaphore::new(CASES_AT_ONCE));
+    let mut running = JoinSet::new();
+    for (number, case) in cases::all().into_iter().enumerate() {
+        let (client, permits) = (up.client.clone(), Arc::clone(&permits));
+        running.spawn(async move {
+            let _permit = permits.acquire().await.unwrap();
+            run(&client, number, &case).await
+        });
+    }
+    let told = running.join_all().await;
+    let failed: Vec<&String> = told.iter().filter_map(|told| told.as_ref().err()).collect();
+    assert!(failed.is_empty(), "{} of {} cases:\n{failed:#?}", failed.len(), told.len());
+}
+
+async fn run(client: &Client, number: usize, written: &Written) -> Result<(), String> {
+    away_from_midnight().await;
+    let now = clock::now();
+    let case = written.at(now);
+    if case.in_memory_only.is_some() || case.passes.is_some_and(|passes| passes > PASSES_MAX) {
+        return Ok(());
+    }
+    let ledger = LedgerClient::at(client, &format!("{}-{number}", written.subject));
+    let named =
+        |failure: String| format!("{}: \"{}\" in {}: {failure}", written.subject, case.name, ledger.name);
+    let before = begin(&case, &ledger).await.map_err(named)?;
+    has_passed(now + case.passes.unwrap_or_default()).await;
+    tell(&case, &ledger, before).await.map_err(named)
+}
+
+/// Everything that is given, and the head of the log then.
+async fn begin(case: &Case, ledger: &LedgerClient) -> Result<i64, String> {
+    if case.on == NOWHERE {
+        return Ok(0);
+    }
+    let created = ledger.commands.ask(Method::PUT, ledger.path("")).ok().await.position();
+    let steps: Vec<Value> = setup(&case.on).iter().chain(&case.given).map(item).collect();
+    if steps.is_empty() {
+        return Ok(created);
+    }
+    let answer = ledger.commands.post(ledger.path("/commands"), &Value::Array(steps)).ok().await;
+    let outcomes = answer.json()["outcomes"].as_array().unwrap().clone();
+    let idle = |outcome: &&Value| outcome["accepted"]["events"].as_array().is_none_or(Vec::is_empty);
+    match outcomes.iter().find(idle) {
+        Some(outcome) => Err(format!("what is given does not happen: {outcome}")),
+        None => Ok(answer.position()),
+    }
+}
+
+fn item(Step { command, data }: &Step) -> Value {
+    json!({"command": command, "data": data})
+}
+
+/// Asks, twice under one key, and compares what is told and what is there then.
+async fn tell(case: &Case, ledger: &LedgerClient, before: i64) -> Result<(), String> {
+    let answer = ask(case, ledger).answer().await;
+    is_repeated(case, ledger, &answer).await?;
+    let told = told(case, ledger, &answer).await?;
+    compare(&case.then, &told)?;
+    compare_changes(case.changes.as_ref(), &answer.json()["balances"])?;
+    if case.on == NOWHERE {
+        return Ok(());
+    }
+    let head = ledger.head().await;
+    // Where time has passed, the service may have done something by itself.
+    if case.passes.is_none() {
+        let happened = if case.when.says("dry_run") { 0 } else { count(&told) };
+        if head != before + happened {
+            return Err(format!("the log grew from {before} to {head}, and {happened} events were told"));
+        }
+    }
+    for (name, expected) in &case.balances {
+        let actual = balance(ledger, name, head).await?;
+        if actual != *expected {
+            return Err(format!("{name}: expected {expected:?}, and there is {actual:?}"));
+        }
+    }
+    for (path, expected) in &case.shows {
+        let shown = shown(ledger, path, head).await;
+        compare_members(expected, &shown).map_err(|difference| format!("{path}: {difference}"))?;
+    }
+    Ok(())
+}
+
+fn ask(case: &Case, ledger: &LedgerClient) -> Ask {
+    let (steps, is_batch) = case.when.steps();
+    let query = if case.when.query.is_empty() { String::new() } else { format!("?{}", case.when.query) };
+    let ask = if is_batch {
+        let body = steps.iter().map(item).collect();
+        ledger.commands.post(ledger.path(&format!("/commands{query}")), &body)
+    } else {
+        ledger.command(&format!("{}{query}", steps[0].command), &steps[0].data)
+    };
+    ask.header("idempotency-key", KEY)
+}
+
+/// The same again has the same answer, to the byte, and the key stands for nothing else.
+async fn is_repeated(case: &Case, ledger: &LedgerClient, first: &Answer) -> Result<(), String> {
+    if case.when.says("dry_run") {
+        // Nothing was recorded, and what would happen is told anew.
+        return Ok(());
+    }
+    let again = ask(case, ledger).answer().await;
+    if (again.status, &again.body) != (first.status, &first.body) {
+        return Err(format!("the answer was {first}, and again {again}"));
+    }
+    if ["invalid-request", "ledger-unknown"].contains(&&*first.code()) {
+        return Ok(());
+    }
+    let other = ledger.command("register-asset", &json!({"asset": "OTHER/0"}));
+    let other = other.header("idempotency-key", KEY).answer().await;
+    match (other.status.as_u16(), other.code().as_str()) {
+        (422, "idempotency-key-reused") => Ok(()),
+        _ => Err(format!("another command under the same key was answered {other}")),
+    }
+}
+
+/// What the answer tells, with the events as they are in the log.
+async fn told(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Told, String> {
+    let body = answer.json();
+    if !answer.status.is_success() {
+        if body["status"] != answer.status.as_u16() {
+            return Err(format!("its status is not that of the answer: {answer}"));
+        }
+        return Ok(Told::Rejected(body));
+    }
+    let log = if case.on == NOWHERE { Vec::new() } else { ledger.events().await };
+    match body["outcomes"].as_array() {
+        None => accepted(&body, &log),
+        Some(outcomes) => {
+            let told = outcomes.iter().map(|outcome| match &outcome["rejected"] {
+                Value::Null => accepted(&outcome["accepted"], &log),
+                problem => Ok(Told::Rejected(problem.clone())),
+            });
+            told.collect::<Result<_, _>>().map(Told::Outcomes)
+        }
+    }
+}
+
+fn accepted(body: &Value, log: &[Value]) -> Result<Told, String> {
+    let events = body["events"].as_array().ok_or_else(|| format!("no events in {body}"))?;
+    let event = |told: &Value| {
+        if body["dry_run"] == true {
+            return Ok(told.clone());
+        }
+        let position = told["position"].as_u64().and_then(|position| usize::try_from(position).ok());
+        let event = position.and_then(|position| log.get(position - 1));
+        match event {
+            Some(event) if (&event["id"], &event["type"]) == (&told["id"], &told["type"]) => {
+                Ok(event.clone())
+            }
+            _ => Err(format!("{told} is not in the log")),
+        }
+    };
+    events.iter().map(event).collect::<Result<_, _>>().map(Told::Accepted)
+}
+
+fn count(told: &Told) -> i64 {
+    match told {
+        Told::Accepted(events) => i64::try_from(events.len()).unwrap(),
+        Told::Rejected(_) => 0,
+        Told::Outcomes(outcomes) => outcomes.iter().map(count).sum(),
+    }
+}
+
+/// The balance that is named by its account and its asset, as of the head; zero if there is none.
+async fn balance(ledger: &LedgerClient, name: &str, head: i64) -> Result<Figures, String> {
+    let (account, asset) = name.rsplit_once(' ').unwrap();
+    let shown = ledger.answer_at(&format!("/accounts/{account}"), head).await.json();
+    let balances = shown["balances"].as_array().ok_or_else(|| format!("no balances in {shown}"))?;
+    let Some(balance) = balances.iter().find(|balance| balance["asset"] == asset) else {
+        return Ok(Figures::default());
+    };
+    let [posted, held, incoming, available] = ["posted", "held", "incoming", "available"]
+        .map(|figure| balance[figure].as_str().and_then(|text| text.parse().ok()));
+    let figures =
+        (|| Some(Figures { posted: posted?, held: held?, incoming: incoming?, available: available? }))();
+    figures.ok_or_else(|| format!("a figure is missing in {balance}"))
+}
+
+/// What a query answers that reflects the head, be it that there is no such thing.
+async fn shown(ledger: &LedgerClient, path: &str, head: i64) -> Value {
+    let ask = ledger.queries.get(ledger.path(path.trim_end_matches('/'))).header("recount-at-least", head);
+    ask.header("prefer", "wait=30").answer().await.json()
+}
+
+async fn has_passed(moment: DateTime<Utc>) {
+    let bound = PASSES_MAX + Duration::from_secs(1);
+    eventually(bound, "time passes", || async { clock::now() >= moment }).await;
+}
+
+async fn away_from_midnight() {
+    let margin = TimeDelta::seconds(MIDNIGHT_MARGIN_SECONDS);
+    let bound = Duration::from_secs(60);
+    eventually(bound, "midnight is over", || async {
+        let now = clock::now();
+        now.date_naive() == (now + margin).date_naive()
+    })
+    .await;
+}
