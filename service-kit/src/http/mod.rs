@@ -6,7 +6,9 @@
 mod around;
 mod explorer;
 mod input;
+mod json;
 mod pages;
+mod query;
 mod serve;
 
 use std::time::Duration;
@@ -20,7 +22,9 @@ use crate::problem::{Problem, ProblemKind, kinds};
 
 pub use around::REQUEST_ID;
 pub use explorer::openapi;
-pub use input::{JsonBody, Path, Query, parse_json, parse_json_within};
+pub use input::{JsonBody, Path};
+pub use json::{invalid_at, parse_json, parse_json_within};
+pub use query::{NoParameters, Query, invalid_parameter};
 pub use serve::{BindError, ServeError, bind, serve};
 
 /// A batch of a thousand commands, with room.
