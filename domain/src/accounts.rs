@@ -40,9 +40,9 @@ fn differing_field(opened: &AccountOpened, command: &OpenAccount) -> Option<&'st
     } else if command.overdraft.as_ref().is_some_and(|overdraft| *overdraft != opened.overdraft) {
         Some("overdraft")
     } else if command.limits.as_ref().is_some_and(|limits| *limits != opened.limits) {
-        Some("list of limits")
+        Some("limits")
     } else if !command.assets.is_empty() && command.assets != opened.assets {
-        Some("list of assets")
+        Some("assets")
     } else if command.metadata != opened.metadata {
         Some("metadata")
     } else {

@@ -257,15 +257,19 @@ impl Comparison {
             Comparison::Equal => figure == expected,
         }
     }
+
+    /// In words, before an amount.
+    pub(crate) fn words(self) -> String {
+        self.to_string().replace('_', " ")
+    }
 }
 
-/// In words, before an amount.
 impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Comparison::AtLeast => "at least",
-            Comparison::AtMost => "at most",
-            Comparison::Equal => "equal to",
+            Comparison::AtLeast => "at_least",
+            Comparison::AtMost => "at_most",
+            Comparison::Equal => "equal_to",
         })
     }
 }

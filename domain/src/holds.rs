@@ -58,9 +58,9 @@ pub(crate) fn place(
 
 fn differing_field(placed: &HoldPlaced, command: &PlaceHold) -> Option<&'static str> {
     if placed.debit != command.debit {
-        Some("debited account")
+        Some("debit")
     } else if placed.credit != command.credit {
-        Some("credited account")
+        Some("credit")
     } else if placed.asset != command.asset {
         Some("asset")
     } else if placed.amount != command.amount {
@@ -110,7 +110,7 @@ fn repeat(command: &CaptureHold, existing: &Transaction, states: &States<'_>) ->
     let was_final = captures.released.is_some();
     let was_not = captures.remaining.is_some();
     if (command.is_final && was_not) || (!command.is_final && was_final) {
-        return conflict("value of `final`");
+        return conflict("final");
     }
     match (command.amount, existing.posted.entries.first()) {
         (Some(amount), _) => {
@@ -121,7 +121,7 @@ fn repeat(command: &CaptureHold, existing: &Transaction, states: &States<'_>) ->
         (None, Some(entry)) => {
             wanted(command, &entries(&hold.placed, entry.amount), captures.clone()).repeat(existing)
         }
-        (None, None) => conflict("list of entries"),
+        (None, None) => conflict("entries"),
     }
 }
 

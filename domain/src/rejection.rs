@@ -92,19 +92,19 @@ rejections! {
         advises("Create the ledger with PUT /v1/ledgers/{ledger}.");
     /// An account of this name exists, and was opened with other content.
     AccountConflict { account: AccountName, field: &'static str } = "account-conflict", conflict,
-        says("account `{account}` exists already, with another {field}"),
+        says("account `{account}` exists already, and differs in `{field}`"),
         advises("Choose another name, or send the command as it was sent when the account was opened.");
     /// A customer of this id exists, and was registered with other content.
     CustomerConflict { customer: CustomerId, field: &'static str } = "customer-conflict", conflict,
-        says("customer `{customer}` exists already, with another {field}"),
+        says("customer `{customer}` exists already, and differs in `{field}`"),
         advises("Choose another customer id, or change what is known with the command update-customer.");
     /// A hold of this id exists, and was placed with other content.
     HoldConflict { hold: HoldId, field: &'static str } = "hold-conflict", conflict,
-        says("hold `{hold}` exists already, with another {field}"),
+        says("hold `{hold}` exists already, and differs in `{field}`"),
         advises("Choose another hold id, or repeat the hold with the content that it was placed with.");
     /// A transaction of this id exists, and was posted with other content.
     TransactionConflict { transaction: TransactionId, field: &'static str } = "transaction-conflict", conflict,
-        says("transaction `{transaction}` exists already, with another {field}"),
+        says("transaction `{transaction}` exists already, and differs in `{field}`"),
         advises("Choose another transaction id, or repeat the transaction with the content that it was posted with.");
     /// There is no such customer.
     CustomerUnknown { customer: CustomerId } = "customer-unknown", rule,
@@ -275,7 +275,7 @@ rejections! {
         expected: Comparison,
         amount: i128
     } = "expectation-failed", conflict,
-        says("the {balance} balance of account `{account}` in {asset} is {actual}, and was expected to be {expected} {amount}"),
+        says("the {balance} balance of account `{account}` in {asset} is {actual}, and was expected to be {} {amount}", expected.words()),
         advises("Look at the balance again, and decide again whether the command shall be sent.");
 }
 
@@ -309,5 +309,20 @@ pub struct Moment(pub DateTime<Utc>);
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A detail stands beside the members of a problem document, and must not stand in their place.
+    #[test]
+    fn no_detail_has_the_name_of_a_member_of_its_document() {
+        const MEMBERS: [&str; 8] =
+            ["type", "title", "status", "detail", "instance", "code", "pointer", "failed_command"];
+        for code in RejectionCode::ALL {
+            assert!(code.details.iter().all(|detail| !MEMBERS.contains(detail)), "{}", code.code);
+        }
     }
 }

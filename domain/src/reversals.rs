@@ -22,14 +22,14 @@ pub(crate) fn reverse(
     let existing = states.transaction(reversal);
     let Some(original) = states.transaction(transaction) else {
         return Err(match existing {
-            Some(_) => transactions::conflict(reversal, "reversed transaction"),
+            Some(_) => transactions::conflict(reversal, "transaction"),
             None => Rejection::TransactionUnknown { transaction: transaction.clone() },
         });
     };
     if let Some(existing) = existing {
         return match entries_of(command, original) {
             Ok(entries) => wanted(command, &entries, original).repeat(existing),
-            Err(_) => Err(transactions::conflict(reversal, "list of entries")),
+            Err(_) => Err(transactions::conflict(reversal, "entries")),
         };
     }
     check_left(command, original)?;

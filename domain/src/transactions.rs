@@ -66,11 +66,11 @@ impl Wanted<'_> {
     fn differing_field(&self, posted: &TransactionPosted) -> Option<&'static str> {
         let hold = |capture: &Option<Capture>| capture.as_ref().map(|capture| capture.hold.clone());
         if posted.reverses.as_ref() != self.reverses {
-            Some("reversed transaction")
+            Some("transaction")
         } else if hold(&posted.captures) != hold(&self.captures) {
             Some("hold")
         } else if posted.entries != self.entries {
-            Some("list of entries")
+            Some("entries")
         } else if self.effective_at.is_some_and(|at| at != posted.effective_at) {
             Some("effective_at")
         } else if posted.reference.as_ref() != self.reference {

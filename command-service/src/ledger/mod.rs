@@ -1,5 +1,9 @@
 //! The ledger on the engine: its HTTP commands, and the one place where domain and engine meet.
 
+// Before the modules that use its macro.
+#[macro_use]
+mod wire;
+
 mod adapter;
 mod answers;
 mod events;
@@ -8,7 +12,6 @@ mod parse;
 mod router;
 mod schemas;
 mod state;
-mod wire;
 
 pub use adapter::Ledger;
 pub use answers::catalogue;

@@ -69,11 +69,13 @@ impl Reader<'_> {
 
 /// One of a list of commands: `{"command": "post-transaction", "data": {…}}`.
 #[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 struct BatchItem {
     command: String,
     data: Box<RawValue>,
 }
+
+objects!(BatchItem);
 
 /// The commands of a batch.
 pub(super) fn batch(json: &[u8]) -> Result<Vec<Request>, Problem> {
@@ -98,7 +100,9 @@ pub(super) fn no_such_command(name: &str) -> String {
 }
 
 fn invalid(pointer: String, reason: &str) -> Problem {
-    Problem::new(&kinds::INVALID_REQUEST, format!("At `{pointer}`: {reason}.")).with("pointer", pointer)
+    let detail =
+        if pointer.is_empty() { super::sentence(reason) } else { format!("At `{pointer}`: {reason}.") };
+    Problem::new(&kinds::INVALID_REQUEST, detail).with("pointer", pointer)
 }
 
 /// Reads JSON. Finding the place of an error costs time, so it is found only for what fails.
@@ -149,6 +153,65 @@ mod tests {
     fn a_transaction_takes_entries_or_transfers_and_not_both() {
         for json in ["{}", r#"{"entries":[],"transfers":[]}"#] {
             assert_eq!(refused(CommandKind::PostTransaction, json).0, "/entries");
+        }
+    }
+
+    #[test]
+    fn a_list_is_not_taken_for_an_object() {
+        for (json, pointer) in [
+            (r#"["t1",null,[],null,null,{},[]]"#, ""),
+            (r#"{"transfers":[["a","b","USD/2","1"]]}"#, "/transfers/0"),
+            (r#"{"entries":[["a","debit","USD/2","1"]]}"#, "/entries/0"),
+            (r#"{"entries":[],"expect":[["a","USD/2","posted",null,null,"1"]]}"#, "/expect/0"),
+        ] {
+            let (at, detail) = refused(CommandKind::PostTransaction, json);
+            assert_eq!(at, pointer, "{json}");
+            assert!(detail.contains("object"), "{detail}");
+        }
+        assert!(batch(br#"[["close-account",{"account":"a"}]]"#).is_err());
+    }
+
+    #[test]
+    fn an_overdraft_is_one_of_its_three_forms() {
+        let open = |overdraft: &str| format!(r#"{{"account":"a","kind":"asset","overdraft":{overdraft}}}"#);
+        for overdraft in [r#"{"limited":[],"x":1}"#, "{}", "[]", r#""much""#, "1", r#"{"unlimited":null}"#] {
+            let (pointer, _) = refused(CommandKind::OpenAccount, &open(overdraft));
+            assert!(pointer.starts_with("/overdraft"), "{overdraft}: {pointer}");
+        }
+        let overdraft = |text: &str| {
+            let request = request(CommandKind::OpenAccount, open(text).as_bytes(), "").unwrap();
+            let Command::OpenAccount(open) = request.command else { panic!("another command") };
+            open.overdraft
+        };
+        assert_eq!(overdraft("null"), None);
+        assert_eq!(overdraft(r#"{"limited":[]}"#), overdraft(r#""none""#));
+    }
+
+    #[test]
+    fn a_number_that_would_not_be_kept_is_refused() {
+        let open = |number: &str| {
+            format!(r#"{{"account":"a","kind":"asset","metadata":{{"deep":[{{"n":{number}}}]}}}}"#)
+        };
+        for number in ["123456789012345678901234567890", "12345678901234567890.5", "1e300"] {
+            assert_eq!(refused(CommandKind::OpenAccount, &open(number)).0, "/metadata", "{number}");
+        }
+        for number in ["18446744073709551615", "-9223372036854775808", "1.5", "0"] {
+            assert!(request(CommandKind::OpenAccount, open(number).as_bytes(), "").is_ok(), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_limit_may_be_zero_and_not_less() {
+        let limits = |limit: &str| format!(r#"{{"account":"a","limits":[{{"asset":"USD/2",{limit}}}]}}"#);
+        let good = limits(r#""minimum":"0","maximum":"0""#);
+        assert!(request(CommandKind::SetBalanceLimits, good.as_bytes(), "").is_ok());
+        for (bad, at) in [
+            (r#""minimum":"-1""#, "/limits/0/minimum"),
+            (r#""maximum":"-1""#, "/limits/0/maximum"),
+            (r#""minimum":"2","maximum":"1""#, "/limits/0/minimum"),
+            (r#""minimum":null"#, "/limits/0"),
+        ] {
+            assert_eq!(refused(CommandKind::SetBalanceLimits, &limits(bad)).0, at);
         }
     }
 

@@ -20,7 +20,8 @@ pub fn command_schemas() -> BTreeMap<&'static str, Value> {
     let definitions = document["components"]["schemas"].as_object().expect("the document has schemas");
     let schema = |kind: &CommandKind| {
         let path = format!("/v1/ledgers/{{ledger}}/commands/{}", kind.as_str());
-        let body = &document["paths"][path.as_str()]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let body =
+            &document["paths"][path.as_str()]["post"]["requestBody"]["content"]["application/json"]["schema"];
         let name = referred(body).expect("the body of a command is a named schema");
         (kind.as_str(), self_contained(kind.as_str(), name, definitions))
     };

@@ -16,7 +16,8 @@ pub struct LedgerState {
 /// The ledger that the path names.
 pub(super) fn ledger_name(name: &str) -> Result<LogName, Problem> {
     name.parse().map_err(|error: NameError| {
-        Problem::new(&kinds::INVALID_REQUEST, super::sentence(&error.to_string()))
+        let NameError { name, rule, .. } = error;
+        Problem::new(&kinds::INVALID_REQUEST, format!("`{name}` is not the name of a ledger: {rule}."))
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use recount_events::ledger::{
-    AccountKind, AccountOpened, Amount, Asset, BalanceLimit, Direction, FreezeScope, Metadata, Overdraft,
+    AccountKind, AccountOpened, Asset, BalanceLimit, Bound, Direction, FreezeScope, Metadata, Overdraft,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,13 +77,13 @@ impl Account {
                 Some(limit.map_or(0, |limit| -limit.amount.minor_units()))
             }
         };
-        let must_stay = self.limit(asset).and_then(|limit| limit.minimum).map(Amount::minor_units);
+        let must_stay = self.limit(asset).and_then(|limit| limit.minimum).map(Bound::minor_units);
         allowed.max(must_stay)
     }
 
     /// The most that may be posted and incoming in the asset; `None` is no bound.
     pub fn maximum(&self, asset: &Asset) -> Option<i128> {
-        self.limit(asset)?.maximum.map(Amount::minor_units)
+        self.limit(asset)?.maximum.map(Bound::minor_units)
     }
 
     fn limit(&self, asset: &Asset) -> Option<&BalanceLimit> {

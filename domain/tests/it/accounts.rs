@@ -77,8 +77,8 @@ fn a_repeated_opening_must_say_the_same() {
     };
     differs("kind", |open| open.kind = Some(AccountKind::Liability));
     differs("overdraft", |open| open.overdraft = Some(Overdraft::None));
-    differs("list of limits", |open| open.limits = Some(Vec::new()));
-    differs("list of assets", |open| open.assets = vec!["EUR/2".parse().unwrap()]);
+    differs("limits", |open| open.limits = Some(Vec::new()));
+    differs("assets", |open| open.assets = vec!["EUR/2".parse().unwrap()]);
     differs("metadata", |open| open.metadata = members(json!({})));
     // Of several differences the first is named.
     differs("kind", |open| *open = OpenAccount { kind: Some(AccountKind::Equity), ..opening("cash") });

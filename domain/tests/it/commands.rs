@@ -6,8 +6,8 @@ use recount_domain::{
     ReversedPart,
 };
 use recount_events::ledger::{
-    AccountKind, Amount, BalanceLimit, ChartRule, Direction, EffectiveWindow, Entry, FreezeScope, Metadata,
-    MetadataOwner, Overdraft, OverdraftLimit, Personal, Profile,
+    AccountKind, Amount, BalanceLimit, Bound, ChartRule, Direction, EffectiveWindow, Entry, FreezeScope,
+    Metadata, MetadataOwner, Overdraft, OverdraftLimit, Personal, Profile,
 };
 
 pub(crate) fn moment(time: &str) -> DateTime<Utc> {
@@ -62,7 +62,8 @@ pub(crate) fn limited(asset: &str, minor_units: i128) -> Overdraft {
 }
 
 pub(crate) fn limit(asset: &str, minimum: Option<i128>, maximum: Option<i128>) -> BalanceLimit {
-    BalanceLimit { asset: asset.parse().unwrap(), minimum: minimum.map(amount), maximum: maximum.map(amount) }
+    let bound = |units: i128| Bound::new(units).unwrap();
+    BalanceLimit { asset: asset.parse().unwrap(), minimum: minimum.map(bound), maximum: maximum.map(bound) }
 }
 
 pub(crate) fn freeze(account: &str, scope: FreezeScope) -> Command {

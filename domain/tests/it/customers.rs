@@ -34,7 +34,7 @@ fn a_customer_is_registered_once_and_a_repeat_must_say_the_same() {
 
     let differs = |field: &str, command: Command| {
         let rejection = book.when(command).rejected("customer-conflict");
-        assert_eq!(rejection.to_string(), format!("customer `c1` exists already, with another {field}"));
+        assert_eq!(rejection.to_string(), format!("customer `c1` exists already, and differs in `{field}`"));
     };
     let changed = |change: fn(&mut Profile)| with(whole_profile(), change);
     for profile in [

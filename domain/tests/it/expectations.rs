@@ -28,22 +28,24 @@ fn each_figure_can_be_expected_exactly_at_least_and_at_most() {
         (Figure::Incoming, "incoming", 5),
         (Figure::Available, "available", 40),
     ] {
-        for (comparison, words, expected, taken) in [
-            (Comparison::AtLeast, "at least", actual - 1, true),
-            (Comparison::AtLeast, "at least", actual, true),
-            (Comparison::AtLeast, "at least", actual + 1, false),
-            (Comparison::AtMost, "at most", actual - 1, false),
-            (Comparison::AtMost, "at most", actual, true),
-            (Comparison::AtMost, "at most", actual + 1, true),
-            (Comparison::Equal, "equal to", actual - 1, false),
-            (Comparison::Equal, "equal to", actual, true),
-            (Comparison::Equal, "equal to", actual + 1, false),
+        for (comparison, member, expected, taken) in [
+            (Comparison::AtLeast, "at_least", actual - 1, true),
+            (Comparison::AtLeast, "at_least", actual, true),
+            (Comparison::AtLeast, "at_least", actual + 1, false),
+            (Comparison::AtMost, "at_most", actual - 1, false),
+            (Comparison::AtMost, "at_most", actual, true),
+            (Comparison::AtMost, "at_most", actual + 1, true),
+            (Comparison::Equal, "equal_to", actual - 1, false),
+            (Comparison::Equal, "equal_to", actual, true),
+            (Comparison::Equal, "equal_to", actual + 1, false),
         ] {
             let request = expecting(next(), "alice", figure, comparison, expected);
             if taken {
                 book.when(request).happens(1);
             } else {
                 let rejection = book.when(request).rejected("expectation-failed");
+                assert_eq!(detail(&rejection, "expected"), member);
+                let words = member.replace('_', " ");
                 assert_eq!(
                     rejection.to_string(),
                     format!(

@@ -78,15 +78,15 @@ fn a_repeated_hold_must_say_the_same() {
     let book = given(&[Command::Hold(said.clone())]);
     let differs = |field: &str, change: fn(&mut PlaceHold)| {
         let rejection = book.when(Command::Hold(with(said.clone(), change))).rejected("hold-conflict");
-        assert_eq!(rejection.to_string(), format!("hold `h1` exists already, with another {field}"));
+        assert_eq!(rejection.to_string(), format!("hold `h1` exists already, and differs in `{field}`"));
     };
-    differs("debited account", |hold| hold.debit = "bob".parse().unwrap());
-    differs("credited account", |hold| hold.credit = "bob".parse().unwrap());
+    differs("debit", |hold| hold.debit = "bob".parse().unwrap());
+    differs("credit", |hold| hold.credit = "bob".parse().unwrap());
     differs("asset", |hold| hold.asset = "EUR/2".parse().unwrap());
     differs("amount", |hold| hold.amount = amount(6));
     differs("expires_at", |hold| hold.expires_at = None);
     differs("metadata", |hold| hold.metadata = members(json!({})));
-    differs("debited account", |hold| *hold = placing("h1", "bob", "shop", 9));
+    differs("debit", |hold| *hold = placing("h1", "bob", "shop", 9));
 }
 
 #[test]
@@ -211,9 +211,9 @@ fn a_repeated_capture_must_say_the_same() {
     };
     differs("hold", |capture| capture.hold = "h2".parse().unwrap());
     differs("hold", |capture| capture.hold = "nothing".parse().unwrap());
-    differs("value of `final`", |capture| capture.is_final = true);
+    differs("final", |capture| capture.is_final = true);
     differs("amount", |capture| capture.amount = None);
-    differs("list of entries", |capture| capture.amount = Some(amount(11)));
+    differs("entries", |capture| capture.amount = Some(amount(11)));
     differs("effective_at", |capture| capture.effective_at = Some(now()));
     differs("reference", |capture| capture.reference = None);
     differs("metadata", |capture| capture.metadata = members(json!({})));
@@ -223,7 +223,7 @@ fn a_repeated_capture_must_say_the_same() {
 fn a_repeated_final_capture_must_be_final_and_say_how_much() {
     let book = held().and(capture_last("h1", "c1", 10));
     let rejection = book.when(capture_amount("h1", "c1", 10)).rejected("transaction-conflict");
-    assert_eq!(detail(&rejection, "field"), "value of `final`");
+    assert_eq!(detail(&rejection, "field"), "final");
     let all = CaptureHold { is_final: true, ..capturing("h1", "c1") };
     let rejection = book.when(Command::Capture(all)).rejected("transaction-conflict");
     assert_eq!(detail(&rejection, "field"), "amount");

@@ -218,3 +218,14 @@ fn an_account_is_opened_with_limits_and_they_hold() {
     book.when(pay("t3", "carol", "bank", 10)).happens(1);
     book.when(pay("t3", "carol", "bank", 11)).rejected("insufficient-funds");
 }
+
+#[test]
+fn a_limit_of_zero_is_a_limit() {
+    let book = given(&[
+        set_overdraft("alice", Overdraft::Unlimited),
+        set_limits("alice", &[limit("USD/2", Some(0), None)]),
+        set_limits("bob", &[limit("USD/2", None, Some(0))]),
+    ]);
+    book.when(pay("t1", "alice", "bank", 1)).rejected("insufficient-funds");
+    book.when(pay("t2", "bank", "bob", 1)).rejected("maximum-exceeded");
+}

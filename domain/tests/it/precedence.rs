@@ -144,10 +144,10 @@ struct Alone(&'static str, Book, Request);
 /// What the rows say, in the order of precedence.
 const SENTENCES: &[&str] = &[
     "the ledger has not been created",
-    "account `bank` exists already, with another kind",
-    "customer `known` exists already, with another profile",
-    "hold `open` exists already, with another amount",
-    "transaction `paid` exists already, with another list of entries",
+    "account `bank` exists already, and differs in `kind`",
+    "customer `known` exists already, and differs in `profile`",
+    "hold `open` exists already, and differs in `amount`",
+    "transaction `paid` exists already, and differs in `entries`",
     "customer `nobody` does not exist in this ledger",
     "customer `forgotten` was forgotten",
     "transaction `nothing` does not exist in this ledger",

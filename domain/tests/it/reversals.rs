@@ -51,7 +51,7 @@ fn a_reversal_cannot_take_the_id_of_another_transaction() {
     book.when(reverse("t1", "t2")).rejected("transaction-conflict");
     book.when(reverse("t1", "t1")).rejected("transaction-conflict");
     let rejection = book.when(reverse("nothing", "t2")).rejected("transaction-conflict");
-    assert_eq!(detail(&rejection, "field"), "reversed transaction");
+    assert_eq!(detail(&rejection, "field"), "transaction");
     book.when(reverse("nothing", "r1")).rejected("transaction-unknown");
     book.when(reverse("nothing", "nothing")).rejected("transaction-unknown");
 }
@@ -85,11 +85,11 @@ fn a_repeated_reversal_must_say_the_same() {
         let rejection = book.when(command).rejected("transaction-conflict");
         assert_eq!(detail(&rejection, "field"), field);
     };
-    differs("reversed transaction", |reverse| reverse.transaction = "t2".parse().unwrap());
-    differs("reversed transaction", |reverse| reverse.transaction = "nothing".parse().unwrap());
-    differs("list of entries", |reverse| reverse.part = ReversedPart::Whole);
-    differs("list of entries", |reverse| reverse.part = ReversedPart::Amount(amount(11)));
-    differs("list of entries", |reverse| reverse.part = ReversedPart::Entries(vec![]));
+    differs("transaction", |reverse| reverse.transaction = "t2".parse().unwrap());
+    differs("transaction", |reverse| reverse.transaction = "nothing".parse().unwrap());
+    differs("entries", |reverse| reverse.part = ReversedPart::Whole);
+    differs("entries", |reverse| reverse.part = ReversedPart::Amount(amount(11)));
+    differs("entries", |reverse| reverse.part = ReversedPart::Entries(vec![]));
     differs("effective_at", |reverse| reverse.effective_at = ReversalTime::Original);
     differs("reference", |reverse| reverse.reference = None);
     differs("metadata", |reverse| reverse.metadata = members(json!({})));
@@ -112,7 +112,7 @@ fn what_a_reversal_says_in_other_words_is_the_same() {
 fn a_repeated_reversal_by_an_amount_of_many_entries_is_none() {
     let book = payroll().and(reverse("t1", "r1"));
     let rejection = book.when(reverse_amount("t1", "r1", 5)).rejected("transaction-conflict");
-    assert_eq!(detail(&rejection, "field"), "list of entries");
+    assert_eq!(detail(&rejection, "field"), "entries");
 }
 
 #[test]

@@ -18,6 +18,33 @@ pub enum AmountError {
     NotPositive,
     #[error("an amount is at most {} minor units", i128::MAX)]
     TooLarge,
+    #[error("a limit is zero or more")]
+    Negative,
+}
+
+/// The bound of a balance, in minor units: zero or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Bound(i128);
+
+impl Bound {
+    /// The bound, if `minor_units` is not negative.
+    pub fn new(minor_units: i128) -> Result<Bound, AmountError> {
+        if minor_units >= 0 { Ok(Bound(minor_units)) } else { Err(AmountError::Negative) }
+    }
+
+    /// In minor units; never negative.
+    pub fn minor_units(self) -> i128 {
+        self.0
+    }
+}
+
+impl FromStr for Bound {
+    type Err = AmountError;
+
+    fn from_str(text: &str) -> Result<Bound, AmountError> {
+        let (negative, magnitude) = whole(text)?;
+        if negative { Err(AmountError::Negative) } else { Bound::new(magnitude) }
+    }
 }
 
 impl Amount {
@@ -47,53 +74,72 @@ impl FromStr for Amount {
     type Err = AmountError;
 
     fn from_str(text: &str) -> Result<Amount, AmountError> {
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(digits) => (true, digits),
-            None => (false, text),
-        };
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(AmountError::NotWhole);
+        let (negative, magnitude) = whole(text)?;
+        if negative { Err(AmountError::NotPositive) } else { Amount::new(magnitude) }
+    }
+}
+
+/// Whether a whole number is negative, and its magnitude.
+fn whole(text: &str) -> Result<(bool, i128), AmountError> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(AmountError::NotWhole);
+    }
+    Ok((negative, digits.parse().map_err(|_| AmountError::TooLarge)?))
+}
+
+/// A number of minor units as text in JSON, read without validation: what was recorded is a fact.
+macro_rules! minor_units_as_text {
+    ($name:ident, $description:literal, $pattern:literal) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
         }
-        if negative {
-            return Err(AmountError::NotPositive);
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0)
+            }
         }
-        Amount::new(digits.parse().map_err(|_| AmountError::TooLarge)?)
-    }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map($name).map_err(serde::de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "description": $description,
+                    "type": "string",
+                    "pattern": $pattern,
+                })
+            }
+        }
+    };
 }
 
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Amount {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Amount".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "description": "A positive number of minor units: `12345` of `USD/2` is 123.45 dollars. At most 2^127 - 1.",
-            "type": "string",
-            "pattern": "^[1-9][0-9]{0,38}$",
-        })
-    }
-}
-
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map(Amount).map_err(serde::de::Error::custom)
-    }
-}
+minor_units_as_text!(
+    Amount,
+    "A positive number of minor units: `12345` of `USD/2` is 123.45 dollars. At most 2^127 - 1.",
+    "^[1-9][0-9]{0,38}$"
+);
+minor_units_as_text!(
+    Bound,
+    "A number of minor units, zero or more: `12345` of `USD/2` is 123.45 dollars. At most 2^127 - 1.",
+    "^(0|[1-9][0-9]{0,38})$"
+);
 
 #[cfg(test)]
 mod tests {
@@ -116,6 +162,21 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Amount>(), Err(error), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_bound_is_not_negative() {
+        assert_eq!("0".parse::<Bound>().unwrap().minor_units(), 0);
+        assert_eq!("17".parse::<Bound>().unwrap().minor_units(), 17);
+        for (text, error) in [
+            ("-1", AmountError::Negative),
+            ("1.5", AmountError::NotWhole),
+            ("", AmountError::NotWhole),
+            ("170141183460469231731687303715884105728", AmountError::TooLarge),
+        ] {
+            assert_eq!(text.parse::<Bound>(), Err(error), "{text:?}");
+        }
+        assert_eq!(Bound::new(-1), Err(AmountError::Negative));
     }
 
     #[test]

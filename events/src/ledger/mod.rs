@@ -12,7 +12,7 @@ pub mod names;
 pub mod personal;
 pub mod policy;
 
-pub use amount::{Amount, AmountError};
+pub use amount::{Amount, AmountError, Bound};
 pub use codec::{DecodeError, decode, encode};
 pub use event::{
     AccountClosed, AccountFrozen, AccountLinked, AccountOpened, AccountUnfrozen, AccountUnlinked,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::amount::Amount;
+use super::amount::{Amount, Bound};
 use super::names::{AccountPattern, Asset};
 
 /// What an account is, which gives it its normal side.
@@ -133,10 +133,10 @@ pub struct BalanceLimit {
     pub asset: Asset,
     /// What must stay available, whatever overdraft the account has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimum: Option<Amount>,
+    pub minimum: Option<Bound>,
     /// The most that may be posted, with what open holds would bring in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub maximum: Option<Amount>,
+    pub maximum: Option<Bound>,
 }
 
 /// One line of a chart of accounts: which names an account may have, and what it is then.

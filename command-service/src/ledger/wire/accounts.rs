@@ -11,7 +11,7 @@ use super::policies::{self, BalanceLimitData, KindData, OverdraftData};
 
 /// Opens an account. What is left out comes from the chart's rule for the name, if the ledger has a chart.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct OpenAccountData {
     /// 1 to 16 segments joined by `:`.
     #[schema(example = "users:alice:main")]
@@ -35,9 +35,9 @@ pub(in crate::ledger) struct OpenAccountData {
     pub(super) expect: Vec<ExpectationData>,
 }
 
-/// Freezes or unfreezes an account for debits, for credits, or for both.
+/// An account, and the side for which it is frozen or taken again: debits, credits, or both, if nothing is said.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct FreezeData {
     #[schema(example = "users:alice:main")]
     account: String,
@@ -59,7 +59,7 @@ pub(super) enum ScopeData {
 
 /// Closes an account for good. It must be at zero in every asset, and no hold may be open on it.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct CloseAccountData {
     #[schema(example = "users:alice:main")]
     account: String,
@@ -70,7 +70,7 @@ pub(in crate::ledger) struct CloseAccountData {
 
 /// Sets how far below zero an account may go.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetOverdraftPolicyData {
     #[schema(example = "users:alice:main")]
     account: String,
@@ -82,7 +82,7 @@ pub(in crate::ledger) struct SetOverdraftPolicyData {
 
 /// Sets an account's limits: these, and no others.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetBalanceLimitsData {
     #[schema(example = "users:alice:main")]
     account: String,
@@ -148,3 +148,5 @@ impl From<ScopeData> for FreezeScope {
         }
     }
 }
+
+objects!(CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData);

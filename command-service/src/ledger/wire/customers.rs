@@ -18,7 +18,7 @@ const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
 /// What is known about a customer as a person. All of it is personal data: it is gone from every read model once the
 /// customer is forgotten.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct ProfileData {
     #[schema(value_type = Option<String>, example = "Alice Example")]
     name: Option<Personal<String>>,
@@ -36,7 +36,7 @@ pub(super) struct ProfileData {
 
 /// Registers a customer.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RegisterCustomerData {
     /// Chosen by the client so that a repeat is recognised; made by the service if it is left out. It stays for ever, so
     /// it shall say nothing about the person.
@@ -55,7 +55,7 @@ pub(in crate::ledger) struct RegisterCustomerData {
 
 /// Replaces what is known about a customer, all of it.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct UpdateCustomerData {
     #[schema(example = "c-1001")]
     customer: String,
@@ -71,7 +71,7 @@ pub(in crate::ledger) struct UpdateCustomerData {
 /// Links an account to a customer, or takes the link away. An account may have several customers, and a customer several
 /// accounts.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct LinkData {
     #[schema(example = "c-1001")]
     customer: String,
@@ -84,7 +84,7 @@ pub(in crate::ledger) struct LinkData {
 
 /// Forgets what is known about a customer as a person, for good. The links to accounts stay.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ForgetCustomerData {
     #[schema(example = "c-1001")]
     customer: String,
@@ -159,3 +159,5 @@ impl ProfileData {
         Ok(Profile { name, email, phone, address, attributes })
     }
 }
+
+objects!(ForgetCustomerData, LinkData, ProfileData, RegisterCustomerData, UpdateCustomerData);

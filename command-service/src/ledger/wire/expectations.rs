@@ -22,7 +22,7 @@ const EXPECTATIONS_MAX: usize = 100;
 
 /// What a balance must be when the command is decided; otherwise it is rejected. Give one bound or more.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ExpectationData {
     #[schema(example = "users:alice:main")]
     account: String,
@@ -138,3 +138,5 @@ impl From<FigureData> for Figure {
         }
     }
 }
+
+objects!(ExpectationData);

@@ -77,7 +77,29 @@ pub(super) fn bounded(metadata: Metadata) -> Result<Metadata, FormError> {
             format!("metadata is nested {METADATA_DEPTH_MAX} levels deep at most"),
         ));
     }
+    if metadata.values().any(has_inexact_number) {
+        let reason = "a number in it has more digits than JSON numbers keep everywhere: give it as a string";
+        return Err(FormError::new("/metadata", reason));
+    }
     Ok(metadata)
+}
+
+/// Whether it has a number that may have been given with more digits than it was read with: one that is not a whole
+/// number of 64 bits and has more than 15 digits before the point.
+fn has_inexact_number(value: &serde_json::Value) -> bool {
+    const EXACT_DIGITS: usize = 15;
+    match value {
+        serde_json::Value::Number(number) if number.is_i64() || number.is_u64() => false,
+        serde_json::Value::Number(number) => {
+            let text = number.to_string();
+            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "-"));
+            let whole = digits.trim_start_matches('-').split('.').next().unwrap_or_default();
+            !exponent.starts_with('-') || whole.len() > EXACT_DIGITS
+        }
+        serde_json::Value::Array(values) => values.iter().any(has_inexact_number),
+        serde_json::Value::Object(members) => members.values().any(has_inexact_number),
+        _ => false,
+    }
 }
 
 /// Whether a value is nested deeper than this. Goes no deeper itself.

@@ -10,7 +10,7 @@ use super::fields::{FormError, bounded, given_or_new, moment, optional, parsed};
 
 /// Sets value aside for a transaction to come: it is not available any more, and not yet posted.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct HoldData {
     /// Chosen by the client so that a repeat is recognised; made by the service if it is left out.
     #[schema(example = "authorisation-7")]
@@ -42,7 +42,7 @@ pub(in crate::ledger) struct HoldData {
 /// Posts what a hold set aside: all that is left, or a part. Parts can be captured one after another until nothing is
 /// left.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct CaptureData {
     #[schema(example = "authorisation-7")]
     hold: String,
@@ -69,9 +69,9 @@ pub(in crate::ledger) struct CaptureData {
     pub(super) expect: Vec<ExpectationData>,
 }
 
-/// A hold: to give back what is left of it, or to do so because its deadline has passed.
+/// The hold that ends: what is left of it is given back.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct HoldIdData {
     #[schema(example = "authorisation-7")]
     hold: String,
@@ -124,3 +124,5 @@ impl HoldIdData {
         Ok(Command::Expire { hold: parsed("/hold", &self.hold)? })
     }
 }
+
+objects!(CaptureData, HoldData, HoldIdData);

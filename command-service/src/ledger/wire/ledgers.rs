@@ -14,7 +14,7 @@ const CHART_RULES_MAX: usize = 1_000;
 
 /// Makes the ledger count an asset in a scale. A ledger counts a code in one scale only.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RegisterAssetData {
     /// `CODE/SCALE`: the scale is the number of decimals in which amounts are counted.
     #[schema(example = "USD/2")]
@@ -27,7 +27,7 @@ pub(in crate::ledger) struct RegisterAssetData {
 /// Bounds how far from the day of recording an effective time may be, in whole days of UTC. What is left out, or null,
 /// is without bound.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetEffectiveWindowData {
     /// 0 takes nothing that is effective before today.
     #[schema(example = 30)]
@@ -42,7 +42,7 @@ pub(in crate::ledger) struct SetEffectiveWindowData {
 
 /// Closes the books: nothing takes effect in the period or before it any more.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ClosePeriodData {
     /// The last moment of the period, which must be over: RFC 3339, or a date, which is the whole of its day in UTC.
     #[schema(example = "2026-10-31")]
@@ -54,7 +54,7 @@ pub(in crate::ledger) struct ClosePeriodData {
 
 /// Opens the books again for everything that takes effect from a time on. What is before it stays closed.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ReopenPeriodData {
     /// RFC 3339, or a date, which is its midnight in UTC.
     #[schema(example = "2026-10-01")]
@@ -67,7 +67,7 @@ pub(in crate::ledger) struct ReopenPeriodData {
 /// Says what accounts may be opened: those that a rule allows. The first rule that allows a name counts. Accounts that
 /// are there stay as they are.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetChartData {
     rules: Vec<ChartRuleData>,
     /// What balances must be for the command to be taken.
@@ -77,7 +77,7 @@ pub(in crate::ledger) struct SetChartData {
 
 /// Which names accounts may have, and what they are then.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ChartRuleData {
     /// An account name in which any segment may be `*`, for one segment whatever it is, and the last one `**`, for one
     /// or more.
@@ -101,7 +101,7 @@ pub(in crate::ledger) struct ChartRuleData {
 
 /// Lets there be any account again.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RemoveChartData {
     /// What balances must be for the command to be taken.
     #[serde(default)]
@@ -163,3 +163,13 @@ impl RemoveChartData {
         Ok(Command::RemoveChart)
     }
 }
+
+objects!(
+    ChartRuleData,
+    ClosePeriodData,
+    RegisterAssetData,
+    RemoveChartData,
+    ReopenPeriodData,
+    SetChartData,
+    SetEffectiveWindowData
+);

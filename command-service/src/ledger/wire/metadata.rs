@@ -14,7 +14,7 @@ const KEYS_MAX: usize = 1_000;
 /// Sets members of the metadata of an account or a transaction; its other members stay. What was before stays in the
 /// history.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetMetadataData {
     /// Give this or `transaction`.
     #[schema(example = "users:alice:main")]
@@ -31,7 +31,7 @@ pub(in crate::ledger) struct SetMetadataData {
 
 /// Removes members of the metadata of an account or a transaction. What was before stays in the history.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RemoveMetadataData {
     /// Give this or `transaction`.
     #[schema(example = "users:alice:main")]
@@ -74,3 +74,5 @@ fn owner(account: Option<&str>, transaction: Option<&str>) -> Result<MetadataOwn
         _ => Err(FormError::new("/account", "give either `account` or `transaction`, and not both")),
     }
 }
+
+objects!(RemoveMetadataData, SetMetadataData);

@@ -2,6 +2,8 @@
 //!
 //! What is checked here is form: types, names, amounts, sizes. Whether a command may happen is the domain's to say.
 
+#[macro_use]
+mod objects;
 mod accounts;
 mod customers;
 mod expectations;

@@ -1,7 +1,11 @@
 //! What accounts may be and do: kinds, overdrafts and limits, for an account or for a rule of the chart.
 
-use recount_events::ledger::{AccountKind, Amount, Asset, BalanceLimit, Overdraft, OverdraftLimit};
-use serde::Deserialize;
+use recount_events::ledger::{AccountKind, Asset, BalanceLimit, Bound, Overdraft, OverdraftLimit};
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::fields::{FormError, at_most, optional, parsed, parsed_in};
@@ -21,8 +25,8 @@ pub(super) enum KindData {
 }
 
 /// `"none"`, `"unlimited"`, or `{"limited": [{"asset": "USD/2", "amount": "50000"}]}`.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Default, ToSchema)]
+#[schema(rename_all = "lowercase")]
 pub(super) enum OverdraftData {
     #[default]
     None,
@@ -32,7 +36,7 @@ pub(super) enum OverdraftData {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct OverdraftLimitData {
     #[schema(example = "USD/2")]
     asset: String,
@@ -43,7 +47,7 @@ pub(super) struct OverdraftLimitData {
 
 /// The bounds of a balance in one asset.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct BalanceLimitData {
     #[schema(example = "USD/2")]
     asset: String,
@@ -67,12 +71,50 @@ impl From<KindData> for AccountKind {
     }
 }
 
+/// What is derived for an enum takes an object with members beside the one that names the variant for bad JSON.
+impl<'de> Deserialize<'de> for OverdraftData {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OverdraftData, D::Error> {
+        struct Policy;
+
+        impl<'de> Visitor<'de> for Policy {
+            type Value = OverdraftData;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(r#""none", "unlimited" or {"limited": […]}"#)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OverdraftData, E> {
+                match text {
+                    "none" => Ok(OverdraftData::None),
+                    "unlimited" => Ok(OverdraftData::Unlimited),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, members: M) -> Result<OverdraftData, M::Error> {
+                let limited = LimitedData::deserialize(MapAccessDeserializer::new(members))?;
+                Ok(OverdraftData::Limited(limited.limited))
+            }
+        }
+
+        deserializer.deserialize_any(Policy)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitedData {
+    limited: Vec<OverdraftLimitData>,
+}
+
 impl OverdraftData {
     /// The policy; `at` is the pointer to it.
     pub(super) fn into_overdraft(self, at: &str) -> Result<Overdraft, FormError> {
         let limits = match self {
             OverdraftData::None => return Ok(Overdraft::None),
             OverdraftData::Unlimited => return Ok(Overdraft::Unlimited),
+            // An overdraft in no asset is none.
+            OverdraftData::Limited(limits) if limits.is_empty() => return Ok(Overdraft::None),
             OverdraftData::Limited(limits) => limits,
         };
         let at = format!("{at}/limited");
@@ -97,8 +139,8 @@ pub(super) fn limits(limits: Vec<BalanceLimitData>, at: &str) -> Result<Vec<Bala
     let mut done: Vec<BalanceLimit> = Vec::with_capacity(limits.len());
     for (n, limit) in limits.into_iter().enumerate() {
         let asset: Asset = parsed_in(list, n, "asset", &limit.asset)?;
-        let minimum: Option<Amount> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
-        let maximum: Option<Amount> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
+        let minimum: Option<Bound> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
+        let maximum: Option<Bound> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
         if done.iter().any(|other| other.asset == asset) {
             return Err(FormError::new(format!("{at}/{n}/asset"), "an asset has one pair of limits"));
         }
@@ -130,3 +172,5 @@ pub(super) fn assets(assets: &[String], at: &str) -> Result<Vec<Asset>, FormErro
     }
     Ok(list)
 }
+
+objects!(BalanceLimitData, OverdraftLimitData);

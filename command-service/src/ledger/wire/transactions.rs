@@ -13,7 +13,7 @@ const ORIGINAL: &str = "original";
 
 /// Posts a transaction: `entries`, or `transfers` as shorthand, whose debits equal its credits in every asset.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct PostTransactionData {
     /// Chosen by the client so that a repeat is recognised; made by the service if it is left out.
     #[schema(example = "order-1001")]
@@ -38,7 +38,7 @@ pub(in crate::ledger) struct PostTransactionData {
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct EntryData {
     #[schema(example = "users:alice:main")]
     account: String,
@@ -59,7 +59,7 @@ pub(super) enum DirectionData {
 
 /// A debit of one account and a credit of another.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct TransferData {
     /// The account that is debited.
     #[schema(example = "bank:main")]
@@ -77,7 +77,7 @@ pub(super) struct TransferData {
 /// Takes a transaction back by posting its opposite: all of it, or a part, given as an `amount`, as `entries` or as
 /// `transfers`. Parts can be taken back one after another until nothing is left, and nothing is taken back twice.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ReverseTransactionData {
     /// The transaction to take back.
     #[schema(example = "order-1001")]
@@ -210,3 +210,5 @@ impl TransferData {
         ])
     }
 }
+
+objects!(EntryData, PostTransactionData, ReverseTransactionData, TransferData);
