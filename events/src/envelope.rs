@@ -112,3 +112,34 @@ pub struct RecordedEvent {
     pub meta: String,
     pub recorded_at: DateTime<Utc>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_follow_each_other_from_the_start() {
+        assert_eq!(Position::START, Position::default());
+        assert_eq!(Position::START.next(), Position(1));
+        assert_eq!(Position(41).next().to_string(), "42");
+    }
+
+    #[test]
+    fn a_tag_is_a_kind_and_a_name_however_long_it_is() {
+        for len in [0, 1, 110, 112, 113, 114, 300] {
+            let name = "x".repeat(len);
+            let tag = Tag::new("account", &name);
+            assert_eq!(tag.as_str(), format!("account:{name}"));
+            assert_eq!(tag.parts(), ("account", name.as_str()));
+            assert_eq!(tag.to_string(), tag.as_str());
+            assert_eq!(Tag::from_stored(tag.as_str()), tag);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_tag_may_hold_colons_and_any_letters() {
+        assert_eq!(Tag::new("account", "users:älice").parts(), ("account", "users:älice"));
+        assert_eq!(Tag::new("ledger", "").parts(), ("ledger", ""));
+        assert_eq!(Tag::from_stored("odd").parts(), ("odd", ""));
+    }
+}

@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn a_log_name_follows_its_rule() {
         for good in ["main", "a", "EU-2026_book.1", &"x".repeat(63)] {
-            assert_eq!(good.parse::<LogName>().unwrap().as_str(), good);
+            let name: LogName = good.parse().unwrap();
+            assert_eq!((name.as_str(), name.to_string().as_str()), (good, good));
         }
         for bad in ["", "-main", ".", "two words", "a/b", "ä", &"x".repeat(64)] {
             assert!(bad.parse::<LogName>().is_err(), "{bad:?}");
@@ -97,5 +98,21 @@ mod tests {
         // SHA-256("main") starts with 0d6e4079…: printed by `printf main | sha256sum`.
         let expected = i64::from_str_radix("0d6e4079", 16).unwrap();
         assert_eq!("main".parse::<LogName>().unwrap().key().0 >> 32, expected);
+        // SHA-256("acme") starts with 822b33ad…: the key is what remains without its first bit.
+        let expected = i64::from_str_radix("022b33ad", 16).unwrap();
+        assert_eq!("acme".parse::<LogName>().unwrap().key().0 >> 32, expected);
+    }
+
+    #[test]
+    fn a_name_that_is_refused_is_shown_shortened() {
+        let error = "?".parse::<LogName>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`?` is not a log name: it takes 1 to 63 letters, digits, `-`, `_` and `.`, and starts with a letter or a \
+             digit"
+        );
+        let shown = |len: usize| "ä".repeat(len).parse::<LogName>().unwrap_err().name;
+        assert_eq!(shown(80), "ä".repeat(80));
+        assert_eq!(shown(81), format!("{}…", "ä".repeat(80)));
     }
 }

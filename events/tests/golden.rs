@@ -116,3 +116,33 @@ fn an_event_of_a_newer_program_is_told_from_a_damaged_one() {
     let damaged = decode("account-opened", 1, "{}").unwrap_err().to_string();
     assert!(damaged.contains("account-opened"), "{damaged}");
 }
+
+/// Whatever was recorded is read as it was: every digit of a number, every moment, every sign of a text.
+#[test]
+fn nothing_is_lost_between_writing_and_reading() {
+    let moments = [
+        chrono::DateTime::<chrono::Utc>::MIN_UTC,
+        chrono::DateTime::<chrono::Utc>::MAX_UTC,
+        "0000-01-01T00:00:00Z".parse().unwrap(),
+        "9999-12-31T23:59:59.999999999Z".parse().unwrap(),
+        "2026-01-31T00:00:00.000001Z".parse().unwrap(),
+    ];
+    let odd = serde_json::json!({
+        "": "\u{0}\u{1f}\"\\/\u{2028}\u{1F4B0}",
+        "numbers": [0.1, -0.0, 1e300, 5e-324, f64::MAX, i64::MIN, u64::MAX],
+        "nested": {"b": null, "a": [[], {}]},
+    });
+    for moment in moments {
+        let (_, _, data) =
+            golden().into_iter().find(|file| file.0 == "transaction-posted" && file.1 == 2).unwrap();
+        let LedgerEvent::TransactionPosted(mut posted) = decode("transaction-posted", 2, &data).unwrap()
+        else {
+            panic!("another event")
+        };
+        posted.effective_at = moment;
+        posted.metadata = odd.as_object().unwrap().clone();
+        let event = LedgerEvent::TransactionPosted(posted);
+        let encoded = encode(&event);
+        assert_eq!(decode(encoded.event_type, encoded.version, &encoded.data).unwrap(), event, "{moment}");
+    }
+}

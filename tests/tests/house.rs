@@ -34,7 +34,7 @@ const HOUSE: [(&str, &[&str]); 11] = [
 ];
 
 /// What the pure crates may be built on: data, and nothing that acts.
-const PURE: [&str; 6] = ["chrono", "serde", "serde_json", "sha2", "thiserror", "uuid"];
+const PURE: [&str; 7] = ["chrono", "schemars", "serde", "serde_json", "sha2", "thiserror", "uuid"];
 
 /// The folders of what knows no domain.
 const GENERIC: [&str; 6] = [

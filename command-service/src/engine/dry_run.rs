@@ -46,13 +46,13 @@ impl<D: Domain> Draft<'_, D> {
         progress: &mut Progress<D>,
     ) -> HashMap<Tag, Option<D::Entity>> {
         let writer = &mut *self.writer;
-        // What an earlier submission of the batch did to an entity that was not in it, nobody has kept.
+        // What an earlier submission of the batch did to an entity that was not in memory, nobody has kept.
         let is_first = self.prepared.append.events() == 0;
         let mut concerned = HashMap::new();
         for tag in encoded.iter().flat_map(|event| &event.tags) {
             if is_first {
                 writer.pin(tag.clone(), &mut progress.missed);
-            } else if !writer.entities.is_pinned(tag) {
+            } else if !writer.entities.is_pinned(tag) && !writer.entities.pin_kept(tag) {
                 progress.missed.push(tag.clone());
             }
             if !concerned.contains_key(tag) {

@@ -58,7 +58,8 @@ impl<D: Domain> Entities<D> {
         self.committed.contains_key(tag)
     }
 
-    /// Brings an entity that is kept into the batch. Answers whether it was kept.
+    /// Brings an entity that is kept into the batch, at any time: had the batch changed it, it would be there already.
+    /// Answers whether it was kept.
     pub(super) fn pin_kept(&mut self, tag: &Tag) -> bool {
         let kept = self.kept.pop(tag);
         let found = kept.is_some();
@@ -93,12 +94,12 @@ impl<D: Domain> Entities<D> {
     /// Folds a decided event into the entities of the batch; it is not in the log yet. Puts what it replaces on `undo`.
     pub(super) fn draft(&mut self, tags: &[Tag], position: Position, event: &D::Event, undo: &mut Undo<D>) {
         for tag in tags {
-            let before = self.drafted.get(tag);
-            let Some(mut held) = before.or_else(|| self.committed.get(tag)).cloned() else {
-                // Concerned by the event and read by nobody in this batch: what is kept of it is outdated now.
-                self.kept.pop(tag);
+            // Concerned by the event, also if nobody in this batch reads it: what is kept of it stays up to date.
+            if !self.is_pinned(tag) && !self.pin_kept(tag) {
                 continue;
-            };
+            }
+            let before = self.drafted.get(tag);
+            let Some(mut held) = before.or_else(|| self.committed.get(tag)).cloned() else { continue };
             if undo.wanted {
                 undo.replaced.push((tag.clone(), before.cloned()));
             }

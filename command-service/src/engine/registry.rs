@@ -17,6 +17,10 @@ use super::tuning::Tuning;
 use super::waiting::Waiting;
 use super::writer;
 
+/// Writers that read at a time what their logs have seen: a process that starts must not keep the store busy with it.
+/// The others look up what they need, as long as it takes.
+const HISTORY_READS_MAX: usize = 2;
+
 /// Commands of a domain in, outcomes out. Cheap to clone.
 #[derive(Debug)]
 pub struct Engine<D: Domain> {
@@ -35,6 +39,7 @@ struct Shared<D: Domain> {
     notifier: Notifier,
     tuning: Tuning,
     writers: Mutex<HashMap<LogKey, Inbox<D>>>,
+    history_reads: Arc<Semaphore>,
     tasks: TaskTracker,
     stopping: CancellationToken,
 }
@@ -60,6 +65,7 @@ impl<D: Domain> Engine<D> {
             notifier,
             tuning,
             writers: Mutex::default(),
+            history_reads: Arc::new(Semaphore::new(HISTORY_READS_MAX)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
         };
@@ -153,6 +159,7 @@ impl<D: Domain> Engine<D> {
                 store: shared.store.clone(),
                 notifier: shared.notifier.clone(),
                 tuning: shared.tuning.clone(),
+                history_reads: shared.history_reads.clone(),
             };
             writer::run::<D>(context, inbox, shared.stopping.clone()).await;
             shared.forget_closed(log);

@@ -5,10 +5,12 @@
 //! looked up. A false positive costs a look-up. Of tags there is no false negative. A key whose outcome another process
 //! has recorded since is not known here; the store's unique constraint catches it.
 
+use std::sync::Arc;
+
 use fastbloom::BloomFilter;
 use recount_event_store::{EventStore, KeyHash, Seen, StoreError, tag_hash};
 use recount_events::{LogKey, Tag};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// A batch asks for a hundred things, and one false answer costs it a look-up: at this rate a batch in a thousand pays.
 /// It takes three bytes for each thing seen.
@@ -68,11 +70,21 @@ enum History {
 }
 
 impl SeenFilter {
-    /// Starts to read what has been in the log. Everything that comes from now on has to be put in.
-    pub(super) fn start(store: &EventStore, log: LogKey, items_max: usize) -> SeenFilter {
+    /// Starts to read what has been in the log, when there is a place for it: many writers that start at once read one
+    /// after another. Everything that comes from now on has to be put in.
+    pub(super) fn start(
+        store: &EventStore,
+        log: LogKey,
+        items_max: usize,
+        places: Arc<Semaphore>,
+    ) -> SeenFilter {
         let (done, history) = oneshot::channel();
         let store = store.clone();
         tokio::spawn(async move {
+            let _place = places.acquire_owned().await;
+            if done.is_closed() {
+                return;
+            }
             let history = read_history(&store, log, items_max).await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "what a log has seen could not be read; it is looked up instead");
                 None
@@ -102,6 +114,9 @@ impl SeenFilter {
     }
 
     fn insert(&mut self, item: i64) {
+        if self.recent.contains(item) {
+            return;
+        }
         if self.recent.items < self.items_max {
             self.recent.insert(item, self.items_max);
         } else {

@@ -5,6 +5,7 @@
 //! and decides again. If the connection broke during the commit, it finds out from the log what happened, never by
 //! guessing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -41,6 +42,7 @@ pub(super) struct Context {
     pub store: EventStore,
     pub notifier: Notifier,
     pub tuning: Tuning,
+    pub history_reads: Arc<Semaphore>,
 }
 
 /// Runs the writer of a log until it has had no work for a while, or the engine stops and the inbox is empty.
@@ -129,7 +131,7 @@ pub(super) struct Writer<D: Domain> {
     pub(super) seen: SeenFilter,
     notifier: Notifier,
     /// One task at a time keeps snapshots.
-    snapshots: std::sync::Arc<Semaphore>,
+    snapshots: Arc<Semaphore>,
 }
 
 /// Why a batch was not committed, and what to do.
@@ -165,17 +167,18 @@ impl<D: Domain> Writer<D> {
         let Some(Log { head, fence, recorded_at, .. }) = context.store.log(context.log).await? else {
             return Ok(None);
         };
+        let Context { store, tuning, history_reads, .. } = context;
         Ok(Some(Writer {
             log: context.log,
-            store: context.store.clone(),
-            tuning: context.tuning.clone(),
+            store: store.clone(),
+            tuning: tuning.clone(),
             head,
             fence,
             recorded_at,
-            entities: Entities::new(context.tuning.entities_max),
-            seen: SeenFilter::start(&context.store, context.log, context.tuning.seen_max),
+            entities: Entities::new(tuning.entities_max),
+            seen: SeenFilter::start(store, context.log, tuning.seen_max, history_reads.clone()),
             notifier: context.notifier.clone(),
-            snapshots: std::sync::Arc::new(Semaphore::new(1)),
+            snapshots: Arc::new(Semaphore::new(1)),
         }))
     }
 

@@ -615,6 +615,16 @@ fn of_two_faults_the_first_in_the_precedence_is_named() {
 }
 
 #[test]
+fn of_two_faults_with_one_code_the_first_is_named_and_the_commands_before_the_expectations() {
+    let two = new([moved("bank", "nobody", "USD/2"), moved("bank", "no-one", "USD/2")].concat());
+    assert_eq!(detail(&book().when(two).rejected("account-unknown"), "account"), "nobody");
+    let both = expectation(new(moved("bank", "nobody", "USD/2")), "no-one", "USD/2");
+    assert_eq!(detail(&book().when(both).rejected("account-unknown"), "account"), "nobody");
+    let unmet = unmet(expectation(new(moved("bank", "bob", "USD/2")), "bob", "USD/2"));
+    assert_eq!(detail(&book().when(unmet).rejected("expectation-failed"), "account"), "bob");
+}
+
+#[test]
 fn the_pairs_are_all_that_there_can_be_of_neighbours() {
     let place = |code: &str| RejectionCode::ALL.iter().position(|other| other.code == code).unwrap();
     let rows: BTreeSet<(usize, usize)> = pairs().iter().map(|row| (place(row.0), place(row.1))).collect();

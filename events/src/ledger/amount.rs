@@ -117,4 +117,31 @@ mod tests {
             assert_eq!(text.parse::<Amount>(), Err(error), "{text:?}");
         }
     }
+
+    #[test]
+    fn an_amount_is_text_in_json() {
+        let amount = Amount::new(i128::MAX).unwrap();
+        let json = serde_json::to_string(&amount).unwrap();
+        assert_eq!(json, format!("\"{}\"", i128::MAX));
+        assert_eq!(serde_json::from_str::<Amount>(&json).unwrap(), amount);
+        assert_eq!(amount.to_string(), i128::MAX.to_string());
+        // Escapes are text too; numbers are not.
+        assert_eq!(serde_json::from_str::<Amount>(r#""\u0031""#).unwrap().minor_units(), 1);
+        assert!(serde_json::from_str::<Amount>("1").is_err());
+        assert!(serde_json::from_str::<Amount>("\"1.5\"").is_err());
+    }
+
+    #[test]
+    fn amounts_add_up_to_the_most_and_leave_something_or_nothing() {
+        let amount = |minor_units| Amount::new(minor_units).unwrap();
+        assert_eq!(amount(2).saturating_add(amount(3)), amount(5));
+        assert_eq!(amount(i128::MAX - 1).saturating_add(amount(1)), amount(i128::MAX));
+        assert_eq!(amount(i128::MAX).saturating_add(amount(1)), amount(i128::MAX));
+        assert_eq!(amount(5).less(amount(3)), Some(amount(2)));
+        assert_eq!(amount(5).less(amount(4)), Some(amount(1)));
+        assert_eq!(amount(5).less(amount(5)), None);
+        assert_eq!(amount(1).less(amount(i128::MAX)), None);
+        assert_eq!(Amount::new(0), Err(AmountError::NotPositive));
+        assert_eq!(Amount::new(-1), Err(AmountError::NotPositive));
+    }
 }

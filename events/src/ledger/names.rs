@@ -235,6 +235,10 @@ mod tests {
         {
             assert_eq!(good.parse::<AccountName>().unwrap().as_str(), good);
         }
+        let (deepest, longest) = (vec!["a"; 16].join(":"), "x".repeat(255));
+        for good in [deepest.as_str(), &longest, "0", "Ä1", "R&D (UK) + 'x', #1 @a_b-c."] {
+            assert_eq!(good.parse::<AccountName>().unwrap().to_string(), good);
+        }
         let deep = vec!["a"; 17].join(":");
         for bad in
             ["", ":", "a:", ":a", "a::b", " a", "a ", "a  b", "a\nb", "-a", "a;b", &deep, &"x".repeat(256)]
@@ -247,6 +251,17 @@ mod tests {
     fn an_asset_is_a_code_and_a_scale() {
         let asset: Asset = "USD/2".parse().unwrap();
         assert_eq!((asset.code(), asset.scale()), ("USD", 2));
+        let longest = format!("{}/18", "A".repeat(31));
+        for (good, code, scale) in
+            [("BTC/0", "BTC", 0), ("x-Y_z.1/8", "x-Y_z.1", 8), (longest.as_str(), &longest[..31], 18)]
+        {
+            let asset: Asset = good.parse().unwrap();
+            assert_eq!((asset.as_str(), asset.code(), asset.scale()), (good, code, scale));
+        }
+        assert!(format!("{}/2", "A".repeat(32)).parse::<Asset>().is_err());
+        // What was recorded is read, whatever the rule is.
+        let odd = Asset::from_stored("ODD");
+        assert_eq!((odd.code(), odd.scale()), ("ODD", 0));
         for bad in ["USD", "USD/", "/2", "USD/19", "USD/02", "USD/-1", "USD/2/2", "U D/2", "2USD/2", "USD/+2"]
         {
             assert!(bad.parse::<Asset>().is_err(), "{bad:?}");

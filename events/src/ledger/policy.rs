@@ -171,3 +171,55 @@ pub struct EffectiveWindow {
 
 /// Free JSON of the client's. Its members are kept in the order of their names.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [AccountKind; 5] = [
+        AccountKind::Asset,
+        AccountKind::Liability,
+        AccountKind::Equity,
+        AccountKind::Income,
+        AccountKind::Expense,
+    ];
+
+    #[test]
+    fn what_the_equation_has_on_its_left_grows_by_debits() {
+        let growing_by_debits: Vec<AccountKind> =
+            KINDS.into_iter().filter(|kind| kind.normal_side() == Direction::Debit).collect();
+        assert_eq!(growing_by_debits, [AccountKind::Asset, AccountKind::Expense]);
+    }
+
+    #[test]
+    fn a_freeze_covers_its_sides() {
+        let covers =
+            |scope: FreezeScope| [Direction::Debit, Direction::Credit].map(|side| scope.covers(side));
+        assert_eq!(covers(FreezeScope::Debits), [true, false]);
+        assert_eq!(covers(FreezeScope::Credits), [false, true]);
+        assert_eq!(covers(FreezeScope::Both), [true, true]);
+    }
+
+    #[test]
+    fn the_sides_are_opposite() {
+        assert_eq!(Direction::Debit.opposite(), Direction::Credit);
+        assert_eq!(Direction::Credit.opposite(), Direction::Debit);
+    }
+
+    /// What is shown, and what the query side keeps, is spelt as in the stored events.
+    #[test]
+    fn the_words_are_those_of_the_stored_events() {
+        let stored = |word: serde_json::Result<serde_json::Value>| word.unwrap().as_str().unwrap().to_owned();
+        for kind in KINDS {
+            assert_eq!(stored(serde_json::to_value(kind)), kind.as_str());
+            assert_eq!(kind.to_string(), kind.as_str());
+        }
+        for direction in [Direction::Debit, Direction::Credit] {
+            assert_eq!(stored(serde_json::to_value(direction)), direction.as_str());
+            assert_eq!(direction.to_string(), direction.as_str());
+        }
+        for scope in [FreezeScope::Debits, FreezeScope::Credits, FreezeScope::Both] {
+            assert_eq!(stored(serde_json::to_value(scope)), scope.as_str());
+        }
+    }
+}

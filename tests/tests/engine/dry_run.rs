@@ -186,6 +186,28 @@ async fn the_explanation_knows_a_guest_who_came_in_the_same_batch() {
 }
 
 #[tokio::test]
+async fn what_is_in_memory_keeps_a_batch_with_a_dry_run_in_one_piece() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let commands = vec![announce("Hamlet", 9), announce("Faust", 9), reserve("Hamlet", "b")];
+    engine.submit(log, submission(commands)).await.unwrap();
+    // This brings the guest into memory.
+    let follow = Command::Follow { guest: "b".to_owned(), show: "x".to_owned() };
+    engine.submit(log, submission(vec![follow])).await.unwrap();
+    let (before, dry, after) = tokio::join!(
+        engine.submit(log, submission(vec![reserve("Hamlet", "a")])),
+        engine.submit(log, dry_run(vec![reserve("Faust", "b")])),
+        engine.submit(log, submission(vec![reserve("Hamlet", "c")])),
+    );
+    assert_eq!((told(&before), told(&after)), ("1 events".to_owned(), "1 events".to_owned()));
+    let explained = &json(&dry.unwrap())["outcomes"][0]["accepted"];
+    assert_eq!(explained["guest:b"], json!(["Hamlet", "Faust"]));
+    let events = world.events().await;
+    assert_eq!(events[4].recorded_at, events[5].recorded_at);
+}
+
+#[tokio::test]
 async fn under_a_key_it_is_told_what_is_recorded_and_records_nothing() {
     let world = World::create().await;
     let engine: Engine<Theatre> = world.engine(Tuning::default());

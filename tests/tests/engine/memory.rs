@@ -1,12 +1,16 @@
 //! What a writer keeps is a cache: with hardly any of it, everything is decided as before.
 
 use recount_command_service::engine::{Engine, Tuning};
+use recount_events::LogName;
 use recount_test_support::eventually;
-use recount_tests::theatre::{Theatre, show_tag};
+use recount_tests::theatre::{Command, Theatre, guest_tag, show_tag};
 use recount_tests::world::{World, submission, told};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
+
+const BOUND: Duration = Duration::from_secs(8);
 
 #[tokio::test]
 async fn with_room_for_one_entity_every_decision_is_the_same() {
@@ -41,6 +45,39 @@ async fn a_writer_without_work_goes_and_comes_back() {
 }
 
 #[tokio::test]
+async fn of_many_writers_that_start_two_at_a_time_read_what_their_logs_have_seen() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let mut callers = JoinSet::new();
+    let mut blocker = world.store.pool().begin().await.unwrap();
+    sqlx::query("lock table store.event_tags in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    for name in ["a", "b", "c"] {
+        let log: LogName = name.parse().unwrap();
+        world.store.create_log(&log).await.unwrap();
+        let engine = engine.clone();
+        callers.spawn(async move {
+            told(&engine.submit(log.key(), submission(vec![announce("Hamlet", 9)])).await)
+        });
+    }
+    let waiting = async || -> Vec<String> {
+        let waiting = "select query from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query_scalar(waiting).fetch_all(world.store.pool()).await.unwrap()
+    };
+    let is_history = |query: &String| query.starts_with("select tag from store.event_tags");
+    eventually(BOUND, "all writers load what they need", async || {
+        waiting().await.iter().filter(|query| !is_history(query)).count() == 3
+    })
+    .await;
+    eventually(BOUND, "histories are read", async || {
+        waiting().await.iter().filter(|query| is_history(query)).count() >= 2
+    })
+    .await;
+    assert_eq!(waiting().await.len(), 3 + 2);
+    blocker.rollback().await.unwrap();
+    assert_eq!(callers.join_all().await, ["1 events"; 3]);
+}
+
+#[tokio::test]
 async fn an_entity_whose_snapshot_cannot_be_read_is_loaded_from_its_events() {
     let world = World::create().await;
     let log = world.log.key();
@@ -57,6 +94,31 @@ async fn an_entity_whose_snapshot_cannot_be_read_is_loaded_from_its_events() {
     let cold: Engine<Theatre> = world.engine(Tuning::default());
     assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
     assert_eq!(told(&cold.submit(log, submission(vec![reserve("Hamlet", "c")])).await), "sold-out");
+}
+
+#[tokio::test]
+async fn an_entity_that_an_event_concerns_and_the_command_did_not_name_stays_in_memory() {
+    let world = World::create().await;
+    let log = world.log.key();
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let follow = || Command::Follow { guest: "a".to_owned(), show: "b".to_owned() };
+    let commands =
+        vec![announce("Hamlet", 9), announce("Faust", 9), announce("Tasso", 9), reserve("Tasso", "a")];
+    engine.submit(log, submission(commands)).await.unwrap();
+    // This brings the guest into memory.
+    assert_eq!(told(&engine.submit(log, submission(vec![follow()])).await), "1 events");
+    engine.submit(log, submission(vec![reserve("Hamlet", "a")])).await.unwrap();
+    // Whoever reads the guest from the store is told another show.
+    let wrong = recount_event_store::Snapshot {
+        entity: guest_tag("a"),
+        version: 1,
+        position: world.store.log(log).await.unwrap().unwrap().head,
+        state: r#"{"Guest":{"last_show":"Faust"}}"#.to_owned(),
+    };
+    world.store.save_snapshots(log, &[wrong]).await.unwrap();
+    assert_eq!(told(&engine.submit(log, submission(vec![follow()])).await), "1 events");
+    let last = world.events().await.pop().unwrap();
+    assert_eq!(last.data, r#"{"what":"reserved","show":"Hamlet","guest":"b","seat":2}"#);
 }
 
 #[tokio::test]

@@ -30,7 +30,9 @@ async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
     );
     assert_eq!((told(&reserved), told(&confirmed)), ("1 events".to_owned(), "1 events".to_owned()));
     assert!(deadlines(&world).await.is_empty());
-    assert_eq!(world.events().await.len(), 5);
+    let events = world.events().await;
+    assert_eq!(events.len(), 5);
+    assert_eq!(events[3].recorded_at, events[4].recorded_at, "they were committed together");
 }
 
 #[tokio::test]
