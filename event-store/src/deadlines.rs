@@ -94,10 +94,13 @@ impl EventStore {
         rows.iter().map(read_deadline).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from_read)
     }
 
-    /// When the first deadline of any log falls due of those that fall due after `moment`.
-    pub async fn next_deadline(&self, moment: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
-        sqlx::query_scalar("select min(due_at) from store.deadlines where due_at > $1")
-            .bind(moment)
+    /// When the first deadline of any log falls due, or fell due: of those after a moment, or of all.
+    pub async fn next_deadline(
+        &self,
+        after: Option<DateTime<Utc>>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        sqlx::query_scalar("select min(due_at) from store.deadlines where due_at > coalesce($1, '-infinity')")
+            .bind(after)
             .fetch_one(self.pool())
             .await
             .map_err(StoreError::from_read)

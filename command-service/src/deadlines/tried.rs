@@ -2,21 +2,23 @@
 //! wait longer each time.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use recount_event_store::Deadline;
 use tokio::time::Instant;
 
 use super::Pace;
-use super::turn::Verdict;
+use super::turn::{Due, Verdict};
 
 /// Doublings of the first wait; whatever they come to, `retry_max` bounds it.
 const DOUBLINGS_MAX: u32 = 16;
+/// Deadlines that are remembered. One that is forgotten is tried as if for the first time.
+const TRIED_MAX: usize = 1 << 17;
 
-/// What was submitted and may still be due. It holds no more than what is due, and what was at the sweep before.
+/// What was submitted and may still be due.
 #[derive(Debug, Default)]
 pub(super) struct Tried {
     deadlines: BTreeMap<Deadline, Attempt>,
-    sweep: u64,
 }
 
 #[derive(Debug)]
@@ -24,66 +26,62 @@ struct Attempt {
     times: u32,
     again_at: Instant,
     last: Verdict,
-    /// The last sweep that found it due.
-    seen_in: u64,
-}
-
-/// Whether a deadline gets its command now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Try {
-    First,
-    Again,
-    /// It was tried not long ago.
-    Later,
 }
 
 impl Tried {
-    pub(super) fn begin_sweep(&mut self) {
-        self.sweep += 1;
+    /// How to try a deadline that is due; `None` if it was tried not long ago.
+    pub(super) fn when_due(&self, deadline: Deadline, now: Instant) -> Option<Due> {
+        match self.deadlines.get(&deadline) {
+            None => Some(Due { deadline, tries: 0, alone: false }),
+            Some(attempt) if attempt.again_at > now => None,
+            Some(attempt) => {
+                Some(Due { tries: attempt.times, alone: attempt.last.may_have_harmed_others(), deadline })
+            }
+        }
     }
 
-    /// Tells what to do with a deadline that the sweep has found.
-    pub(super) fn find(&mut self, deadline: &Deadline, now: Instant) -> Try {
-        let Some(attempt) = self.deadlines.get_mut(deadline) else { return Try::First };
-        attempt.seen_in = self.sweep;
-        if attempt.again_at > now {
-            return Try::Later;
+    /// Forgets what is not due any more. A page of what is due tells it from after `after` up to `up_to`, where `None` is
+    /// the beginning and the end of all that is due.
+    pub(super) fn forget_all_but(
+        &mut self,
+        page: &[Deadline],
+        after: Option<&Deadline>,
+        up_to: Option<&Deadline>,
+    ) {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let to = up_to.map_or(Bound::Unbounded, Bound::Included);
+        let known = self.deadlines.range::<Deadline, _>((from, to)).map(|(deadline, _)| deadline);
+        let gone: Vec<Deadline> =
+            known.filter(|deadline| page.binary_search(deadline).is_err()).cloned().collect();
+        for deadline in gone {
+            self.deadlines.remove(&deadline);
         }
-        // Once: what stays is in the metrics.
-        if attempt.times == 1 {
+    }
+
+    /// How many were still due after their command, and have been tried again.
+    pub(super) fn stuck(&self) -> usize {
+        self.deadlines.values().filter(|attempt| attempt.times > 1).count()
+    }
+
+    pub(super) fn note(&mut self, deadline: Deadline, verdict: Verdict, now: Instant, pace: &Pace) {
+        let before = self.deadlines.remove(&deadline);
+        if let Some(first) = before.as_ref().filter(|before| before.times == 1) {
+            // Once: what stays is in the metrics.
             tracing::warn!(
                 log = deadline.log.0,
                 name = deadline.name,
                 due_at = %deadline.due_at,
-                why = %attempt.last,
-                "a deadline is still set after its command; it is tried again"
+                at_first = %first.last,
+                then = %verdict,
+                "a deadline was still set after its command and was tried again"
             );
         }
-        Try::Again
-    }
-
-    /// Forgets what the sweep did not find as far as it came; `None` is the end.
-    pub(super) fn end_sweep(&mut self, up_to: Option<&Deadline>) {
-        let sweep = self.sweep;
-        self.deadlines.retain(|deadline, attempt| {
-            attempt.seen_in == sweep || up_to.is_some_and(|up_to| deadline > up_to)
-        });
-    }
-
-    /// How many are still due although they were tried. Right after a sweep.
-    pub(super) fn stuck(&self) -> usize {
-        self.deadlines.len()
-    }
-
-    pub(super) fn note(&mut self, deadline: Deadline, verdict: Verdict, now: Instant, pace: &Pace) {
-        let times = self.deadlines.get(&deadline).map_or(0, |attempt| attempt.times);
+        if self.deadlines.len() >= TRIED_MAX {
+            self.deadlines.pop_first();
+        }
+        let times = before.map_or(0, |before| before.times);
         let wait = pace.retry_first.saturating_mul(1 << times.min(DOUBLINGS_MAX)).min(pace.retry_max);
-        let attempt = Attempt {
-            times: times.saturating_add(1),
-            again_at: now + wait,
-            last: verdict,
-            seen_in: self.sweep,
-        };
+        let attempt = Attempt { times: times.saturating_add(1), again_at: now + wait, last: verdict };
         self.deadlines.insert(deadline, attempt);
     }
 }
@@ -91,6 +89,7 @@ impl Tried {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::SubmitError;
     use chrono::DateTime;
     use recount_events::LogKey;
     use std::time::Duration;
@@ -101,36 +100,65 @@ mod tests {
         Deadline { due_at: DateTime::UNIX_EPOCH, log: LogKey(1), name: name.to_owned() }
     }
 
+    /// How often it was tried before, and whether it is tried alone.
+    fn try_of(tried: &Tried, name: &str, now: Instant) -> Option<(u32, bool)> {
+        tried.when_due(deadline(name), now).map(|due| (due.tries, due.alone))
+    }
+
     #[test]
     fn a_deadline_that_stays_waits_longer_each_time_and_not_for_ever() {
         let mut tried = Tried::default();
         let mut now = Instant::now();
-        tried.begin_sweep();
-        assert_eq!(tried.find(&deadline("a"), now), Try::First);
-        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+        assert_eq!(try_of(&tried, "a", now), Some((0, false)));
+        for (times, seconds) in (1..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 3_600, 3_600])
+        {
             tried.note(deadline("a"), Verdict::NoEvents, now, &Pace::default());
             now += SECOND * seconds;
-            assert_eq!(tried.find(&deadline("a"), now - SECOND / 2), Try::Later);
-            assert_eq!(tried.find(&deadline("a"), now), Try::Again);
+            assert_eq!(try_of(&tried, "a", now - SECOND / 2), None);
+            assert_eq!(try_of(&tried, "a", now), Some((times, false)));
         }
     }
 
     #[test]
-    fn a_deadline_that_a_sweep_does_not_find_is_forgotten() {
+    fn a_deadline_that_may_have_harmed_others_is_tried_alone_and_no_other_is() {
         let mut tried = Tried::default();
         let now = Instant::now();
-        tried.begin_sweep();
-        for name in ["a", "b", "c"] {
-            tried.note(deadline(name), Verdict::Met, now, &Pace::default());
+        for (error, alone) in [
+            (SubmitError::OutcomeUnknown, true),
+            (SubmitError::Unavailable, true),
+            (SubmitError::Internal, false),
+        ] {
+            tried.note(deadline("a"), Verdict::Failed(error), now, &Pace::default());
+            assert_eq!(try_of(&tried, "a", now + SECOND * 60).unwrap().1, alone);
         }
-        tried.begin_sweep();
-        assert_eq!(tried.find(&deadline("b"), now), Try::Later);
-        // It came as far as this one: of the third it knows nothing.
-        tried.end_sweep(Some(&deadline("b")));
-        assert_eq!(tried.stuck(), 2);
-        tried.begin_sweep();
-        tried.end_sweep(None);
+        tried.note(deadline("a"), Verdict::NoEvents, now, &Pace::default());
+        assert!(!try_of(&tried, "a", now + SECOND * 60).unwrap().1);
+    }
+
+    #[test]
+    fn what_is_not_due_any_more_is_forgotten_as_far_as_a_page_tells() {
+        let mut tried = Tried::default();
+        let now = Instant::now();
+        for name in ["a", "b", "c", "d", "e"] {
+            tried.note(deadline(name), Verdict::NoEvents, now, &Pace::default());
+        }
+        let left = |tried: &Tried| tried.deadlines.keys().map(|deadline| &*deadline.name).collect::<String>();
+        tried.forget_all_but(&[deadline("c")], Some(&deadline("a")), Some(&deadline("c")));
+        assert_eq!(left(&tried), "acde");
+        tried.forget_all_but(&[deadline("a"), deadline("d")], None, Some(&deadline("d")));
+        assert_eq!(left(&tried), "ade");
+        tried.forget_all_but(&[], Some(&deadline("a")), None);
+        assert_eq!(left(&tried), "a");
+    }
+
+    #[test]
+    fn only_what_was_tried_again_is_stuck() {
+        let mut tried = Tried::default();
+        let now = Instant::now();
+        tried.note(deadline("a"), Verdict::Met, now, &Pace::default());
+        tried.note(deadline("b"), Verdict::NoEvents, now, &Pace::default());
         assert_eq!(tried.stuck(), 0);
-        assert_eq!(tried.find(&deadline("a"), now), Try::First);
+        tried.note(deadline("b"), Verdict::NoEvents, now, &Pace::default());
+        assert_eq!(tried.stuck(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! A log's turn: its deadlines that are due get their commands.
 
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use recount_event_store::Deadline;
@@ -21,9 +22,11 @@ const OVERHEAD_BYTES: usize = 512;
 #[derive(Debug)]
 pub(super) struct Due {
     pub deadline: Deadline,
-    /// Whether under the deadline's key: only the first time. What is recorded under it then stays as it is, and the
-    /// command may do something later that it did not do at first.
-    pub keyed: bool,
+    /// How often it was tried before. Only the first time it is under the deadline's key: what is recorded under that
+    /// stays as it is, and the command may do something later that it did not do at first.
+    pub tries: u32,
+    /// Whether nothing else of its log is tried at the same time.
+    pub alone: bool,
 }
 
 /// What became of a deadline's command.
@@ -35,6 +38,14 @@ pub(super) enum Verdict {
     Rejected(String),
     NoCommand,
     Failed(SubmitError),
+}
+
+impl Verdict {
+    /// Whether the command, if it was its fault, took those down that were decided with it: it kept the writer from
+    /// answering.
+    pub(super) fn may_have_harmed_others(&self) -> bool {
+        matches!(self, Verdict::Failed(SubmitError::OutcomeUnknown | SubmitError::Unavailable))
+    }
 }
 
 impl std::fmt::Display for Verdict {
@@ -54,31 +65,33 @@ impl std::fmt::Display for Verdict {
 pub(super) struct Turn {
     pub log: LogKey,
     pub worked: Vec<(Deadline, Verdict)>,
-    /// Why it ended early, if it did. The deadlines that are not in `worked` were not refused.
+    /// Why it ended early, if it did. The deadlines that are not in `worked` were not tried.
     pub setback: Option<SubmitError>,
 }
 
-/// Submits the commands of deadlines of one log, when there is a place for the log.
+/// Submits the commands of deadlines of one log, when there is a place for the log: those that were tried least come
+/// first, and those that may harm others come last, one by one.
 pub(super) async fn take<D: Domain>(
     engine: Engine<D>,
     places: Arc<Semaphore>,
     log: LogKey,
-    due: Vec<Due>,
+    mut due: Vec<Due>,
 ) -> Turn {
     let _place = places.acquire_owned().await;
     let mut turn = Turn { log, worked: Vec::new(), setback: None };
-    let mut due = due.into_iter();
+    due.sort_by_key(|due| (due.alone, due.tries));
+    let mut due = due.into_iter().peekable();
     let mut in_flight = JoinSet::new();
     loop {
         while turn.setback.is_none()
-            && in_flight.len() < IN_FLIGHT_MAX
-            && let Some(next) = due.next()
+            && let Some(next) =
+                due.next_if(|next| in_flight.len() < if next.alone { 1 } else { IN_FLIGHT_MAX })
         {
-            match D::when_due(&next.deadline.name) {
-                Some(command) => {
+            match command_for::<D>(&next.deadline) {
+                Ok(command) => {
                     in_flight.spawn(submit(engine.clone(), next, command));
                 }
-                None => turn.worked.push((next.deadline, Verdict::NoCommand)),
+                Err(verdict) => turn.worked.push((next.deadline, verdict)),
             }
         }
         match in_flight.join_next().await {
@@ -89,17 +102,25 @@ pub(super) async fn take<D: Domain>(
     }
 }
 
+/// The domain's command. A name that makes the domain panic must not end the turn of the others.
+fn command_for<D: Domain>(deadline: &Deadline) -> Result<D::Command, Verdict> {
+    match catch_unwind(|| D::when_due(&deadline.name)) {
+        Ok(command) => command.ok_or(Verdict::NoCommand),
+        Err(_panic) => Err(Verdict::Failed(SubmitError::Internal)),
+    }
+}
+
 async fn submit<D: Domain>(
     engine: Engine<D>,
     due: Due,
     command: D::Command,
 ) -> (Deadline, Result<SubmissionOutcome, SubmitError>) {
-    let Due { deadline, keyed } = due;
+    let Due { deadline, tries, .. } = due;
     let submission = Submission {
         commands: vec![command],
         atomic: false,
         dry_run: false,
-        key: keyed.then(|| key(&deadline)),
+        key: (tries == 0).then(|| key(&deadline)),
         meta: META.into(),
         bytes: deadline.name.len() + OVERHEAD_BYTES,
     };
@@ -125,8 +146,13 @@ impl Turn {
             },
             // The trouble of this command alone.
             Err(error @ (SubmitError::Internal | SubmitError::KeyReused)) => Verdict::Failed(error),
-            // The trouble of the log: its other commands would meet the same.
-            Err(error) => {
+            // The trouble of the log, or this command is the trouble: others get a turn before it.
+            Err(error @ (SubmitError::OutcomeUnknown | SubmitError::Unavailable)) => {
+                self.setback = Some(error.clone());
+                Verdict::Failed(error)
+            }
+            // It was not taken on, nor would the others be.
+            Err(error @ (SubmitError::Busy | SubmitError::ShuttingDown | SubmitError::LogUnknown)) => {
                 self.setback = Some(error);
                 return;
             }

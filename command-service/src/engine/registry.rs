@@ -101,6 +101,12 @@ impl<D: Domain> Engine<D> {
         }
     }
 
+    /// Whether this process writes the log at the moment.
+    pub fn has_writer(&self, log: LogKey) -> bool {
+        let writers = self.shared.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.get(&log).is_some_and(|inbox| !inbox.submissions.is_closed())
+    }
+
     fn enqueue(
         &self,
         log: LogKey,

@@ -100,8 +100,9 @@ async fn a_deadline_that_moves_has_one_moment_and_the_pages_leave_none_out() {
     expected.sort();
     let found: Vec<_> = found.iter().map(|found| (found.due_at, found.log, &*found.name)).collect();
     assert_eq!(found, expected);
-    assert_eq!(world.store.next_deadline(now).await.unwrap(), Some(later));
-    assert_eq!(world.store.next_deadline(later).await.unwrap(), None);
+    assert_eq!(world.store.next_deadline(None).await.unwrap(), Some(first));
+    assert_eq!(world.store.next_deadline(Some(now)).await.unwrap(), Some(later));
+    assert_eq!(world.store.next_deadline(Some(later)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ const NEVER: Duration = Duration::from_secs(3_600);
 fn quick() -> Pace {
     Pace {
         poll: Duration::from_millis(20),
+        head_start: Duration::ZERO,
         retry_first: Duration::from_millis(20),
         retry_max: Duration::from_millis(100),
         ..Pace::default()
@@ -52,7 +53,7 @@ fn close(show: &str) -> Command {
 /// The deadlines of all logs, whenever they fall due.
 async fn deadlines(world: &World) -> Vec<Deadline> {
     let end = clock::now() + TimeDelta::days(10_000);
-    world.store.due_deadlines(end, None, 10_000).await.unwrap()
+    world.store.due_deadlines(end, None, 100_000).await.unwrap()
 }
 
 async fn names(world: &World) -> Vec<String> {

@@ -1,14 +1,15 @@
 //! What cannot be done now is done later, and keeps nobody waiting.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use recount_command_service::deadlines::Pace;
 use recount_command_service::engine::{Engine, Tuning};
 use recount_events::LogName;
 use recount_service_kit::clock;
 use recount_test_support::eventually;
-use recount_tests::theatre::{Command, Theatre, deadline_name};
+use recount_tests::theatre::{CURSED, Command, Theatre, deadline_name};
 use recount_tests::world::{DeadlineWorker, World, submission};
 
 use super::{
@@ -80,9 +81,9 @@ async fn names_that_the_domain_does_not_know_stay_and_keep_nobody_waiting() {
     let world = World::create().await;
     let engine: Engine<Theatre> = world.engine(Tuning::default());
     let log = world.log.key();
-    // More than a page of them, and all before the one that can be done.
+    // More of them than a look goes through, and all before the one that can be done.
     let earlier = long_ago() - TimeDelta::days(1);
-    let unknown: Vec<String> = (0..1_100).map(|n| format!("of a newer program {n}")).collect();
+    let unknown: Vec<String> = (0..17_000).map(|n| format!("of a newer program {n}")).collect();
     append(&world, log, unknown.iter().map(|name| set(name, earlier)).collect()).await;
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
     engine.submit(log, submission(commands)).await.unwrap();
@@ -90,6 +91,41 @@ async fn names_that_the_domain_does_not_know_stay_and_keep_nobody_waiting() {
     eventually(BOUND, "the other is done", async || history(&world).await.last().unwrap() == "lapsed").await;
     worker.stop().await;
     assert_eq!(deadlines(&world).await.len(), unknown.len());
+}
+
+#[tokio::test]
+async fn a_command_that_panics_keeps_nobody_waiting_in_its_log() {
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let log = world.log.key();
+    // One of them when its command is made, the other when it is decided; and more behind them than go in at a time.
+    let cursed = [CURSED.to_owned(), deadline_name(CURSED, 1)];
+    let earlier = long_ago() - TimeDelta::days(1);
+    append(&world, log, cursed.iter().map(|name| set(name, earlier)).collect()).await;
+    let mut commands = vec![announce("Hamlet", 300)];
+    commands.extend((0..300).map(|n| reserve_until("Hamlet", &format!("g{n}"), long_ago())));
+    engine.submit(log, submission(commands)).await.unwrap();
+    let worker = DeadlineWorker::start(&engine, quick());
+    eventually(BOUND, "all others are done", async || names(&world).await == cursed).await;
+    worker.stop().await;
+    assert_eq!(history(&world).await.iter().filter(|event| *event == "lapsed").count(), 300);
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_is_started_again() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    fn clock_with_a_start() -> DateTime<Utc> {
+        assert_ne!(CALLS.fetch_add(1, Ordering::SeqCst), 0, "the first look goes wrong");
+        clock::now()
+    }
+    let world = World::create().await;
+    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
+    engine.submit(world.log.key(), submission(commands)).await.unwrap();
+    let worker = DeadlineWorker::start(&engine, Pace { clock: clock_with_a_start, ..quick() });
+    none_is_left(&world).await;
+    worker.stop().await;
+    assert!(CALLS.load(Ordering::SeqCst) > 1);
 }
 
 #[tokio::test]

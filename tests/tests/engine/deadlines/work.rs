@@ -1,16 +1,20 @@
 //! What falls due is done.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use recount_command_service::deadlines::Pace;
 use recount_command_service::engine::{Engine, Outcome, Tuning};
 use recount_event_store::{EventStore, Notifier};
 use recount_events::{LogName, Position};
+use recount_test_support::eventually;
 use recount_tests::theatre::{Command, Theatre, deadline_name};
 use recount_tests::world::{DeadlineWorker, World, submission, told};
 
-use super::{NEVER, confirm, deadlines, history, long_ago, names, none_is_left, quick, reserve_until, soon};
+use super::{
+    BOUND, NEVER, confirm, deadlines, history, long_ago, names, none_is_left, quick, reserve_until, soon,
+};
 use crate::{announce, reserve};
 
 #[tokio::test]
@@ -80,6 +84,45 @@ async fn the_worker_wakes_up_when_the_next_one_falls_due() {
     ];
     engine.submit(world.log.key(), submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, Pace { poll: NEVER, ..quick() });
+    none_is_left(&world).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_leaves_a_log_to_the_one_that_writes_it_and_not_for_long() {
+    let world = World::create().await;
+    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let other: LogName = "other".parse().unwrap();
+    world.store.create_log(&other).await.unwrap();
+    let logs = [world.log.key(), other.key()];
+    for (engine, (log, days)) in engines.iter().zip([(logs[0], 0), (logs[1], 1)]) {
+        let commands =
+            vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago() + TimeDelta::days(days))];
+        engine.submit(log, submission(commands)).await.unwrap();
+    }
+    assert_eq!([engines[1].has_writer(logs[0]), engines[1].has_writer(logs[1])], [false, true]);
+    // Longer than the deadlines have been due.
+    let head_start = Duration::from_secs(1_000 * 86_400);
+    let patient = DeadlineWorker::start(&engines[1], Pace { head_start, ..quick() });
+    eventually(BOUND, "its own log's is done", async || deadlines(&world).await.len() == 1).await;
+    patient.stop().await;
+    // The other one fell due before.
+    assert_eq!(deadlines(&world).await[0].log, logs[0]);
+    assert!(!engines[1].has_writer(logs[0]));
+    let worker = DeadlineWorker::start(&engines[1], Pace { poll: NEVER, ..Pace::default() });
+    none_is_left(&world).await;
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_falls_due_in_a_log_that_nobody_writes_is_done_after_the_head_start() {
+    let world = World::create().await;
+    let before: Engine<Theatre> = world.engine(Tuning::default());
+    let commands = vec![announce("Hamlet", 1), reserve_until("Hamlet", "a", soon())];
+    before.submit(world.log.key(), submission(commands)).await.unwrap();
+    before.stop().await;
+    let after: Engine<Theatre> = world.engine(Tuning::default());
+    let worker = DeadlineWorker::start(&after, Pace { poll: NEVER, ..Pace::default() });
     none_is_left(&world).await;
     worker.stop().await;
 }
