@@ -27,14 +27,24 @@ async fn every_operation_of_the_openapi_document_is_there_and_answers_as_it_says
     let up = Up::start().await;
     let ledger = LedgerClient::at(&up.client, "main");
     ledger.set_up().await;
-    let paid = ledger.pay("t1").await;
-    ledger.trial_balance(paid.position).await;
+    ledger.pay("t1").await;
+    let hold = json!({"hold": "h1", "debit": "bank", "credit": "users:bob", "asset": "USD/2", "amount": "1"});
+    ledger.command("hold", &hold).ok().await;
+    let registered = ledger.command("register-customer", &json!({"customer": "c-1"})).ok().await;
+    ledger.trial_balance(registered.position()).await;
 
     let operations = operations(&up.client).await;
     assert!(operations.len() >= 15, "{}", operations.len());
     for (method, path, operation) in operations {
-        let real =
-            path.replace("{ledger}", "main").replace("{account}", "bank").replace("{transaction}", "t1");
+        let real = [
+            ("ledger", "main"),
+            ("account", "bank"),
+            ("transaction", "t1"),
+            ("hold", "h1"),
+            ("customer", "c-1"),
+        ]
+        .iter()
+        .fold(path.clone(), |path, (parameter, name)| path.replace(&format!("{{{parameter}}}"), name));
         assert!(!real.contains('{'), "what stands for the parameter in {path}?");
         let mut ask = up.client.ask(method.clone(), &real);
         if !operation["requestBody"].is_null() {

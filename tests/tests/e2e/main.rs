@@ -5,6 +5,8 @@
 mod cases;
 mod deployment;
 mod documents;
+mod dry_runs;
+mod expiry;
 mod import;
 mod input;
 mod kafka_gone;

@@ -47,7 +47,7 @@ async fn json_of_another_form_is_refused() {
         ("an array", "[]"),
         ("an unknown field", r#"{"account":"new","kind":"asset","colour":"red"}"#),
         ("a field twice", r#"{"account":"new","account":"b","kind":"asset"}"#),
-        ("a missing field", r#"{"account":"new"}"#),
+        ("a missing field", r#"{"kind":"asset"}"#),
         ("an unknown kind", r#"{"account":"new","kind":"secret"}"#),
         ("null", r#"{"account":null,"kind":"asset"}"#),
     ];

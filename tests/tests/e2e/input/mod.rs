@@ -3,6 +3,7 @@
 mod amounts;
 mod bodies;
 mod callers;
+mod expectations;
 mod names;
 mod queries;
 mod rules;

@@ -45,15 +45,62 @@ async fn names_that_are_none_are_refused() {
             ));
         }
     }
-    for moment in ["", "yesterday", "2026-02-30", "2026-01-31 12:00", "2026-01-31T25:00:00Z", "999999-01-01"]
-    {
-        let mut payment = payment("t2");
-        payment["effective_at"] = json!(moment);
-        cases.push(("a moment", ledger.command("post-transaction", &payment), 400, "invalid-request"));
+    for id in ["", "a b", "a/b", "a\nb", &long] {
+        let hold =
+            json!({"hold": id, "debit": "bank", "credit": "users:bob", "asset": "USD/2", "amount": "1"});
+        cases.push(("a hold's id", ledger.command("hold", &hold), 400, "invalid-request"));
+        let customer = json!({"customer": id});
+        cases.push((
+            "a customer's id",
+            ledger.command("register-customer", &customer),
+            400,
+            "invalid-request",
+        ));
+    }
+    for pattern in ["", "**:a", "a**", "a:", "***"] {
+        let chart = json!({"rules": [{"pattern": pattern, "kind": "asset"}]});
+        cases.push(("a pattern", ledger.command("set-chart", &chart), 400, "invalid-request"));
     }
     for name in ["a%20b", "%00", "%FF", "a%2Fb", "a%0Ab", &long] {
         let ask = ledger.commands.ask(Method::PUT, format!("/v1/ledgers/{name}"));
         cases.push(("a ledger's name", ask, 400, "invalid-request"));
     }
     check(&ledger, cases).await;
+}
+
+#[tokio::test]
+async fn moments_that_are_none_are_refused() {
+    let (_up, ledger) = up_with_a_ledger().await;
+    let mut cases: Vec<Case> = Vec::new();
+    for moment in ["", "yesterday", "2026-02-30", "2026-01-31 12:00", "2026-01-31T25:00:00Z", "999999-01-01"]
+    {
+        let mut payment = payment("t2");
+        payment["effective_at"] = json!(moment);
+        cases.push(("a moment", ledger.command("post-transaction", &payment), 400, "invalid-request"));
+        let hold = json!({
+            "debit": "bank", "credit": "users:bob", "asset": "USD/2", "amount": "1", "expires_at": moment,
+        });
+        cases.push(("a deadline", ledger.command("hold", &hold), 400, "invalid-request"));
+        let (close, reopen) = (json!({"through": moment}), json!({"from": moment}));
+        cases.push(("the end of a period", ledger.command("close-period", &close), 400, "invalid-request"));
+        cases.push((
+            "the start of a period",
+            ledger.command("reopen-period", &reopen),
+            400,
+            "invalid-request",
+        ));
+    }
+    check(&ledger, cases).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_text_about_a_person_is_told_without_the_text() {
+    let (_up, ledger) = up_with_a_ledger().await;
+    let secret = format!("Alice\u{7}{}", "x".repeat(2_000));
+    for profile in [json!({"name": secret}), json!({"attributes": {"passport": secret}})] {
+        let register = json!({"customer": "c-1", "profile": profile});
+        let answer = ledger.command("register-customer", &register).answer().await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (400, "invalid-request"), "{answer}");
+        assert!(!answer.text().contains("Alice"), "{answer}");
+    }
 }

@@ -9,7 +9,15 @@ async fn queries_that_cannot_be_answered_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let get = |rest: &str| ledger.queries.get(ledger.path(rest));
     let mut cases: Vec<Case> = Vec::new();
-    let lists = ["/accounts", "/transactions", "/accounts/bank/statement"];
+    let lists = [
+        "/accounts",
+        "/transactions",
+        "/holds",
+        "/customers",
+        "/accounts/bank/statement",
+        "/accounts/bank/metadata-history",
+        "/transactions/t1/metadata-history",
+    ];
     for list in lists {
         let with = |parameters: &str| get(&format!("{list}?{parameters}"));
         for cursor in ["", "x", "!!!", "AAAAAAAAAAAAAAAA", "%00"] {
@@ -31,12 +39,25 @@ async fn queries_that_cannot_be_answered_are_refused() {
         let later = get(list).header("recount-at-least", 1_000_000).header("prefer", "wait=0");
         cases.push(("a position that is not there", later, 503, "position-not-reached"));
     }
-    for parameters in ["limit=0", "limit=1001", "after=-1", "after=x", "colour=red"] {
+    for parameters in
+        ["limit=0", "limit=1001", "after=-1", "after=x", "colour=red", "tag=bank", "tag=account:a%0Ab"]
+    {
         cases.push(("a bad page of the log", get(&format!("/events?{parameters}")), 400, "invalid-request"));
     }
     for parameters in ["format=xml", "effective_before=yesterday", "colour=red"] {
         cases.push(("a bad balance", get(&format!("/trial-balance?{parameters}")), 400, "invalid-request"));
     }
+    for parameters in ["status=lost", "expires_before=soon"] {
+        cases.push(("a bad hold", get(&format!("/holds?{parameters}")), 400, "invalid-request"));
+    }
+    cases.push(("no such hold", get("/holds/h0"), 404, "hold-not-found"));
+    cases.push(("no such customer", get("/customers/c-0"), 404, "customer-not-found"));
+    cases.push((
+        "no history of nothing",
+        get("/transactions/t0/metadata-history"),
+        404,
+        "transaction-not-found",
+    ));
     cases.push(("no such account", get("/accounts/nobody"), 404, "account-not-found"));
     cases.push(("no statement of no account", get("/accounts/nobody/statement"), 404, "account-not-found"));
     cases.push(("no such transaction", get("/transactions/t0"), 404, "transaction-not-found"));
