@@ -102,10 +102,13 @@ impl Status {
     }
 
     pub(crate) fn swept(&self, lag_events_max: i64) {
-        self.gauge("recount_projection_lag_events_max", lag_events_max);
         let mut state = self.state();
         state.swept = true;
         state.lag_events_max = lag_events_max;
+        self.gauge("recount_projection_lag_events_max", lag_events_max);
+        // With every look, also while it is 0: an alert must be able to tell that from no figure at all, and when the
+        // build began there may have been nobody to collect it.
+        self.gauge("recount_projection_stopped", i64::try_from(state.stopped.len()).unwrap_or(i64::MAX));
     }
 
     /// Notes that readers do not see the build yet.
@@ -161,4 +164,19 @@ fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use recount_service_kit::telemetry;
+
+    #[test]
+    fn that_no_log_is_stopped_is_said_also_where_metrics_are_collected_only_later() {
+        let status = Status::new("collected_later");
+        let metrics = telemetry::metrics_handle();
+        status.swept(0);
+        let text = metrics.render();
+        assert!(text.contains("recount_projection_stopped{build=\"collected_later\"} 0"), "{text}");
+    }
 }
