@@ -32,7 +32,7 @@ pub(super) fn decode<K: DeserializeOwned>(list: u64, cursor: &str) -> Result<K, 
 }
 
 fn invalid(detail: &'static str) -> Problem {
-    Problem::new(&kinds::INVALID_CURSOR, detail)
+    Problem::new(&kinds::INVALID_CURSOR, detail).with("parameter", "cursor")
 }
 
 #[cfg(test)]

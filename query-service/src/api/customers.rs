@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use recount_service_kit::http::Path;
+use recount_service_kit::http::{NoParameters, Path, Query};
 use recount_service_kit::problem::{Problem, kinds};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -57,7 +57,7 @@ struct Profile {
     #[schema(example = "1 Main Street", nullable = false)]
     address: Option<String>,
     /// Texts by name.
-    #[schema(value_type = Object, nullable = false)]
+    #[schema(value_type = Option<Object>, nullable = false)]
     attributes: Option<Box<RawValue>>,
 }
 
@@ -123,6 +123,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(reader): State<Reader>,
     Path(OfCustomer { ledger, customer }): Path<OfCustomer>,
+    Query(NoParameters {}): Query<NoParameters>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;

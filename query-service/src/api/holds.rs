@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use recount_service_kit::http::Path;
+use recount_service_kit::http::{NoParameters, Path, Query};
 use recount_service_kit::problem::{Problem, kinds};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -110,7 +110,8 @@ list_parameters! {
         /// Only holds that would debit or credit this account.
         #[param(example = "users:alice:main")]
         account: Option<String>,
-        /// Only holds with a deadline before this moment: a time by RFC 3339, or a date, which is its midnight UTC.
+        /// Only holds with a deadline before this moment: a time by RFC 3339, or a date, which is its midnight in
+        /// UTC.
         #[param(value_type = Option<String>, example = "2026-02-07T12:00:00Z")]
         expires_before: Option<Moment>,
     }
@@ -142,6 +143,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(reader): State<Reader>,
     Path(OfHold { ledger, hold }): Path<OfHold>,
+    Query(NoParameters {}): Query<NoParameters>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
-use recount_service_kit::http::Path;
+use recount_service_kit::http::{NoParameters, Path, Query};
 use recount_service_kit::problem::{Problem, kinds};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -109,6 +109,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(reader): State<Reader>,
     Path(InLedger { ledger }): Path<InLedger>,
+    Query(NoParameters {}): Query<NoParameters>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::LINK;
 use http::request::Parts;
 use http::{HeaderValue, Uri};
-use recount_service_kit::http::Query;
-use recount_service_kit::problem::{Problem, kinds};
+use recount_service_kit::http::{Query, invalid_parameter};
+use recount_service_kit::problem::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
@@ -15,13 +15,15 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::cursor;
 
-const LIMIT_DEFAULT: u32 = 50;
-const LIMIT_MAX: u32 = 500;
+const LIMIT_DEFAULT: i64 = 50;
+const LIMIT_MAX: i64 = 500;
 
 /// The parameters of a list, which say what is in it and which page is asked for. Made by [`list_parameters`].
 pub(super) trait Paged {
-    fn limit(&self) -> Option<u32>;
+    fn limit(&self) -> Option<i64>;
     fn cursor(&self) -> Option<&str>;
+    /// All others, which say what is in the list.
+    fn filters(&self) -> impl Serialize;
 }
 
 /// The parameters of a list: its filters, and those that every list has. (Serde cannot flatten a struct into another
@@ -29,26 +31,31 @@ pub(super) trait Paged {
 macro_rules! list_parameters {
     ($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $filter:ident: $type:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, serde::Deserialize, serde::Serialize, utoipa::IntoParams)]
+        #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
         #[serde(deny_unknown_fields)]
         #[into_params(parameter_in = Query)]
         pub(super) struct $name {
             $($(#[$attribute])* $filter: $type,)*
             /// How many at most, from 1 to 500; 50 unless told.
-            #[serde(skip_serializing)]
-            limit: Option<u32>,
-            /// Where to go on: `next` of the page before.
-            #[serde(skip_serializing)]
+            #[param(minimum = 1, maximum = 500, default = 50)]
+            limit: Option<i64>,
+            /// Where to go on: `next` of the page before. The other parameters are as they were for that page, but for
+            /// `limit`.
             cursor: Option<String>,
         }
 
         impl $crate::api::list::Paged for $name {
-            fn limit(&self) -> Option<u32> {
+            fn limit(&self) -> Option<i64> {
                 self.limit
             }
 
             fn cursor(&self) -> Option<&str> {
                 self.cursor.as_deref()
+            }
+
+            fn filters(&self) -> impl serde::Serialize {
+                // Their names, then their values.
+                (stringify!($($filter)*), $(&self.$filter,)*)
             }
         }
     };
@@ -69,13 +76,26 @@ impl<P: Paged> Asked<P> {
     }
 }
 
-impl<S: Send + Sync, P: Paged + DeserializeOwned + Serialize> FromRequestParts<S> for Asked<P> {
+impl<S: Send + Sync, P: Paged + DeserializeOwned> FromRequestParts<S> for Asked<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked<P>, Problem> {
         let Query(parameters) = Query::<P>::from_request_parts(parts, state).await?;
-        let list = List::new(parts.uri.clone(), parameters.limit(), &parameters)?;
+        refuse_zero_bytes(parts.uri.query().unwrap_or_default())?;
+        let list = List::new(parts.uri.clone(), parameters.limit(), &parameters.filters())?;
         Ok(Asked { parameters, list })
+    }
+}
+
+/// Postgres takes no zero byte, and says nothing of where it was. (What is no cursor is refused as such.)
+fn refuse_zero_bytes(query: &str) -> Result<(), Problem> {
+    let holds_one = |parameter: &&str| parameter.contains("%00") && !parameter.starts_with("cursor=");
+    match query.split('&').find(holds_one) {
+        None => Ok(()),
+        Some(parameter) => {
+            let name = parameter.split('=').next().unwrap_or_default();
+            Err(invalid_parameter(name, format!("`{name}` holds a zero byte, which no name has.")))
+        }
     }
 }
 
@@ -83,7 +103,7 @@ impl<S: Send + Sync, P: Paged + DeserializeOwned + Serialize> FromRequestParts<S
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
-    /// The cursor of the page that follows; null on the last one.
+    /// The `cursor` of the page that follows; null on the last one.
     pub(super) next: Option<String>,
 }
 
@@ -97,15 +117,15 @@ pub(super) struct List {
 
 impl List {
     /// The list at this address with these filters, which are all parameters but `limit` and `cursor`.
-    fn new(uri: Uri, limit: Option<u32>, filters: &impl Serialize) -> Result<List, Problem> {
+    fn new(uri: Uri, limit: Option<i64>, filters: &impl Serialize) -> Result<List, Problem> {
         let limit = limit.unwrap_or(LIMIT_DEFAULT);
-        if !(1..=LIMIT_MAX).contains(&limit) {
-            let detail = format!("`limit` is {limit}; it has to be from 1 to {LIMIT_MAX}.");
-            return Err(Problem::new(&kinds::INVALID_REQUEST, detail).with("parameter", "limit"));
-        }
+        let rows =
+            usize::try_from(limit).ok().filter(|_| (1..=LIMIT_MAX).contains(&limit)).ok_or_else(|| {
+                invalid_parameter("limit", format!("`limit` is {limit}; it has to be from 1 to {LIMIT_MAX}."))
+            })?;
         let identity =
             serde_json::to_vec(&(uri.path(), filters)).expect("filters are made of texts and numbers");
-        Ok(List { limit: limit as usize, hash: xxh3_64(&identity), uri })
+        Ok(List { limit: rows, hash: xxh3_64(&identity), uri })
     }
 
     fn after<K: DeserializeOwned>(&self, cursor: Option<&str>) -> Result<Option<K>, Problem> {
@@ -166,7 +186,7 @@ impl<T: Serialize> IntoResponse for Listed<T> {
 mod tests {
     use super::*;
 
-    fn list(uri: &'static str, limit: u32) -> List {
+    fn list(uri: &'static str, limit: i64) -> List {
         List::new(Uri::from_static(uri), Some(limit), &()).unwrap()
     }
 
@@ -187,9 +207,10 @@ mod tests {
 
     #[test]
     fn a_limit_out_of_range_is_refused_with_the_range() {
-        for limit in [0, 501] {
+        for limit in [-1, 0, 501, i64::MAX] {
             let problem = List::new(Uri::from_static("/v1/x"), Some(limit), &()).unwrap_err();
             assert!(problem.detail().contains("from 1 to 500"), "{}", problem.detail());
+            assert_eq!(problem.body_json()["parameter"], "limit");
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct OfTransaction {
 #[expect(dead_code, reason = "only its description is used")]
 pub(super) struct Freshness {
     /// The position to wait for.
-    #[param(rename = "Recount-At-Least")]
+    #[param(rename = "Recount-At-Least", minimum = 0)]
     at_least: Option<i64>,
     /// `wait=SECONDS`: how long to wait for it.
     #[param(rename = "Prefer")]

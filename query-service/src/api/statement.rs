@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use recount_service_kit::http::Path;
+use recount_service_kit::http::{Path, invalid_parameter};
 use recount_service_kit::problem::Problem;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
@@ -64,6 +64,7 @@ list_parameters! {
         #[param(example = "USD/2")]
         asset: Option<String>,
         /// Only entries that were recorded after this position.
+        #[param(minimum = 0)]
         after: Option<i64>,
     }
 }
@@ -81,6 +82,10 @@ pub(super) async fn show(
     asked: Asked<Parameters>,
     wish: Wish,
 ) -> Result<Response, Problem> {
+    if let Some(position) = asked.parameters.after.filter(|position| *position < 0) {
+        let detail = format!("`after` is {position}; it has to be a position, a whole number from 0 up.");
+        return Err(invalid_parameter("after", detail));
+    }
     let after = asked.after()?;
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
     let listed = select(&mut snapshot, &asked, &account, after).await;

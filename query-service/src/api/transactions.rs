@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use recount_service_kit::http::Path;
+use recount_service_kit::http::{NoParameters, Path, Query};
 use recount_service_kit::problem::{Problem, kinds};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -100,10 +100,10 @@ list_parameters! {
         /// Only transactions that capture this hold.
         captures: Option<String>,
         /// Only transactions effective at this moment or later: a time by RFC 3339, or a date, which is its midnight
-        /// UTC.
+        /// in UTC.
         #[param(value_type = Option<String>, example = "2013-07-01")]
         effective_from: Option<Moment>,
-        /// Only transactions effective before this moment.
+        /// Only transactions effective before this moment; of a date, the day itself is left out.
         #[param(value_type = Option<String>, example = "2013-08-01T00:00:00Z")]
         effective_to: Option<Moment>,
         /// In the order of recording unless told otherwise.
@@ -141,6 +141,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(reader): State<Reader>,
     Path(OfTransaction { ledger, transaction }): Path<OfTransaction>,
+    Query(NoParameters {}): Query<NoParameters>,
     wish: Wish,
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;

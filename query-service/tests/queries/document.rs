@@ -78,10 +78,14 @@ async fn every_answer_has_exactly_the_members_of_its_schema() {
             names.sort();
             names
         };
-        let described = members(&document["components"]["schemas"][schema]["properties"]);
+        let mut described = members(&document["components"]["schemas"][schema]["properties"]);
         let mut given = members(answer.pointer(pointer).unwrap());
-        // A problem may have members beyond those of all problems.
-        given.retain(|name| schema != "Problem" || described.contains(name));
+        if schema == "Problem" {
+            // It has members beyond those of all problems, and some that are only there where they have a meaning.
+            let required = document["components"]["schemas"][schema]["required"].as_array().unwrap();
+            described.retain(|name| required.contains(&Value::from(&**name)));
+            given.retain(|name| described.contains(name));
+        }
         assert_eq!(given, described, "{schema}");
     }
 }
@@ -104,6 +108,76 @@ async fn every_operation_documents_the_variables_of_its_path_and_how_to_wait_for
             assert!(!parameter["description"].as_str().unwrap().is_empty(), "{path}: {parameter}");
             assert_eq!(parameter["required"], parameter["in"] == "path", "{path}: {parameter}");
         }
+    }
+}
+
+#[tokio::test]
+async fn every_list_documents_how_to_page_through_it() {
+    let document = document().await;
+    let mut lists = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let operation = &operations["get"];
+        let ok = &operation["responses"]["200"];
+        let schema = &ok["content"]["application/json"]["schema"]["$ref"];
+        let Some(page) = schema.as_str().filter(|name| name.contains("/Page_")) else { continue };
+        lists.push(path.rsplit('/').next().unwrap());
+        let parameter = |name: &str| -> &Value {
+            let mut parameters = operation["parameters"].as_array().unwrap().iter();
+            let found = parameters.find(|parameter| parameter["name"] == name && parameter["in"] == "query");
+            &found.unwrap_or_else(|| panic!("{path} has no {name}"))["schema"]
+        };
+        let limit = parameter("limit");
+        assert_eq!(
+            (&limit["minimum"], &limit["maximum"], &limit["default"]),
+            (&1.into(), &500.into(), &50.into())
+        );
+        assert!(parameter("cursor")["type"].to_string().contains("string"), "{path}");
+        assert!(ok["headers"]["Link"].is_object(), "{path}");
+        let page = document.pointer(page.strip_prefix('#').unwrap()).unwrap();
+        assert!(page["properties"]["next"].is_object(), "{path}");
+    }
+    lists.sort_unstable();
+    assert_eq!(
+        lists,
+        [
+            "accounts",
+            "assets",
+            "customers",
+            "holds",
+            "ledgers",
+            "metadata-history",
+            "metadata-history",
+            "statement",
+            "transactions"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn every_problem_is_documented_as_a_problem_document() {
+    for (path, operations) in document().await["paths"].as_object().unwrap() {
+        for (status, response) in operations["get"]["responses"].as_object().unwrap() {
+            let content = response["content"].as_object().unwrap();
+            assert_eq!(content.contains_key("application/problem+json"), status != "200", "{path}: {status}");
+            assert!(status == "200" || content.len() == 1, "{path}: {status}");
+            assert_eq!(response["headers"]["Retry-After"].is_object(), status == "503", "{path}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_may_leave_out_is_not_required() {
+    let world = World::with_everything().await;
+    let profile = world.get("/v1/ledgers/books/customers/c-1").await.json()["profile"].clone();
+    assert_eq!(profile, serde_json::json!({ "name": "Alice" }));
+    let document = document().await;
+    let schemas = &document["components"]["schemas"];
+    for (schema, required) in [
+        ("Profile", serde_json::json!(null)),
+        ("BalanceLimit", serde_json::json!(["asset"])),
+        ("ChartRule", serde_json::json!(["pattern", "kind", "overdraft"])),
+    ] {
+        assert_eq!(schemas[schema]["required"], required, "{schema}");
     }
 }
 

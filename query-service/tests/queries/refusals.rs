@@ -26,14 +26,19 @@ async fn without_a_valid_key_nothing_is_answered() {
 #[tokio::test]
 async fn parameters_that_are_unknown_or_malformed_are_refused_by_name() {
     let world = World::with_books().await;
-    for (path, named) in [
+    for (path, parameter) in [
         ("/v1/ledgers/books/accounts?colour=red", "colour"),
         ("/v1/ledgers/books/accounts?limit=0", "limit"),
+        ("/v1/ledgers/books/accounts?limit=-1", "limit"),
         ("/v1/ledgers/books/accounts?limit=501", "limit"),
         ("/v1/ledgers/books/accounts?limit=many", "limit"),
+        ("/v1/ledgers/books/accounts?limit=1&limit=2", "limit"),
         ("/v1/ledgers/books/accounts?kind=cash", "kind"),
+        ("/v1/ledgers/books/accounts?limit=5&prefix=a%00", "prefix"),
+        ("/v1/ledgers/books/accounts/Assets:Cash/statement?after=-1", "after"),
+        ("/v1/ledgers/books/accounts/Assets:Cash/statement?after=first", "after"),
         ("/v1/ledgers/books/transactions?order=random", "order"),
-        ("/v1/ledgers/books/transactions?effective_from=yesterday", "yesterday"),
+        ("/v1/ledgers/books/transactions?effective_from=yesterday", "effective_from"),
         ("/v1/ledgers/books/transactions?effective_to=2013-02-30", "effective_to"),
         ("/v1/ledgers/books/holds?status=closed", "status"),
         ("/v1/ledgers/books/holds?expires_before=soon", "expires_before"),
@@ -45,8 +50,32 @@ async fn parameters_that_are_unknown_or_malformed_are_refused_by_name() {
     ] {
         let answer = world.get(path).await;
         assert_eq!(answer.problem(), (400, "invalid-request".into()), "{path}");
-        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains(named), "{path}: {detail}");
+        let problem = answer.json();
+        assert_eq!(problem["parameter"], parameter, "{path}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("`{parameter}`")), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_for_one_thing_takes_no_parameters() {
+    let world = World::with_everything().await;
+    for path in ["", "/accounts/Assets:Cash", "/transactions/t1", "/holds/auth-1", "/customers/c-1"] {
+        let path = format!("/v1/ledgers/books{path}");
+        assert_eq!(world.get(&path).await.status, 200, "{path}");
+        let answer = world.get(&format!("{path}?bogus=1")).await;
+        assert_eq!(answer.problem(), (400, "invalid-request".into()), "{path}");
+        assert_eq!(answer.json()["parameter"], "bogus", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_none_is_the_parameter_to_blame() {
+    let world = World::with_books().await;
+    for cursor in ["", "x", "%00"] {
+        let answer = world.get(&format!("/v1/ledgers/books/accounts?cursor={cursor}")).await;
+        assert_eq!(answer.problem(), (400, "invalid-cursor".into()), "{cursor}");
+        assert_eq!(answer.json()["parameter"], "cursor", "{cursor}");
     }
 }
 

@@ -15,6 +15,7 @@ use ::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -180,7 +181,8 @@ impl IntoResponse for Problem {
 /// The document as OpenAPI describes it.
 #[derive(Debug, ToSchema)]
 #[schema(
-    description = "RFC 9457 problem document. `code` is stable; `type` is the address of its page.",
+    description = "RFC 9457 problem document. `code` is stable; `type` is the address of its page. Members beyond those \
+        described here hold the names and figures that the detail speaks of.",
     example = json!({
         "type": "/problems/ledger-unknown",
         "title": "There is no such ledger",
@@ -197,11 +199,27 @@ struct Document {
     status: u16,
     detail: String,
     code: String,
+    /// The JSON pointer (RFC 6901) of the part of the body that is to blame; empty if it is the whole.
+    #[schema(nullable = false, example = "/transfers/0/amount")]
+    pointer: Option<String>,
+    /// The query parameter that is to blame.
+    #[schema(nullable = false, example = "limit")]
+    parameter: Option<String>,
+    /// The request header that is to blame.
+    #[schema(nullable = false, example = "recount-at-least")]
+    header: Option<String>,
+    /// Of an atomic batch, the command that was rejected, counted from 0.
+    #[schema(nullable = false, example = 2)]
+    failed_command: Option<u32>,
 }
 
 impl PartialSchema for Problem {
     fn schema() -> RefOr<Schema> {
-        Document::schema()
+        let mut schema = Document::schema();
+        if let RefOr::T(Schema::Object(document)) = &mut schema {
+            document.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+        }
+        schema
     }
 }
 
@@ -230,6 +248,21 @@ mod tests {
                 "ledger": "x",
             })
         );
+    }
+
+    #[test]
+    fn the_schema_has_what_every_problem_has_and_lets_more_stand_beside_it() {
+        let schema = serde_json::to_value(Problem::schema()).unwrap();
+        assert_eq!(schema["required"], json!(["type", "title", "status", "detail", "code"]));
+        for (member, kind) in [
+            ("pointer", "string"),
+            ("parameter", "string"),
+            ("header", "string"),
+            ("failed_command", "integer"),
+        ] {
+            assert_eq!(schema["properties"][member]["type"], kind, "{member}");
+        }
+        assert_eq!(schema["additionalProperties"], true);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::{Ref, RefOr};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Header, HeaderBuilder, Ref, RefOr};
 
 use super::{MEDIA_TYPE, Problem, ProblemKind};
 
@@ -32,7 +33,18 @@ fn response(kinds: &[&'static ProblemKind]) -> Response {
         let example = ExampleBuilder::new().value(Some(document)).build();
         content = content.examples_from_iter([(kind.code, example)]);
     }
-    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content.build()).build()
+    let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content.build());
+    let response = match kinds.first().map_or(0, |kind| kind.status) {
+        401 => response.header("WWW-Authenticate", header(Type::String, "`Bearer`")),
+        503 => response.header("Retry-After", header(Type::Integer, "In how many seconds to try again")),
+        _ => response,
+    };
+    response.build()
+}
+
+fn header(of_type: Type, description: &str) -> Header {
+    let schema = ObjectBuilder::new().schema_type(of_type).build();
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
 #[cfg(test)]
@@ -48,5 +60,6 @@ mod tests {
         let examples = &text["content"]["application/problem+json"]["examples"];
         assert_eq!(examples["busy"]["value"]["status"], 503);
         assert_eq!(examples["store-unavailable"]["value"]["code"], "store-unavailable");
+        assert_eq!(text["headers"]["Retry-After"]["schema"]["type"], "integer");
     }
 }

@@ -86,8 +86,10 @@ enum Format {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
-    /// Count only entries effective before this moment: a time by RFC 3339, or a date, which is its midnight UTC.
-    #[param(value_type = Option<String>, example = "2013-07-01")]
+    /// Count only entries effective before this moment; the moment itself is left out. A time by RFC 3339, or a date,
+    /// which is its midnight in UTC, so that the day itself is left out: the books closed through 2026-01-31 are
+    /// `effective_before=2026-02-01`.
+    #[param(value_type = Option<String>, example = "2026-02-01")]
     effective_before: Option<Moment>,
     /// `json` or `csv`; without it, what the Accept header says.
     #[param(inline)]
