@@ -105,19 +105,62 @@ struct Importer<'e> {
 
 impl Importer<'_> {
     async fn import(&self, journal: &journal::Journal, mut plan: Plan<'_>) -> anyhow::Result<Report> {
+        if self.engine.store().log(self.log).await?.is_some() {
+            self.use_assets(journal, &mut plan, true).await?;
+            self.refuse_another_journal(&plan).await?;
+        }
         self.engine.create_log(&self.ledger).await?;
-        let (position, outcomes) =
-            self.submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }.into()]).await?;
+        let (position, outcomes) = self
+            .submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }.into()], false)
+            .await?;
         let mut report = Report::new(self.ledger.clone(), position, journal.zero_lines.clone());
         report.ledger_created = outcomes.iter().any(happened);
 
-        for (commodity, scale) in &journal.scales {
-            let asset = self.register_asset(commodity, *scale).await?;
-            plan.use_asset(commodity, asset);
-        }
+        self.use_assets(journal, &mut plan, false).await?;
         self.open_accounts(&plan, &mut report).await?;
         self.post_transactions(&plan, &mut report).await?;
         Ok(report)
+    }
+
+    /// Refuses a journal whose transactions have the names of others that are in the ledger from the same source, before
+    /// anything of it is there. That a transaction differs from the one with its id is found before all else about it,
+    /// so it is found by a dry run in which neither its accounts nor its assets are there yet.
+    async fn refuse_another_journal(&self, plan: &Plan<'_>) -> anyhow::Result<()> {
+        let commands = plan.post_transactions()?;
+        let mut others = Vec::new();
+        for chunk in commands.chunks(CHUNK) {
+            let requests = chunk.iter().map(|(_, command)| command.clone()).collect();
+            let (_, outcomes) = self.submit(requests, true).await?;
+            for ((transaction, _), outcome) in chunk.iter().zip(&outcomes) {
+                if matches!(outcome, Outcome::Rejected(refusal) if refusal.code == "transaction-conflict") {
+                    others.push(format!("  line {}: transaction {}", transaction.line, transaction.name));
+                }
+            }
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        let named = others.len().min(ERRORS_SHOWN_MAX);
+        bail!(
+            "{} of the transactions are in the ledger with other content, so this is another journal than the one that \
+             was imported: import it with a --source of its own. Nothing was imported:\n{}",
+            others.len(),
+            others[..named].join("\n")
+        )
+    }
+
+    /// Registers what the journal counts, or finds out by a dry run as what that would be counted.
+    async fn use_assets(
+        &self,
+        journal: &journal::Journal,
+        plan: &mut Plan<'_>,
+        dry_run: bool,
+    ) -> anyhow::Result<()> {
+        for (commodity, scale) in &journal.scales {
+            let asset = self.register_asset(commodity, *scale, dry_run).await?;
+            plan.use_asset(commodity, asset);
+        }
+        Ok(())
     }
 
     /// Registers a commodity in the scale that the file needs, or takes the finer one that the ledger has.
@@ -125,9 +168,11 @@ impl Importer<'_> {
         &self,
         commodity: &str,
         scale: u8,
+        dry_run: bool,
     ) -> anyhow::Result<recount_events::ledger::Asset> {
         let asset: recount_events::ledger::Asset = format!("{commodity}/{scale}").parse()?;
-        let (_, outcomes) = self.submit(vec![Command::RegisterAsset { asset: asset.clone() }.into()]).await?;
+        let (_, outcomes) =
+            self.submit(vec![Command::RegisterAsset { asset: asset.clone() }.into()], dry_run).await?;
         match outcomes.into_iter().next() {
             Some(Outcome::Accepted(_)) => Ok(asset),
             Some(Outcome::Rejected(refusal)) => {
@@ -151,7 +196,7 @@ impl Importer<'_> {
     async fn open_accounts(&self, plan: &Plan<'_>, report: &mut Report) -> anyhow::Result<()> {
         let commands = plan.open_accounts();
         for chunk in commands.chunks(CHUNK) {
-            let (_, outcomes) = self.submit(chunk.to_vec()).await?;
+            let (_, outcomes) = self.submit(chunk.to_vec(), false).await?;
             for outcome in &outcomes {
                 match outcome {
                     Outcome::Accepted(_) => report.accounts_opened += usize::from(happened(outcome)),
@@ -170,7 +215,7 @@ impl Importer<'_> {
         let progress = ProgressBar::new(commands.len() as u64).with_style(style());
         for chunk in commands.chunks(CHUNK) {
             let (position, outcomes) =
-                self.submit(chunk.iter().map(|(_, command)| command.clone()).collect()).await?;
+                self.submit(chunk.iter().map(|(_, command)| command.clone()).collect(), false).await?;
             for ((transaction, _), outcome) in chunk.iter().zip(&outcomes) {
                 match outcome {
                     Outcome::Accepted(_) if happened(outcome) => report.posted += 1,
@@ -185,10 +230,14 @@ impl Importer<'_> {
         Ok(())
     }
 
-    async fn submit(&self, commands: Vec<Request>) -> anyhow::Result<(Position, Vec<Outcome>)> {
+    async fn submit(
+        &self,
+        commands: Vec<Request>,
+        dry_run: bool,
+    ) -> anyhow::Result<(Position, Vec<Outcome>)> {
         let meta = r#"{"actor":"import"}"#.into();
         let bytes = commands.len();
-        let submission = Submission { commands, atomic: false, dry_run: false, key: None, meta, bytes };
+        let submission = Submission { commands, atomic: false, dry_run, key: None, meta, bytes };
         // What was committed so far is recognised by the next run.
         let outcome =
             self.engine.submit(self.log, submission).await.context("the import stopped; run it again")?;

@@ -80,6 +80,54 @@ async fn a_file_with_a_mistake_in_it_imports_nothing_and_the_line_is_named() {
 }
 
 #[tokio::test]
+async fn another_journal_that_counts_from_one_again_imports_nothing_without_a_source_of_its_own() {
+    let up = Up::start().await;
+    let import = |file: &str| import(file, "books").argument("--database-url").argument(up.database.url());
+    import("journal.csv").run_ok().await;
+    let books = LedgerClient::at(&up.client, "books");
+    let head = books.head().await;
+    let ended = import("symbols.csv")
+        .argument("--asset")
+        .argument("$=USD")
+        .argument("--kind")
+        .argument("Till=asset")
+        .run()
+        .await;
+    assert!(!ended.status.success(), "{ended:?}");
+    for part in ["--source", "Nothing was imported", "transaction 1"] {
+        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+    }
+    assert_eq!(books.head().await, head, "something was imported");
+    assert_eq!(balances(&up.client, "books").await, expected());
+}
+
+#[tokio::test]
+async fn other_books_say_what_their_names_mean() {
+    let up = Up::start().await;
+    let symbols =
+        |ledger: &str| import("symbols.csv", ledger).argument("--database-url").argument(up.database.url());
+    let ended = symbols("shop").argument("--kind").argument("Till=asset").run().await;
+    assert!(!ended.status.success() && ended.stderr.contains("--asset"), "{ended:?}");
+    let ended = symbols("shop").argument("--asset").argument("$=USD").run().await;
+    assert!(!ended.status.success() && ended.stderr.contains("--kind"), "{ended:?}");
+    let ended =
+        symbols("shop").argument("--asset").argument("$=USD").argument("--kind").argument("Till").run().await;
+    assert!(!ended.status.success(), "{ended:?}");
+    symbols("shop")
+        .argument("--asset")
+        .argument("$=USD")
+        .argument("--kind")
+        .argument("Till=asset")
+        .run_ok()
+        .await;
+    let rows = balances(&up.client, "shop").await;
+    assert_eq!(
+        rows,
+        "\"account\",\"balance\"\n\"Till:Main\",\"12.50 USD\"\n\"revenues:Sales\",\"-12.50 USD\"\n"
+    );
+}
+
+#[tokio::test]
 async fn it_works_on_the_private_postgres_whether_anything_runs_or_not() {
     let data = folder();
     let import = |ledger: &str| import("journal.csv", ledger).argument("--data").argument(data.path());
