@@ -6,34 +6,37 @@ use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use recount_events::{Position, RecordedEvent, Tag};
-use recount_service_kit::http::{Path, Query};
+use recount_service_kit::http::{Path, Query, invalid_parameter};
 use recount_service_kit::problem::{Problem, kinds};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use super::problems::OfEvents;
 use super::state::{LedgerState, ledger_name, store_problem};
 
 const LIMIT_MAX: u32 = 1_000;
-const LIMIT_DEFAULT: u32 = 100;
+const LIMIT_DEFAULT: i64 = 100;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
-    /// The events after this position.
+    /// The events after this position: `next` of the page before.
     #[serde(default)]
+    #[param(minimum = 0, default = 0)]
     after: i64,
-    /// At most this many, up to 1,000.
+    /// At most this many, from 1 to 1,000; 100 unless told.
     #[serde(default = "limit_default")]
-    limit: u32,
+    #[param(minimum = 1, maximum = 1_000, default = 100)]
+    limit: i64,
     /// Only the events that concern this entity, as its tag: the history of an account, a transaction, a hold, a
     /// customer, or, as `ledger:`, of the ledger's settings.
     #[param(example = "account:users:alice:main")]
     tag: Option<String>,
 }
 
-fn limit_default() -> u32 {
+fn limit_default() -> i64 {
     LIMIT_DEFAULT
 }
 
@@ -69,11 +72,9 @@ pub(super) struct EventRecord {
     get, path = "/v1/ledgers/{ledger}/events", tag = "log",
     params(("ledger" = String, Path, description = "The ledger's name"), EventsQuery),
     responses(
-        (status = 200, description = "Events in order", body = EventsBody),
-        (status = 400, description = "A parameter is malformed", body = Problem),
-        (status = 401, description = "The key is missing or wrong", body = Problem),
-        (status = 404, description = "There is no such ledger", body = Problem),
-        (status = 503, description = "Try again", body = Problem),
+        (status = 200, description = "Events in order", body = EventsBody,
+            headers(("Recount-Position" = i64, description = "The position of the last event in the log"))),
+        OfEvents,
     )
 )]
 pub(super) async fn list_events(
@@ -82,16 +83,14 @@ pub(super) async fn list_events(
     Query(EventsQuery { after, limit, tag }): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     let log = ledger_name(&ledger)?;
-    if !(1..=LIMIT_MAX).contains(&limit) || after < 0 {
-        let detail = format!("`limit` is from 1 to {LIMIT_MAX}, and `after` is not negative.");
-        return Err(Problem::new(&kinds::INVALID_REQUEST, detail));
-    }
+    let limit = page_limit(limit)?;
+    let after = page_start(after)?;
     let store = state.engine.store();
     let unknown = || Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
     let head = store.log(log.key()).await.map_err(store_problem)?.ok_or_else(unknown)?.head;
     let events = match tag.as_deref().map(entity_tag).transpose()? {
-        None => store.read(log.key(), Position(after), limit).await,
-        Some(tag) => store.read_tagged(log.key(), &tag, Position(after), limit).await,
+        None => store.read(log.key(), after, limit).await,
+        Some(tag) => store.read_tagged(log.key(), &tag, after, limit).await,
     };
     let events = events.map_err(store_problem)?;
     // An empty page is the end, also of an entity's history, whose last event may be long before the head.
@@ -103,12 +102,27 @@ pub(super) async fn list_events(
     Ok(([(HeaderName::from_static("recount-position"), head.to_string())], Json(body)).into_response())
 }
 
+fn page_limit(limit: i64) -> Result<u32, Problem> {
+    let in_range = u32::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    in_range.ok_or_else(|| {
+        invalid_parameter("limit", format!("`limit` is {limit}; it has to be from 1 to {LIMIT_MAX}."))
+    })
+}
+
+fn page_start(after: i64) -> Result<Position, Problem> {
+    if after >= 0 {
+        return Ok(Position(after));
+    }
+    let detail = format!("`after` is {after}; it has to be a position, a whole number from 0 up.");
+    Err(invalid_parameter("after", detail))
+}
+
 fn entity_tag(text: &str) -> Result<Tag, Problem> {
     if text.contains(':') && !text.contains(['\n', '\0']) {
         return Ok(Tag::from_stored(text));
     }
     let detail = "`tag` is the kind of an entity, a colon and its name, as in `account:users:alice:main`.";
-    Err(Problem::new(&kinds::INVALID_REQUEST, detail))
+    Err(invalid_parameter("tag", detail.to_owned()))
 }
 
 fn body_of(event: RecordedEvent) -> Result<EventRecord, Problem> {
@@ -126,4 +140,36 @@ fn body_of(event: RecordedEvent) -> Result<EventRecord, Problem> {
         meta: raw(event.meta)?,
         recorded_at: event.recorded_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to_blame(problem: &Problem) -> String {
+        assert_eq!(problem.kind().code, "invalid-request");
+        problem.body_json()["parameter"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_is_refused_with_the_parameter_that_is_to_blame() {
+        for limit in [-1, 0, 1_001, i64::MAX] {
+            let problem = page_limit(limit).unwrap_err();
+            assert_eq!(to_blame(&problem), "limit");
+            assert!(
+                problem.detail().contains("from 1 to 1000") && !problem.detail().contains("after"),
+                "{problem}"
+            );
+        }
+        let problem = page_start(-1).unwrap_err();
+        assert_eq!(to_blame(&problem), "after");
+        assert!(!problem.detail().contains("limit"), "{problem}");
+        for tag in ["alice", "account:\0", ""] {
+            assert_eq!(to_blame(&entity_tag(tag).unwrap_err()), "tag");
+        }
+        assert_eq!(
+            (page_limit(1).unwrap(), page_limit(1_000).unwrap(), page_start(0).unwrap()),
+            (1, 1_000, Position(0))
+        );
+    }
 }

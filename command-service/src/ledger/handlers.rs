@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use recount_domain::{Command, Request};
-use recount_service_kit::http::{JsonBody, Path, Query};
+use recount_service_kit::http::{JsonBody, NoParameters, Path, Query};
 use recount_service_kit::identity::Identity;
 use recount_service_kit::problem::{Problem, kinds};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use super::answers;
 use super::parse;
+use super::problems::{OfCommands, OfCreation};
 use super::state::{LedgerState, ledger_name, store_problem};
 use super::wire::CommandKind;
 use crate::engine::{IdempotencyKey, Submission};
@@ -111,13 +112,16 @@ struct Mode {
 /// Creates a ledger. Repeating it changes nothing.
 #[utoipa::path(
     put, path = "/v1/ledgers/{ledger}", tag = "ledgers",
-    params(("ledger" = String, Path, description = "1 to 63 letters, digits, `-`, `_` and `.`")),
+    params(
+        ("ledger" = String, Path, description = "1 to 63 letters, digits, `-`, `_` and `.`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes no difference here but that it is then used"),
+    ),
     responses(
-        (status = 201, description = "It was created", body = answers::AcceptedBody),
-        (status = 200, description = "It was there already", body = answers::AcceptedBody),
-        (status = 400, description = "The name is not a ledger name", body = Problem),
-        (status = 401, description = "The key is missing or wrong", body = Problem),
-        (status = 503, description = "Try again", body = Problem),
+        (status = 201, description = "It was created", body = answers::AcceptedBody,
+            headers(("Recount-Position" = i64, description = "The ledger's position"))),
+        (status = 200, description = "It was there already", body = answers::AcceptedBody,
+            headers(("Recount-Position" = i64, description = "The ledger's position"))),
+        OfCreation,
     )
 )]
 pub(super) async fn create_ledger(
@@ -156,11 +160,6 @@ pub(super) async fn submit(
     Ok(answers::single(outcome, StatusCode::OK))
 }
 
-/// A parameter that is not understood must not be passed over: it may have been meant to hold the command back.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct NoParameters {}
-
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -184,16 +183,18 @@ macro_rules! command_handlers {
                         A key stands for one request in a ledger, whoever sends it"),
                 ),
                 responses(
-                    (status = 200, description = "Accepted, and durable", body = answers::AcceptedBody),
-                    (status = 400, description = "The request is malformed; `pointer` says where", body = Problem),
-                    (status = 401, description = "The key is missing or wrong", body = Problem),
-                    (status = 404, description = "There is no such ledger", body = Problem),
-                    (status = 409, description = "Rejected: it collides with what is there; `code` is a RejectionCode", body = Problem),
-                    (status = 413, description = "The body is too large", body = Problem),
-                    (status = 415, description = "The body is not JSON", body = Problem),
-                    (status = 422, description = "Rejected by a rule of the ledger, and `code` is a RejectionCode; or the Idempotency-Key was used for another request",
-                        body = Problem),
-                    (status = 503, description = "Try again", body = Problem),
+                    (status = 200, description = "Accepted, and durable", body = answers::AcceptedBody,
+                        headers(("Recount-Position" = i64, description = "The ledger's position once it was decided"))),
+                    (status = 409, description = "Rejected: it collides with what is there; `code` is a RejectionCode",
+                        body = Problem, content_type = "application/problem+json",
+                        headers(("Recount-Position" = i64, description = "The ledger's position once it was decided"))),
+                    (status = 422, description = "Rejected by a rule of the ledger, and `code` is a RejectionCode; or \
+                        the Idempotency-Key was used for another request (`idempotency-key-reused`), and there is no \
+                        Recount-Position",
+                        body = Problem, content_type = "application/problem+json",
+                        headers(("Recount-Position" = Option<i64>, description =
+                            "The ledger's position once it was decided"))),
+                    OfCommands,
                 )
             )]
             pub(super) async fn $function(
@@ -305,16 +306,16 @@ pub(super) struct BatchItemBody {
         ("Idempotency-Key" = Option<String>, Header, description = "Makes the whole batch safe to repeat"),
     ),
     responses(
-        (status = 200, description = "Decided, and durable: an outcome for each command", body = answers::BatchBody),
-        (status = 400, description = "The request is malformed; `pointer` says where", body = Problem),
-        (status = 401, description = "The key is missing or wrong", body = Problem),
-        (status = 404, description = "There is no such ledger", body = Problem),
-        (status = 409, description = "Atomic, and `failed_command` collides with what is there", body = Problem),
-        (status = 413, description = "The body is too large", body = Problem),
-        (status = 415, description = "The body is not JSON", body = Problem),
-        (status = 422, description = "Atomic, and `failed_command` was rejected; or the Idempotency-Key was used for \
-            another request", body = Problem),
-        (status = 503, description = "Try again", body = Problem),
+        (status = 200, description = "Decided, and durable: an outcome for each command", body = answers::BatchBody,
+            headers(("Recount-Position" = i64, description = "The ledger's position once the last was decided"))),
+        (status = 409, description = "Atomic, and `failed_command` collides with what is there",
+            body = Problem, content_type = "application/problem+json",
+            headers(("Recount-Position" = i64, description = "The ledger's position once it was decided"))),
+        (status = 422, description = "Atomic, and `failed_command` was rejected by a rule of the ledger; or the \
+            Idempotency-Key was used for another request (`idempotency-key-reused`), and there is no Recount-Position",
+            body = Problem, content_type = "application/problem+json",
+            headers(("Recount-Position" = Option<i64>, description = "The ledger's position once it was decided"))),
+        OfCommands,
     )
 )]
 pub(super) async fn submit_batch(

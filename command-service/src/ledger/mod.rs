@@ -9,6 +9,7 @@ mod answers;
 mod events;
 mod handlers;
 mod parse;
+mod problems;
 mod router;
 mod schemas;
 mod state;

@@ -23,3 +23,80 @@ pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter
     schemas::document_rejections(router.get_openapi_mut());
     router
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+    use utoipa_axum::router::OpenApiRouter;
+    use utoipa_axum::routes;
+
+    use super::{events, handlers};
+
+    /// The operations as method, path and what is said of them.
+    fn operations() -> Vec<(String, String, Value)> {
+        let router = OpenApiRouter::new()
+            .routes(routes!(handlers::create_ledger))
+            .routes(routes!(handlers::submit_batch))
+            .routes(routes!(events::list_events))
+            .merge(handlers::command_routes());
+        let document = serde_json::to_value(router.into_openapi()).unwrap();
+        let mut operations = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                operations.push((method.clone(), path.clone(), operation.clone()));
+            }
+        }
+        operations
+    }
+
+    #[test]
+    fn every_problem_is_documented_as_a_problem_document() {
+        for (method, path, operation) in operations() {
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses {
+                let media_types: Vec<&String> = response["content"].as_object().unwrap().keys().collect();
+                let media_type =
+                    if status.starts_with('2') { "application/json" } else { "application/problem+json" };
+                assert_eq!(media_types, [media_type], "{method} {path}: {status}");
+            }
+            for status in ["400", "401", "500", "503"] {
+                assert!(responses.contains_key(status), "{method} {path} documents {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_was_decided_documents_its_position() {
+        for (method, path, operation) in operations() {
+            let responses = operation["responses"].as_object().unwrap();
+            let with_position: BTreeSet<&str> = responses
+                .iter()
+                .filter(|(_, response)| response["headers"]["Recount-Position"].is_object())
+                .map(|(status, _)| &**status)
+                .collect();
+            let decided: &[&str] = match &*method {
+                "put" => &["200", "201"],
+                "get" => &["200"],
+                _ => &["200", "409", "422"],
+            };
+            assert_eq!(with_position, decided.iter().copied().collect(), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_log_documents_the_bounds_of_a_page() {
+        let (_, _, log) = operations().into_iter().find(|(method, _, _)| method == "get").unwrap();
+        let schema = |name: &str| {
+            let mut parameters = log["parameters"].as_array().unwrap().iter();
+            parameters.find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+        };
+        let limit = schema("limit");
+        assert_eq!(
+            (&limit["minimum"], &limit["maximum"], &limit["default"]),
+            (&1.into(), &1_000.into(), &100.into())
+        );
+        assert_eq!(schema("after")["minimum"], 0);
+    }
+}
