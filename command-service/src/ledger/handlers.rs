@@ -114,7 +114,7 @@ struct Mode {
     put, path = "/v1/ledgers/{ledger}", tag = "ledgers",
     params(
         ("ledger" = String, Path, description = "1 to 63 letters, digits, `-`, `_` and `.`"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes no difference here but that it is then used"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Not needed here; a key that was used for another request of the ledger is refused"),
     ),
     responses(
         (status = 201, description = "It was created", body = answers::AcceptedBody,

@@ -28,8 +28,8 @@ catalogue! {
         "Send well-formed JSON in UTF-8. The detail says at which line and column it stops being so."
     INVALID_REQUEST = 400 "invalid-request"
         "The request does not have the form that is needed"
-        "Correct the field, the header or the parameter that the detail names; `pointer` says where in the body it \
-         is. The OpenAPI document describes every request."
+        "Correct what the detail names: `pointer` says where in the body it is, `parameter` which query parameter and \
+         `header` which header. The OpenAPI document describes every request."
     INVALID_CURSOR = 400 "invalid-cursor"
         "The cursor is not one of this list"
         "Use a cursor as it was given, together with the filters of the request that gave it, or start again \
