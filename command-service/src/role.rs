@@ -50,13 +50,15 @@ pub enum CommandServiceError {
 pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(), CommandServiceError> {
     // The address first: it is the cheapest thing that can be wrong.
     let listener = http::bind(config.listen.listen).await?;
+    // Before anything counts.
+    let metrics = telemetry::metrics_handle();
     let pool = connect(config.database.required()?).await?;
     migrations::verify(&pool).await?;
     let health = Health::new(shutdown.token());
     health.add_database("event store", pool.clone());
     let service = CommandService::start(pool.clone(), config.topic(), config.engine.tuning());
     let (routes, document) = service.router(Authenticator::new(pool)).split_for_parts();
-    let router = Surroundings::new(health, telemetry::metrics_handle())
+    let router = Surroundings::new(health, metrics)
         .with_catalogue(ledger::catalogue())
         .surround(routes.merge(http::openapi(document)));
     tracing::info!(address = %config.listen.listen, "the command service takes commands");

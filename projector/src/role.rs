@@ -69,6 +69,8 @@ impl ProjectorConfig {
 /// Runs the role until the token is cancelled. The schemas must be there: `recount migrate` makes them.
 pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(), ProjectorError> {
     let listener = http::bind(config.listen.listen).await?;
+    // Before anything counts.
+    let metrics = telemetry::metrics_handle();
     let url = config.database.required()?;
     let store_pool = database::connect(url, STORE_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
     migrations::verify(&store_pool).await?;
@@ -82,7 +84,7 @@ pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(
     health.add_database("read database", read_pool);
     projector.watch(&health);
     projector.watch_stopped(&health);
-    let router = Surroundings::new(health, telemetry::metrics_handle()).surround(Router::new());
+    let router = Surroundings::new(health, metrics).surround(Router::new());
     let served = http::serve(router, listener, token, DRAIN_TIME_MAX).await;
     projector.stop().await;
     Ok(served?)

@@ -56,6 +56,8 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<()> {
     // The address first: it is the cheapest thing that can be wrong.
     let listener = http::bind(args.listen.listen).await?;
     let address = listener.local_addr()?;
+    // Before anything counts.
+    telemetry::metrics_handle();
     let Some(started) = shutdown.token().run_until_cancelled(Infrastructure::start(&args)).await else {
         bail!("stopped before everything had started");
     };

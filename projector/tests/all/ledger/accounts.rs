@@ -6,13 +6,13 @@ use recount_events::ledger::{
 };
 
 use super::book::{
-    Book, Held, account, account_opened, amount, asset, created, customer, metadata, of_account, opened,
-    posted, transfer,
+    Book, Held, account, account_opened, amount, asset, bound, created, customer, metadata, of_account,
+    opened, posted, transfer,
 };
 use super::customers::registered;
 
 fn limits(minimum: Option<i128>, maximum: Option<i128>) -> Vec<BalanceLimit> {
-    let (minimum, maximum) = (minimum.map(amount), maximum.map(amount));
+    let (minimum, maximum) = (minimum.map(bound), maximum.map(bound));
     vec![BalanceLimit { asset: asset("USD/2"), minimum, maximum }]
 }
 

@@ -1,7 +1,7 @@
 //! A ledger to make things happen in, and the words for them.
 
 use recount_events::ledger::{
-    AccountKind, AccountName, AccountOpened, Amount, Asset, Capture, CustomerId, Direction, Entry,
+    AccountKind, AccountName, AccountOpened, Amount, Asset, Bound, Capture, CustomerId, Direction, Entry,
     HoldExpired, HoldId, HoldPlaced, HoldReleased, LedgerCreated, LedgerEvent, Metadata, MetadataOwner,
     Overdraft, TransactionPosted, encode,
 };
@@ -123,6 +123,10 @@ pub(super) fn account(name: &str) -> AccountName {
 
 pub(super) fn asset(name: &str) -> Asset {
     name.parse().unwrap()
+}
+
+pub(super) fn bound(minor_units: i128) -> Bound {
+    Bound::new(minor_units).unwrap()
 }
 
 pub(super) fn amount(minor_units: i128) -> Amount {

@@ -11,8 +11,8 @@ use recount_events::ledger::{
 };
 
 use super::book::{
-    Dice, account, account_opened, amount, asset, created, customer, entry, hold_id, metadata, transaction,
-    transfer,
+    Dice, account, account_opened, amount, asset, bound, created, customer, entry, hold_id, metadata,
+    transaction, transfer,
 };
 use super::customers::{forgotten, linked, registered, unlinked, updated};
 
@@ -111,7 +111,7 @@ impl History {
     fn change_account(&mut self) {
         let account = self.any_account();
         let scope = SCOPES[self.dice.roll(SCOPES.len())];
-        let maximum = Some(amount(self.any_amount()));
+        let maximum = Some(bound(self.any_amount()));
         self.events.push(match self.dice.roll(5) {
             0 => LedgerEvent::AccountFrozen(AccountFrozen { account, scope }),
             1 => LedgerEvent::AccountUnfrozen(AccountUnfrozen { account, scope }),
