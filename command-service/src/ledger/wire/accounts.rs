@@ -32,7 +32,7 @@ pub(in crate::ledger) struct OpenAccountData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// An account, and the side for which it is frozen or taken again: debits, credits, or both, if nothing is said.
@@ -45,7 +45,7 @@ pub(in crate::ledger) struct FreezeData {
     scope: ScopeData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -65,7 +65,7 @@ pub(in crate::ledger) struct CloseAccountData {
     account: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Sets how far below zero an account may go.
@@ -77,7 +77,7 @@ pub(in crate::ledger) struct SetOverdraftPolicyData {
     overdraft: OverdraftData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Sets an account's limits: these, and no others.
@@ -89,7 +89,7 @@ pub(in crate::ledger) struct SetBalanceLimitsData {
     limits: Vec<BalanceLimitData>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 impl OpenAccountData {
@@ -150,3 +150,4 @@ impl From<ScopeData> for FreezeScope {
 }
 
 objects!(CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData);
+expects!(OpenAccountData, FreezeData, CloseAccountData, SetOverdraftPolicyData, SetBalanceLimitsData);

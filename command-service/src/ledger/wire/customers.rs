@@ -50,7 +50,7 @@ pub(in crate::ledger) struct RegisterCustomerData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Replaces what is known about a customer, all of it.
@@ -65,7 +65,7 @@ pub(in crate::ledger) struct UpdateCustomerData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Links an account to a customer, or takes the link away. An account may have several customers, and a customer several
@@ -79,7 +79,7 @@ pub(in crate::ledger) struct LinkData {
     account: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Forgets what is known about a customer as a person, for good. The links to accounts stay.
@@ -90,7 +90,7 @@ pub(in crate::ledger) struct ForgetCustomerData {
     customer: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 impl RegisterCustomerData {
@@ -161,3 +161,4 @@ impl ProfileData {
 }
 
 objects!(ForgetCustomerData, LinkData, ProfileData, RegisterCustomerData, UpdateCustomerData);
+expects!(RegisterCustomerData, UpdateCustomerData, LinkData, ForgetCustomerData);

@@ -4,18 +4,7 @@ use recount_domain::{Comparison, Expectation, Figure};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::accounts::{
-    CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData,
-};
-use super::customers::{ForgetCustomerData, LinkData, RegisterCustomerData, UpdateCustomerData};
 use super::fields::{FormError, at_most, parsed_in};
-use super::holds::{CaptureData, HoldData, HoldIdData};
-use super::ledgers::{
-    ClosePeriodData, RegisterAssetData, RemoveChartData, ReopenPeriodData, SetChartData,
-    SetEffectiveWindowData,
-};
-use super::metadata::{RemoveMetadataData, SetMetadataData};
-use super::transactions::{PostTransactionData, ReverseTransactionData};
 
 /// Each names an account that is looked up.
 const EXPECTATIONS_MAX: usize = 100;
@@ -55,40 +44,16 @@ pub(in crate::ledger) trait Expects {
     fn take_expectations(&mut self) -> Vec<ExpectationData>;
 }
 
-macro_rules! every_command_may_expect {
+/// For data of commands, each with a member `expect`.
+macro_rules! expects {
     ($($data:ident),* $(,)?) => {
-        $(impl Expects for $data {
+        $(impl crate::ledger::wire::Expects for $data {
             fn take_expectations(&mut self) -> Vec<ExpectationData> {
                 std::mem::take(&mut self.expect)
             }
         })*
     };
 }
-
-every_command_may_expect!(
-    RegisterAssetData,
-    SetEffectiveWindowData,
-    ClosePeriodData,
-    ReopenPeriodData,
-    SetChartData,
-    RemoveChartData,
-    OpenAccountData,
-    FreezeData,
-    CloseAccountData,
-    SetOverdraftPolicyData,
-    SetBalanceLimitsData,
-    PostTransactionData,
-    ReverseTransactionData,
-    HoldData,
-    CaptureData,
-    HoldIdData,
-    SetMetadataData,
-    RemoveMetadataData,
-    RegisterCustomerData,
-    UpdateCustomerData,
-    LinkData,
-    ForgetCustomerData,
-);
 
 /// The expectations of a command, one for each bound.
 pub(in crate::ledger) fn expectations(data: &[ExpectationData]) -> Result<Vec<Expectation>, FormError> {

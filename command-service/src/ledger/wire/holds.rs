@@ -36,7 +36,7 @@ pub(in crate::ledger) struct HoldData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Posts what a hold set aside: all that is left, or a part. Parts can be captured one after another until nothing is
@@ -66,7 +66,7 @@ pub(in crate::ledger) struct CaptureData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// The hold that ends: what is left of it is given back.
@@ -77,7 +77,7 @@ pub(in crate::ledger) struct HoldIdData {
     hold: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 impl HoldData {
@@ -126,3 +126,4 @@ impl HoldIdData {
 }
 
 objects!(CaptureData, HoldData, HoldIdData);
+expects!(HoldData, CaptureData, HoldIdData);

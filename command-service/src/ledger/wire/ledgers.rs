@@ -21,7 +21,7 @@ pub(in crate::ledger) struct RegisterAssetData {
     asset: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Bounds how far from the day of recording an effective time may be, in whole days of UTC. What is left out, or null,
@@ -37,7 +37,7 @@ pub(in crate::ledger) struct SetEffectiveWindowData {
     future_days: Option<u32>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Closes the books: nothing takes effect in the period or before it any more.
@@ -49,7 +49,7 @@ pub(in crate::ledger) struct ClosePeriodData {
     through: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Opens the books again for everything that takes effect from a time on. What is before it stays closed.
@@ -61,7 +61,7 @@ pub(in crate::ledger) struct ReopenPeriodData {
     from: String,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Says what accounts may be opened: those that a rule allows. The first rule that allows a name counts. Accounts that
@@ -72,7 +72,7 @@ pub(in crate::ledger) struct SetChartData {
     rules: Vec<ChartRuleData>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Which names accounts may have, and what they are then.
@@ -105,7 +105,7 @@ pub(in crate::ledger) struct ChartRuleData {
 pub(in crate::ledger) struct RemoveChartData {
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 impl RegisterAssetData {
@@ -172,4 +172,12 @@ objects!(
     ReopenPeriodData,
     SetChartData,
     SetEffectiveWindowData
+);
+expects!(
+    RegisterAssetData,
+    SetEffectiveWindowData,
+    ClosePeriodData,
+    ReopenPeriodData,
+    SetChartData,
+    RemoveChartData
 );

@@ -26,7 +26,7 @@ pub(in crate::ledger) struct SetMetadataData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 /// Removes members of the metadata of an account or a transaction. What was before stays in the history.
@@ -43,7 +43,7 @@ pub(in crate::ledger) struct RemoveMetadataData {
     keys: Vec<String>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 impl SetMetadataData {
@@ -76,3 +76,4 @@ fn owner(account: Option<&str>, transaction: Option<&str>) -> Result<MetadataOwn
 }
 
 objects!(RemoveMetadataData, SetMetadataData);
+expects!(SetMetadataData, RemoveMetadataData);

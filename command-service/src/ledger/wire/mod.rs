@@ -2,11 +2,14 @@
 //!
 //! What is checked here is form: types, names, amounts, sizes. Whether a command may happen is the domain's to say.
 
+// First those whose macros the others use.
 #[macro_use]
 mod objects;
+#[macro_use]
+mod expectations;
+
 mod accounts;
 mod customers;
-mod expectations;
 mod fields;
 mod holds;
 mod ledgers;

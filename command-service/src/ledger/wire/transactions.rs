@@ -34,7 +34,7 @@ pub(in crate::ledger) struct PostTransactionData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -104,7 +104,7 @@ pub(in crate::ledger) struct ReverseTransactionData {
     metadata: Metadata,
     /// What balances must be for the command to be taken.
     #[serde(default)]
-    pub(super) expect: Vec<ExpectationData>,
+    expect: Vec<ExpectationData>,
 }
 
 impl PostTransactionData {
@@ -212,3 +212,4 @@ impl TransferData {
 }
 
 objects!(EntryData, PostTransactionData, ReverseTransactionData, TransferData);
+expects!(PostTransactionData, ReverseTransactionData);
