@@ -33,6 +33,7 @@ fn migrator() -> Migrator {
     let steps = [
         (1, "store", include_str!("../migrations/0001_store.sql")),
         (2, "deadlines", include_str!("../migrations/0002_deadlines.sql")),
+        (3, "lookups", include_str!("../migrations/0003_lookups.sql")),
     ];
     let migrations = steps
         .into_iter()

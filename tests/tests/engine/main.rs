@@ -7,6 +7,7 @@ mod deadlines;
 mod dry_run;
 mod faults;
 mod idempotency;
+mod lookups;
 mod memory;
 mod tagged;
 
