@@ -1,5 +1,6 @@
 //! The balances of an account in one asset: what posted, held, incoming and available mean. This is the one place where
-//! they are defined; limits, rejections, dry runs and the docs go by it.
+//! they are defined for decisions: limits, rejections, dry runs and the docs go by it. The read models have the same
+//! definitions in SQL, and the cases in `tests/cases` hold both to the same figures.
 //!
 //! An account has a normal side, given by its kind: debit for assets and expenses, credit for liabilities, equity and
 //! income. Entries and open holds on the normal side raise the account, those on the other side lower it.

@@ -50,10 +50,13 @@ impl<'s, 'a> UsedAccounts<'s, 'a> {
         // Without a chart, which is usual, nothing is opened and nothing is looked up.
         if ledger.chart.is_some() {
             for name in names.filter(|name| states.account(name).is_none()) {
-                if let Some(rule) = ledger.first_use_rule(name) {
-                    let event = accounts::opened_by_rule(name, rule);
-                    opened.insert(name.clone(), (event.clone(), Account::opened(event)));
+                if opened.contains_key(name) {
+                    continue;
                 }
+                // One that nothing opens is unknown, and then it does not matter what would open the others.
+                let Some(rule) = ledger.first_use_rule(name) else { break };
+                let event = accounts::opened_by_rule(name, rule);
+                opened.insert(name.clone(), (event.clone(), Account::opened(event)));
             }
         }
         UsedAccounts { states, opened }

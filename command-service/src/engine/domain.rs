@@ -48,6 +48,11 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether an entity's state may be kept beside the log. What has to be forgotten may not.
+    fn is_snapshotted(_entity: &Self::Entity) -> bool {
+        true
+    }
+
     fn encode(event: &Self::Event) -> Encoded;
 
     fn decode(event_type: &str, version: i16, data: &str) -> Result<Self::Event, Undecodable>;

@@ -169,7 +169,7 @@ impl<D: Domain> Entities<D> {
             if held.unsaved < every {
                 continue;
             }
-            if let Some(state) = held.state.as_ref().filter(|state| D::is_read_again(state)) {
+            if let Some(state) = held.state.as_ref().filter(|state| D::is_snapshotted(state)) {
                 held.unsaved = 0;
                 due.push(Snapshot {
                     entity: tag.clone(),

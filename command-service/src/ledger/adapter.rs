@@ -49,6 +49,11 @@ impl Domain for Ledger {
         }
     }
 
+    /// A customer's profile is personal, and shall be gone once the customer is forgotten.
+    fn is_snapshotted(entity: &Entity) -> bool {
+        !matches!(entity, Entity::Customer(_))
+    }
+
     fn encode(event: &LedgerEvent) -> Encoded {
         let ledger::codec::Encoded { event_type, version, data } = ledger::encode(event);
         Encoded { event_type, version, tags: event.tags(), data }

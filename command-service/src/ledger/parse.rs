@@ -56,11 +56,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What stands in a profile is personal, so a problem in it does not tell it back.
+    fn discreet(&self, problem: Problem) -> Problem {
+        let body = problem.body_json();
+        match body["pointer"].as_str() {
+            Some(pointer) if pointer.starts_with(&format!("{}/profile", self.pointer)) => invalid(
+                pointer.to_owned(),
+                "this is not what a profile holds: it is an object, and its texts are strings",
+            ),
+            _ => problem,
+        }
+    }
+
     fn request<T: DeserializeOwned + Expects>(
         &self,
         into_command: impl FnOnce(T) -> Result<Command, FormError>,
     ) -> Result<Request, Problem> {
-        let mut data: T = read(self.json, self.pointer)?;
+        let mut data: T = read(self.json, self.pointer).map_err(|problem| self.discreet(problem))?;
         let expect = expectations(&data.take_expectations());
         let request = into_command(data).and_then(|command| Ok(Request { command, expect: expect? }));
         request.map_err(|FormError { at, reason }| invalid(format!("{}{at}", self.pointer), &reason))
@@ -198,6 +210,56 @@ mod tests {
         for number in ["18446744073709551615", "-9223372036854775808", "1.5", "0"] {
             assert!(request(CommandKind::OpenAccount, open(number).as_bytes(), "").is_ok(), "{number}");
         }
+    }
+
+    #[test]
+    fn a_moment_has_a_year_of_four_digits() {
+        let post = |moment: &str| format!(r#"{{"entries":[],"effective_at":"{moment}"}}"#);
+        for moment in [
+            "-99999-1-1",
+            "+99999-1-1",
+            "-9999-1-01",
+            "2026-1-011",
+            "2026-02-30",
+            "0000-01-01",
+            "9999-12-31T23:59:59-01:00",
+            "0001-01-01T00:00:00+01:00",
+            "0000-12-31T00:00:00Z",
+        ] {
+            assert_eq!(refused(CommandKind::PostTransaction, &post(moment)).0, "/effective_at", "{moment}");
+            let period = format!(r#"{{"through":"{moment}"}}"#);
+            assert_eq!(refused(CommandKind::ClosePeriod, &period).0, "/through", "{moment}");
+        }
+        for moment in ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59Z", "2024-02-29"] {
+            assert!(request(CommandKind::PostTransaction, post(moment).as_bytes(), "").is_ok(), "{moment}");
+        }
+    }
+
+    #[test]
+    fn what_is_personal_is_not_told_back() {
+        for profile in
+            [r#""Alice Example""#, r#"{"phone":15550100}"#, r#"{"attributes":{"passport":15550100}}"#]
+        {
+            let (pointer, detail) = refused(
+                CommandKind::RegisterCustomer,
+                &format!(r#"{{"customer":"c1","profile":{profile}}}"#),
+            );
+            assert!(pointer.starts_with("/profile"), "{pointer}");
+            assert!(!detail.contains("15550100") && !detail.contains("Alice"), "{detail}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_assets_makes_no_difference() {
+        let policies = |first: &str, second: &str| {
+            let json = format!(
+                r#"{{"account":"a","assets":["{first}","{second}"],
+                     "limits":[{{"asset":"{first}","minimum":"1"}},{{"asset":"{second}","minimum":"1"}}],
+                     "overdraft":{{"limited":[{{"asset":"{first}","amount":"1"}},{{"asset":"{second}","amount":"1"}}]}}}}"#
+            );
+            request(CommandKind::OpenAccount, json.as_bytes(), "").unwrap()
+        };
+        assert_eq!(policies("USD/2", "EUR/2"), policies("EUR/2", "USD/2"));
     }
 
     #[test]

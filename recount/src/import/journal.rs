@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use recount_events::ledger::{AccountName, Asset};
 
 use super::names::Names;
@@ -64,6 +64,9 @@ struct Row {
     amount: String,
     commodity: String,
 }
+
+/// They become metadata, and have to fit into it however they are escaped.
+const NOTES_BYTES_MAX: usize = 1_000;
 
 const COLUMNS: [&str; 6] = ["transaction", "date", "description", "account", "amount", "commodity"];
 
@@ -156,6 +159,12 @@ fn check_header(reader: &mut csv::Reader<impl Read>) -> Result<Vec<LineError>, V
     }
 }
 
+/// A date with a year of four digits.
+fn parse_date(text: &str) -> Option<NaiveDate> {
+    let has_form = text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit());
+    text.parse().ok().filter(|date: &NaiveDate| has_form && date.year() >= 1)
+}
+
 impl Journal {
     fn take(
         &mut self,
@@ -164,8 +173,13 @@ impl Journal {
         names: &Names,
         by_name: &mut HashMap<String, usize>,
     ) -> Result<(), String> {
-        let date =
-            row.date.parse().map_err(|_| format!("`{}` is not a date such as 2026-01-31", row.date))?;
+        let date = parse_date(&row.date)
+            .ok_or_else(|| format!("`{}` is not a date such as 2026-01-31", row.date))?;
+        if row.description.len() + row.transaction.len() > NOTES_BYTES_MAX {
+            return Err(format!(
+                "the transaction's name and description take {NOTES_BYTES_MAX} bytes at most together"
+            ));
+        }
         let amount = Decimal::parse(&row.amount)?;
         if row.transaction.is_empty() || row.commodity.is_empty() {
             return Err("the transaction and the commodity must be given".to_owned());
@@ -278,6 +292,20 @@ mod tests {
         let errors = errors("7,2026-01-01,x,Assets:A,1.10,USD\n7,2026-01-01,x,Assets:B,-1,USD\n");
         assert_eq!(errors.len(), 1);
         assert!(errors[0].contains("transaction 7") && errors[0].contains("0.10"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_date_has_a_year_of_four_digits() {
+        for date in ["-9999-01-01", "+9999-01-01", "-9999-1-01", "0000-01-01", "2026-1-1"] {
+            let errors = errors(&format!("1,{date},x,Assets:A,1,USD\n"));
+            assert!(errors[0].contains("is not a date"), "{date}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_description_that_does_not_fit_into_metadata_is_refused() {
+        let errors = errors(&format!("1,2026-01-01,{},Assets:A,1,USD\n", "x".repeat(1_000)));
+        assert!(errors[0].contains("1000 bytes"), "{errors:?}");
     }
 
     #[test]

@@ -105,7 +105,7 @@ struct Importer<'e> {
 
 impl Importer<'_> {
     async fn import(&self, journal: &journal::Journal, mut plan: Plan<'_>) -> anyhow::Result<Report> {
-        if self.engine.store().log(self.log).await?.is_some() {
+        if self.engine.store().log(self.log).await?.is_some_and(|log| log.head > Position::START) {
             self.use_assets(journal, &mut plan, true).await?;
             self.refuse_another_journal(&plan).await?;
         }

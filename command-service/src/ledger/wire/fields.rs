@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use recount_domain::METADATA_BYTES_MAX;
 use recount_events::ledger::Metadata;
 use recount_service_kit::ids;
@@ -132,13 +132,21 @@ pub(super) fn last_moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormErr
     moment.ok_or_else(|| not_a_moment(at, text))
 }
 
+/// A date with a year of four digits, which is what RFC 3339, the store and the queries know.
 fn date(text: &str) -> Option<NaiveDate> {
-    if text.len() == 10 { text.parse().ok() } else { None }
+    let is_date = text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(n, byte)| if n == 4 || n == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    text.parse().ok().filter(|date: &NaiveDate| is_date && date.year() >= 1)
 }
 
 fn in_micros(text: &str) -> Option<DateTime<Utc>> {
     let moment = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    // An offset may carry it out of the years that have four digits.
     DateTime::from_timestamp_micros(moment.timestamp_micros())
+        .filter(|moment| (1..=9_999).contains(&moment.year()))
 }
 
 fn not_a_moment(at: &str, text: &str) -> FormError {

@@ -11,6 +11,8 @@ use super::policies::{self, BalanceLimitData, KindData, OverdraftData};
 
 /// The most rules that a chart can have: it is kept in memory, and gone through for every account that is opened.
 const CHART_RULES_MAX: usize = 1_000;
+/// The most of them that stand for more than one name: those take longer to compare.
+const CHART_PATTERNS_MAX: usize = 100;
 
 /// Makes the ledger count an asset in a scale. A ledger counts a code in one scale only.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -140,6 +142,12 @@ impl SetChartData {
             return Err(FormError::new("/rules", reason));
         }
         at_most("/rules", &self.rules, CHART_RULES_MAX, "rules")?;
+        let patterns = self.rules.iter().filter(|rule| rule.pattern.contains('*')).count();
+        if patterns > CHART_PATTERNS_MAX {
+            let reason =
+                format!("there are {CHART_PATTERNS_MAX} rules with `*` at most, and these are {patterns}");
+            return Err(FormError::new("/rules", reason));
+        }
         let rules = self.rules.into_iter().enumerate().map(|(n, rule)| rule.into_rule(n));
         Ok(Command::SetChart { rules: rules.collect::<Result<_, _>>()? })
     }

@@ -128,6 +128,8 @@ impl OverdraftData {
             }
             done.push(OverdraftLimit { asset, amount: parsed_in(list, n, "amount", &limit.amount)? });
         }
+        // Their order means nothing, so it shall make no difference.
+        done.sort_unstable_by(|one, other| one.asset.cmp(&other.asset));
         Ok(Overdraft::Limited(done))
     }
 }
@@ -156,6 +158,7 @@ pub(super) fn limits(limits: Vec<BalanceLimitData>, at: &str) -> Result<Vec<Bala
             _ => done.push(BalanceLimit { asset, minimum, maximum }),
         }
     }
+    done.sort_unstable_by(|one, other| one.asset.cmp(&other.asset));
     Ok(done)
 }
 
@@ -170,6 +173,7 @@ pub(super) fn assets(assets: &[String], at: &str) -> Result<Vec<Asset>, FormErro
         }
         list.push(asset);
     }
+    list.sort_unstable();
     Ok(list)
 }
 
