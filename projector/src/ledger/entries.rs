@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::accounts::Accounts;
 use super::balances::Balances;
-use super::rows::column;
+use super::rows::{column, storable};
 use super::transactions::Transactions;
 use crate::engine::ApplyError;
 
@@ -85,7 +85,7 @@ impl Entries {
         .bind(column(rows, |entry| entry.amount.to_string()))
         .bind(column(rows, |entry| entry.running.to_string()))
         .bind(column(rows, |entry| transaction(entry).transaction.as_str()))
-        .bind(column(rows, |entry| transaction(entry).effective_at))
+        .bind(column(rows, |entry| storable(transaction(entry).effective_at)))
         .bind(column(rows, |entry| transaction(entry).recorded_at))
         .execute(connection)
         .await?;

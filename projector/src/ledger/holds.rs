@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use super::accounts::Accounts;
 use super::balances::Balances;
 use super::contradiction;
-use super::rows::{At, column, json, minor_units};
+use super::rows::{At, column, json, minor_units, storable};
 use crate::engine::ApplyError;
 
 /// The holds that a batch concerns, and what happens to them, in order.
@@ -312,7 +312,7 @@ async fn insert(connection: &mut PgConnection, log: LogKey, rows: &[Placed<'_>])
     .bind(column(rows, |row| row.state.released.to_string()))
     .bind(column(rows, |row| row.state.remaining.to_string()))
     .bind(column(rows, |row| row.state.status))
-    .bind(column(rows, |row| row.event.expires_at))
+    .bind(column(rows, |row| row.event.expires_at.map(storable)))
     .bind(column(rows, |row| json(&row.event.metadata)))
     .bind(column(rows, |row| row.at.position.0))
     .bind(column(rows, |row| row.at.recorded_at))

@@ -6,7 +6,7 @@ use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::contradiction;
-use super::rows::{At, Span, json};
+use super::rows::{At, Span, json, storable};
 use crate::engine::ApplyError;
 
 /// What a batch does to the ledger itself.
@@ -107,7 +107,7 @@ impl Ledger {
         .bind(self.window.is_some())
         .bind(days(|window| window.past_days))
         .bind(days(|window| window.future_days))
-        .bind(self.closed_through)
+        .bind(self.closed_through.map(storable))
         .bind(self.chart.is_some())
         .bind(self.chart.as_ref().and_then(Option::as_ref).map(json))
         .bind(position.0)

@@ -1,6 +1,6 @@
 //! What all tables have in common: where and when, and rows as columns.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use recount_events::Position;
 use serde::Serialize;
 
@@ -32,6 +32,16 @@ pub(super) fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec
 /// A column that is null in most batches and then not sent: `unnest` fills up short columns with nulls.
 pub(super) fn sparse<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> Option<T>) -> Vec<Option<T>> {
     if rows.iter().any(|row| value(row).is_some()) { column(rows, value) } else { Vec::new() }
+}
+
+/// Where the times of Postgres begin, by its manual: 4713 BC, which is the year -4712. They end after chrono's.
+const TIME_MIN: DateTime<Utc> =
+    NaiveDate::from_ymd_opt(-4712, 1, 1).expect("it is a date").and_time(NaiveTime::MIN).and_utc();
+
+/// A business time as a `timestamptz` holds it. An event is a fact, however early the time that it names: it is applied,
+/// and what is before the first time that can be stored is stored as that.
+pub(super) fn storable(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.max(TIME_MIN)
 }
 
 /// As it is stored.

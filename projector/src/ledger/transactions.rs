@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::contradiction;
 use super::metadata::Amendment;
-use super::rows::{At, column, json, sparse};
+use super::rows::{At, column, json, sparse, storable};
 use crate::engine::ApplyError;
 
 /// The transactions that a batch posts, each with an index by which entries name it, and those that it changes.
@@ -185,7 +185,7 @@ impl Transactions {
         .bind(log.0)
         .bind(column(rows, |row| row.position.0))
         .bind(column(rows, |row| row.transaction.as_str()))
-        .bind(column(rows, |row| row.effective_at))
+        .bind(column(rows, |row| storable(row.effective_at)))
         .bind(column(rows, |row| row.recorded_at))
         .bind(sparse(rows, |row| row.reference.as_ref().map(Reference::as_str)))
         .bind(column(rows, |row| row.metadata.as_str()))

@@ -9,5 +9,6 @@ mod history;
 mod holds;
 mod ledgers;
 mod metadata;
+mod times;
 mod transactions;
 mod views;
