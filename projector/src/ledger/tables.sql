@@ -83,8 +83,10 @@ create table transactions (
     constraint transactions_transaction_key unique (log, transaction)
 );
 
--- Most transactions have no reference and capture nothing, and then cost nothing here.
+-- Most transactions have no reference, reverse nothing and capture nothing, and then cost nothing here.
 create unique index transactions_reference_key on transactions (log, reference) where reference is not null;
+create index transactions_log_reverses_position_idx on transactions (log, reverses, position)
+    where reverses is not null;
 create index transactions_log_captures_position_idx on transactions (log, captures, position)
     where captures is not null;
 

@@ -18,8 +18,9 @@ use super::parameters::{Freshness, InLedger, Moment, OfTransaction, Order};
 use super::problems::{OfLedgerLists, OfTransactions};
 use crate::read::{Reader, Snapshot, Wish, failed};
 
+/// A transaction may be reversed in any number of parts; the list of transactions has pages, this one has a bound.
 const SELECT: &str = "select position, transaction, effective_at, recorded_at, reference, metadata, entries, \
-     reverses, reversals, captures from read.transactions where log = ";
+     reverses, reversals[1:100] as reversals, captures from read.transactions where log = ";
 
 /// A transaction.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,7 +42,9 @@ pub(super) struct Transaction {
     entries: Box<RawValue>,
     /// The transaction that this one takes back, wholly or in part.
     reverses: Option<String>,
-    /// The transactions that take this one back, in their order.
+    /// The transactions that take this one back, in their order: 100 at most. `/transactions?reverses=` lists all of
+    /// them.
+    #[schema(example = json!(["refund-1"]))]
     reversed_by: Vec<String>,
     /// The hold that this one captures, wholly or in part.
     #[schema(example = "auth-1")]
@@ -97,6 +100,8 @@ list_parameters! {
         account: Option<String>,
         /// Only the transaction with this reference.
         reference: Option<String>,
+        /// Only transactions that take this one back, wholly or in part.
+        reverses: Option<String>,
         /// Only transactions that capture this hold.
         captures: Option<String>,
         /// Only transactions effective at this moment or later: a time by RFC 3339, or a date, which is its midnight
@@ -164,14 +169,18 @@ async fn select(
         query.push(" and account = ").push_bind(account);
         narrow(&mut query, parameters, after);
         // A busy account has more entries than anybody wants to join: the page is found among its entries. With a
-        // reference or a hold there are few transactions, and it is the account that is looked for in their entries.
-        if parameters.reference.is_none() && parameters.captures.is_none() {
+        // reference, a reversed transaction or a hold there are few transactions, and it is the account that is looked
+        // for in their entries.
+        if parameters.reference.is_none() && parameters.reverses.is_none() && parameters.captures.is_none() {
             sort(&mut query, parameters.order, list.fetch());
         }
         query.push(")");
     }
     if let Some(reference) = &parameters.reference {
         query.push(" and reference = ").push_bind(reference);
+    }
+    if let Some(reversed) = &parameters.reverses {
+        query.push(" and reverses = ").push_bind(reversed);
     }
     if let Some(hold) = &parameters.captures {
         query.push(" and captures = ").push_bind(hold);

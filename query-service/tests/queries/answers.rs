@@ -112,6 +112,33 @@ async fn a_transaction_shows_its_entries_and_what_reversed_it_in_order() {
 }
 
 #[tokio::test]
+async fn what_reversed_a_transaction_is_shown_up_to_a_bound_and_listed_beyond_it() {
+    let world = World::with_books().await;
+    sqlx::raw_sql(
+        "insert into read.transactions select 42, 100 + n, 'part-' || n, now(), now(), null, '{}', '[]', 't1' \
+         from generate_series(1, 150) as n; \
+         insert into read.entries select 42, 'Assets:Cash', 250, 0, 'USD/2', 'credit', 1, 1, 'part-150', now(), now(); \
+         update read.transactions set reversals = (select array_agg('part-' || n) from generate_series(1, 150) as n) \
+         where transaction = 't1'",
+    )
+    .execute(world.database.pool())
+    .await
+    .unwrap();
+    let transaction = world.get("/v1/ledgers/books/transactions/t1").await.json();
+    let reversals = transaction["reversed_by"].as_array().unwrap();
+    assert_eq!((reversals.len(), &reversals[0], &reversals[99]), (100, &json!("part-1"), &json!("part-100")));
+    let ids = async |query: &str| {
+        let path = format!("/v1/ledgers/books/transactions?reverses={query}");
+        world.get(&path).await.column("transaction")
+    };
+    let all = ids("t1&limit=500").await;
+    assert_eq!((all.len(), &all[0], &all[149]), (150, &json!("part-1"), &json!("part-150")));
+    assert_eq!(ids("t1&order=desc&limit=1").await, ["part-150"]);
+    assert_eq!(ids("t1&account=Assets:Cash&limit=1").await, ["part-150"]);
+    assert_eq!(ids("t2").await, [""; 0]);
+}
+
+#[tokio::test]
 async fn ledgers_and_assets_are_listed_with_where_they_are() {
     let world = World::with_books().await;
     let ledgers = world.get("/v1/ledgers").await;

@@ -86,6 +86,7 @@ async fn a_cursor_is_refused_in_another_list_or_with_other_filters() {
         format!("/v1/ledgers/books/transactions?order=desc&cursor={cursor}"),
         format!("/v1/ledgers/books/transactions?account=Assets:Cash&cursor={cursor}"),
         format!("/v1/ledgers/books/transactions?captures=auth-1&cursor={cursor}"),
+        format!("/v1/ledgers/books/transactions?reverses=t1&cursor={cursor}"),
         format!("/v1/ledgers/books/accounts?cursor={cursor}"),
         format!("/v1/ledgers/books/holds?cursor={cursor}"),
         "/v1/ledgers/books/transactions?cursor=garbage".to_owned(),

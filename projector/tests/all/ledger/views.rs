@@ -44,3 +44,31 @@ async fn a_condition_on_the_metadata_history_reaches_the_indexes_behind_the_view
         assert!(plan.contains("Index Cond: ((log = 1) AND (owner_kind = "), "{plan}");
     }
 }
+
+#[tokio::test]
+async fn what_reverses_a_transaction_or_captures_a_hold_is_found_by_an_index_of_its_own() {
+    let book = Book::new().await;
+    let mut transaction = book.world.pool.begin().await.unwrap();
+    // A table that is nearly empty would be read whole.
+    sqlx::raw_sql("set local enable_seqscan = off; set local enable_bitmapscan = off")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    for (sql, index) in [
+        (
+            "explain (costs off) select * from read.transactions
+             where log = 1 and reverses = $1 and position > 0 order by position limit 51",
+            "transactions_log_reverses_position_idx",
+        ),
+        (
+            "explain (costs off) select * from read.transactions
+             where log = 1 and captures = $1 and position > 0 order by position limit 51",
+            "transactions_log_captures_position_idx",
+        ),
+    ] {
+        let plan: Vec<String> =
+            sqlx::query_scalar(sql).bind("t1").fetch_all(&mut *transaction).await.unwrap();
+        let plan = plan.join("\n");
+        assert!(plan.contains(index) && !plan.contains("Sort"), "{plan}");
+    }
+}
