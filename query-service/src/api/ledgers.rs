@@ -20,13 +20,14 @@ use super::policy::ChartRule;
 use super::problems::{OfLedgers, OfLists};
 use crate::read::{AT_LEAST, Reader, Wish, failed};
 
-const SELECT: &str = "select ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at, \
-     ledgers.window_past_days, ledgers.window_future_days, ledgers.closed_through, ledgers.chart \
-     from read.ledgers join read.progress on progress.log = ledgers.log where ";
+const COLUMNS: &str = "ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at, \
+     ledgers.window_past_days, ledgers.window_future_days, ledgers.closed_through";
+/// The progress comes first: its view is what keeps a swap of the read models off until the answer is read.
+const FROM: &str = " from read.progress join read.ledgers on ledgers.log = progress.log where ";
 
-/// A ledger.
+/// A ledger as it is listed.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Ledger {
+pub(super) struct LedgerSummary {
     #[schema(example = "household")]
     ledger: String,
     created_at: DateTime<Utc>,
@@ -38,6 +39,13 @@ pub(super) struct Ledger {
     effective_window: EffectiveWindow,
     /// Nothing takes effect at this time or before it; null as long as no period was closed.
     closed_through: Option<DateTime<Utc>>,
+}
+
+/// A ledger with its chart, which may be long.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Ledger {
+    #[serde(flatten)]
+    summary: LedgerSummary,
     /// Which names accounts may have, and what they are then; null if they may have any.
     #[schema(value_type = Option<Vec<ChartRule>>)]
     chart: Option<Box<RawValue>>,
@@ -52,10 +60,9 @@ pub(super) struct EffectiveWindow {
     future_days: Option<i64>,
 }
 
-impl FromRow<'_, PgRow> for Ledger {
-    fn from_row(row: &PgRow) -> Result<Ledger, sqlx::Error> {
-        let chart: Option<Stored<Box<RawValue>>> = row.try_get("chart")?;
-        Ok(Ledger {
+impl FromRow<'_, PgRow> for LedgerSummary {
+    fn from_row(row: &PgRow) -> Result<LedgerSummary, sqlx::Error> {
+        Ok(LedgerSummary {
             ledger: row.try_get("ledger")?,
             created_at: row.try_get("created_at")?,
             position: row.try_get("position")?,
@@ -65,8 +72,14 @@ impl FromRow<'_, PgRow> for Ledger {
                 future_days: row.try_get("window_future_days")?,
             },
             closed_through: row.try_get("closed_through")?,
-            chart: chart.map(|Stored(chart)| chart),
         })
+    }
+}
+
+impl FromRow<'_, PgRow> for Ledger {
+    fn from_row(row: &PgRow) -> Result<Ledger, sqlx::Error> {
+        let chart: Option<Stored<Box<RawValue>>> = row.try_get("chart")?;
+        Ok(Ledger { summary: LedgerSummary::from_row(row)?, chart: chart.map(|Stored(chart)| chart) })
     }
 }
 
@@ -75,15 +88,15 @@ list_parameters! {
     Parameters {}
 }
 
-/// The ledgers, by name.
+/// The ledgers, by name. The chart of each is at its own address.
 #[utoipa::path(get, path = "/v1/ledgers", tag = "ledgers", operation_id = "list_ledgers", params(Parameters),
-    responses((status = 200, description = "A page of ledgers", body = Page<Ledger>,
+    responses((status = 200, description = "A page of ledgers", body = Page<LedgerSummary>,
         headers(("Link" = Option<String>, description = "The page that follows, as `rel=\"next\"`"))), OfLists))]
 pub(super) async fn list(
     State(reader): State<Reader>,
     asked: Asked<Parameters>,
     headers: HeaderMap,
-) -> Result<Listed<Ledger>, Problem> {
+) -> Result<Listed<LedgerSummary>, Problem> {
     if headers.contains_key(&AT_LEAST) {
         return Err(Problem::new(
             &kinds::INVALID_REQUEST,
@@ -93,12 +106,16 @@ pub(super) async fn list(
     }
     let after: Option<String> = asked.after()?;
     let mut transaction = reader.everything().await?;
-    let mut query = QueryBuilder::<Postgres>::new(SELECT);
-    query.push("ledgers.ledger collate \"C\" > ").push_bind(after.unwrap_or_default());
+    let mut query = QueryBuilder::<Postgres>::new("select ");
+    query
+        .push(COLUMNS)
+        .push(FROM)
+        .push("ledgers.ledger collate \"C\" > ")
+        .push_bind(after.unwrap_or_default());
     query.push(" order by ledgers.ledger collate \"C\" limit ").push_bind(asked.list.fetch());
     let ledgers =
         query.build_query_as().fetch_all(&mut *transaction).await.map_err(|error| failed(&error))?;
-    Ok(asked.list.page(ledgers, |ledger: &Ledger| ledger.ledger.clone()))
+    Ok(asked.list.page(ledgers, |ledger: &LedgerSummary| ledger.ledger.clone()))
 }
 
 /// One ledger.
@@ -114,8 +131,8 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let mut snapshot = reader.ledger(&ledger, &wish).await?;
     let log = snapshot.log();
-    let mut query = QueryBuilder::<Postgres>::new(SELECT);
-    query.push("ledgers.log = ").push_bind(log);
+    let mut query = QueryBuilder::<Postgres>::new("select ");
+    query.push(COLUMNS).push(", ledgers.chart").push(FROM).push("ledgers.log = ").push_bind(log);
     let found: Result<Ledger, _> = query.build_query_as().fetch_one(snapshot.connection()).await;
     Ok(snapshot.answer(found.map(Json).map_err(|error| failed(&error))))
 }

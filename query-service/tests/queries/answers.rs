@@ -166,27 +166,22 @@ async fn a_ledger_shows_its_window_what_is_closed_and_its_chart() {
     .execute(world.database.pool())
     .await
     .unwrap();
-    for ledger in [
-        world.get("/v1/ledgers/books").await.json(),
-        world.get("/v1/ledgers").await.json()["items"][0].clone(),
-    ] {
-        assert_eq!(
-            ledger,
-            json!({
-                "ledger": "books",
-                "created_at": "2026-01-01T00:00:00Z",
-                "position": 9,
-                "stopped_at": null,
-                "effective_window": { "past_days": 30, "future_days": 0 },
-                "closed_through": "2026-01-31T23:59:59.999999Z",
-                "chart": [{
-                    "pattern": "users:*",
-                    "kind": "liability",
-                    "overdraft": { "limited": [{ "asset": "USD/2", "amount": "5" }] },
-                }],
-            })
-        );
-    }
+    let mut ledger = json!({
+        "ledger": "books",
+        "created_at": "2026-01-01T00:00:00Z",
+        "position": 9,
+        "stopped_at": null,
+        "effective_window": { "past_days": 30, "future_days": 0 },
+        "closed_through": "2026-01-31T23:59:59.999999Z",
+    });
+    // Charts may be long: a page of ledgers leaves them out.
+    assert_eq!(world.get("/v1/ledgers").await.json()["items"], json!([ledger]));
+    ledger["chart"] = json!([{
+        "pattern": "users:*",
+        "kind": "liability",
+        "overdraft": { "limited": [{ "asset": "USD/2", "amount": "5" }] },
+    }]);
+    assert_eq!(world.get("/v1/ledgers/books").await.json(), ledger);
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use recount_test_support::eventually_some;
+
 use crate::world::World;
 
+const PATIENCE: Duration = Duration::from_secs(30);
 const ACCOUNT: &str = "/v1/ledgers/books/accounts/Assets:Cash";
 
 #[tokio::test]
@@ -81,5 +84,31 @@ async fn what_is_not_found_is_said_together_with_the_position_of_which_that_is_t
         let answer = world.get(path).await;
         assert_eq!(answer.problem(), (404, code.into()));
         assert_eq!(answer.header("recount-position"), "9");
+    }
+}
+
+#[tokio::test]
+async fn every_reader_holds_the_progress_first_so_that_a_swap_of_builds_waits_for_it() {
+    let world = World::with_books().await;
+    let pool = world.database.pool();
+    for path in ["/v1/ledgers", "/v1/ledgers/books", "/v1/ledgers/books/accounts"] {
+        let mut others = pool.begin().await.unwrap();
+        sqlx::query("lock table read.ledgers").execute(&mut *others).await.unwrap();
+        // What the reader that waits for the ledgers has by then.
+        let held = async {
+            let sql = "select array(select held.relation::regclass::text from pg_locks as held \
+                                    where held.pid = waiting.pid and held.granted \
+                                      and held.relation in ('read.progress'::regclass, 'read.ledgers'::regclass)) \
+                       from pg_locks as waiting \
+                       where not waiting.granted and waiting.relation = 'read.ledgers'::regclass";
+            let waits = || async { sqlx::query_scalar(sql).fetch_optional(pool).await.unwrap() };
+            let held: Vec<String> =
+                eventually_some(PATIENCE, "the reader waits for the ledgers", waits).await;
+            others.rollback().await.unwrap();
+            held
+        };
+        let (answer, held) = tokio::join!(world.get(path), held);
+        assert_eq!(held, ["read.progress"], "{path}");
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     }
 }
