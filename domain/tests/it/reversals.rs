@@ -232,9 +232,10 @@ fn entries_beyond_what_can_be_counted_take_back_too_much() {
         open_with("world", AccountKind::Equity, Overdraft::Unlimited),
         pay("t1", "bank", "world", i128::MAX),
     ]);
-    let twice =
-        [transfer("world", "bank", "USD/2", i128::MAX), transfer("world", "bank", "USD/2", 1)].concat();
-    book.when(reverse_entries("t1", "r1", twice)).rejected("reversal-exceeded");
+    for amounts in [&[i128::MAX, 1][..], &[i128::MAX; 2], &[i128::MAX; 3], &[i128::MAX; 4]] {
+        let entries = amounts.iter().flat_map(|amount| transfer("world", "bank", "USD/2", *amount));
+        book.when(reverse_entries("t1", "r1", entries.collect())).rejected("reversal-exceeded");
+    }
     book.when(reverse_amount("t1", "r1", i128::MAX)).happens(1);
 }
 

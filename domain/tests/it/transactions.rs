@@ -186,6 +186,28 @@ fn the_assets_of_a_transaction_are_those_that_the_ledger_counts() {
 }
 
 #[test]
+fn the_assets_of_a_transaction_may_stand_in_any_order() {
+    let alternating = |other: &str| {
+        vec![
+            debit("bank", 1),
+            entry("bank", Direction::Debit, other, 1),
+            credit("alice", 1),
+            entry("alice", Direction::Credit, other, 1),
+        ]
+    };
+    given(&[]).when(post("t1", alternating("EUR/2"))).happens(1);
+    given(&[]).when(post("t1", alternating("GBP/2"))).rejected("asset-unknown");
+}
+
+#[test]
+fn only_what_a_correction_is_of_says_what_else_it_needs() {
+    let depends = |command: Command| recount_domain::needs_more_when_loaded(&command.into());
+    assert!(depends(reverse("t1", "r1")) && depends(capture("h1", "c1")));
+    assert!(!depends(pay("t1", "bank", "alice", 1)) && !depends(hold("h1", "bank", "alice", 1)));
+    assert!(!depends(release("h1")) && !depends(close("alice")));
+}
+
+#[test]
 fn the_effective_time_is_the_time_of_recording_unless_it_is_given() {
     let book = given(&[]).at("2026-02-03T04:05:06.000007Z").and(pay("t1", "bank", "alice", 1));
     assert_eq!(book.last_transaction().effective_at, moment("2026-02-03T04:05:06.000007Z"));
