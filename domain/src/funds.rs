@@ -35,14 +35,18 @@ pub(crate) fn check_accounts<'a>(
     legs: impl Iterator<Item = Leg<'a>> + Clone,
     accounts: &'a UsedAccounts<'_, '_>,
 ) -> Result<Vec<&'a Account>, Rejection> {
-    let found: Vec<Option<&Account>> = legs.clone().map(|leg| accounts.find(leg.account)).collect();
-    Rejection::first(legs.zip(&found), |(leg, account)| check_account(leg, *account))?;
-    Ok(found.into_iter().flatten().collect())
+    let found: Result<Vec<&Account>, Rejection> =
+        legs.clone().map(|leg| check_account(leg, accounts)).collect();
+    // One fault is enough to look for the one that comes first in the precedence.
+    found.or_else(|fault| {
+        Rejection::first(legs, |leg| check_account(leg, accounts).map(|_| ()))?;
+        Err(fault)
+    })
 }
 
-fn check_account(leg: Leg<'_>, account: Option<&Account>) -> Result<(), Rejection> {
+fn check_account<'a>(leg: Leg<'_>, accounts: &'a UsedAccounts<'_, '_>) -> Result<&'a Account, Rejection> {
     let name = leg.account;
-    let Some(account) = account else {
+    let Some(account) = accounts.find(name) else {
         return Err(Rejection::AccountUnknown { account: name.clone() });
     };
     if account.closed {
@@ -52,7 +56,7 @@ fn check_account(leg: Leg<'_>, account: Option<&Account>) -> Result<(), Rejectio
     } else if !account.takes(leg.asset) {
         Err(Rejection::AssetNotAllowed { account: name.clone(), asset: leg.asset.clone() })
     } else {
-        Ok(())
+        Ok(account)
     }
 }
 

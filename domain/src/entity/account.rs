@@ -1,6 +1,5 @@
 //! An account as the decider sees it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use recount_events::ledger::{
@@ -19,7 +18,8 @@ pub struct Account {
     pub frozen_debits: bool,
     pub frozen_credits: bool,
     pub closed: bool,
-    pub balances: BTreeMap<Asset, Balance>,
+    /// In the order of the assets. A list and not a tree: most accounts have one or two, and each change copies it.
+    pub balances: Vec<(Asset, Balance)>,
 }
 
 /// What an account may do now, and what is noted about it.
@@ -43,7 +43,7 @@ impl Account {
             frozen_debits: false,
             frozen_credits: false,
             closed: false,
-            balances: BTreeMap::new(),
+            balances: Vec::new(),
         }
     }
 
@@ -59,7 +59,12 @@ impl Account {
     }
 
     pub fn balance(&self, asset: &Asset) -> Balance {
-        self.balances.get(asset).copied().unwrap_or_default()
+        self.place(asset).map(|place| self.balances[place].1).unwrap_or_default()
+    }
+
+    /// Where the balance in the asset is, or where it belongs.
+    fn place(&self, asset: &Asset) -> Result<usize, usize> {
+        self.balances.binary_search_by(|(other, _)| other.cmp(asset))
     }
 
     /// Whether it may hold the asset.
@@ -101,7 +106,11 @@ impl Account {
 
     /// Changes the sums in an asset. History is fact: sums that cannot be counted were never recorded by `decide`.
     pub(super) fn change(&mut self, asset: &Asset, change: impl FnOnce(Balance) -> Option<Balance>) {
-        let balance = self.balances.entry(asset.clone()).or_default();
+        let place = self.place(asset).unwrap_or_else(|place| {
+            self.balances.insert(place, (asset.clone(), Balance::default()));
+            place
+        });
+        let balance = &mut self.balances[place].1;
         *balance = change(*balance).unwrap_or(*balance);
     }
 }
