@@ -10,7 +10,16 @@ use crate::error::EmbeddedError;
 /// not inherit it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing the file would not always do: a child that another thread is just starting has a copy of it
+    /// until it runs its own program, and the lock stays while there are copies.
+    fn drop(&mut self) {
+        // Should it fail, the kernel unlocks when the last copy is closed.
+        let _ = self.file.unlock();
+    }
 }
 
 #[derive(Debug)]
@@ -30,7 +39,7 @@ pub(crate) fn try_acquire(path: &Path) -> Result<Attempt, EmbeddedError> {
                 .and_then(|()| file.rewind())
                 .and_then(|()| writeln!(file, "{}", std::process::id()));
             written.map_err(EmbeddedError::folder("write", path))?;
-            Ok(Attempt::Acquired(Lock { _file: file }))
+            Ok(Attempt::Acquired(Lock { file }))
         }
         Err(TryLockError::WouldBlock) => {
             let mut content = String::new();
@@ -45,5 +54,30 @@ pub(crate) fn acquire(what: &'static str, path: &Path, data: &Path) -> Result<Lo
     match try_acquire(path)? {
         Attempt::Acquired(lock) => Ok(lock),
         Attempt::Taken(pid) => Err(EmbeddedError::AlreadyRunning { what, data: data.to_path_buf(), pid }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_in_a_child_that_is_being_started_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let lock = acquire("Postgres", &path, folder.path()).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(matches!(try_acquire(&path).unwrap(), Attempt::Acquired(_)));
+        drop(copy);
+    }
+
+    #[test]
+    fn a_lock_that_is_taken_names_its_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let _lock = acquire("Postgres", &path, folder.path()).unwrap();
+        let holder = std::process::id();
+        assert!(matches!(try_acquire(&path).unwrap(), Attempt::Taken(Some(pid)) if pid == holder));
     }
 }
