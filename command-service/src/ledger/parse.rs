@@ -184,6 +184,31 @@ mod tests {
     }
 
     #[test]
+    fn a_word_is_a_string() {
+        for (kind, json, place) in [
+            (CommandKind::OpenAccount, r#"{"account": "a", "kind": {"asset": null}}"#, "/kind"),
+            (CommandKind::FreezeAccount, r#"{"account": "a", "scope": {"both": null}}"#, "/scope"),
+            (
+                CommandKind::CloseAccount,
+                r#"{"account": "a", "expect": [{"account": "a", "asset": "USD/2", "balance": {"held": null}}]}"#,
+                "/expect/0/balance",
+            ),
+            (
+                CommandKind::PostTransaction,
+                r#"{"entries": [{"account": "a", "direction": {"debit": null}}]}"#,
+                "/entries/0/direction",
+            ),
+        ] {
+            let (pointer, detail) = refused(kind, json);
+            assert_eq!(pointer, place);
+            assert!(detail.contains("expected a string"), "{detail}");
+        }
+        let (pointer, detail) = refused(CommandKind::OpenAccount, r#"{"account": "a", "kind": "assets"}"#);
+        assert_eq!(pointer, "/kind");
+        assert!(detail.contains("`asset`, `liability`"), "{detail}");
+    }
+
+    #[test]
     fn an_overdraft_is_one_of_its_three_forms() {
         let open = |overdraft: &str| format!(r#"{{"account":"a","kind":"asset","overdraft":{overdraft}}}"#);
         for overdraft in [r#"{"limited":[],"x":1}"#, "{}", "[]", r#""much""#, "1", r#"{"unlimited":null}"#] {

@@ -49,7 +49,7 @@ pub(in crate::ledger) struct FreezeData {
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(remote = "Self", rename_all = "lowercase")]
 pub(super) enum ScopeData {
     Debits,
     Credits,
@@ -151,3 +151,4 @@ impl From<ScopeData> for FreezeScope {
 
 objects!(CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData);
 expects!(OpenAccountData, FreezeData, CloseAccountData, SetOverdraftPolicyData, SetBalanceLimitsData);
+words!(ScopeData);

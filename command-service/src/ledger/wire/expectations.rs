@@ -30,7 +30,7 @@ pub(in crate::ledger) struct ExpectationData {
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(remote = "Self", rename_all = "lowercase")]
 pub(super) enum FigureData {
     Posted,
     Held,
@@ -105,3 +105,4 @@ impl From<FigureData> for Figure {
 }
 
 objects!(ExpectationData);
+words!(FigureData);

@@ -4,7 +4,7 @@
 
 // First those whose macros the others use.
 #[macro_use]
-mod objects;
+mod json_types;
 #[macro_use]
 mod expectations;
 

@@ -15,7 +15,7 @@ const ASSETS_MAX: usize = 100;
 
 /// Asset and expense accounts grow by debits; liability, equity and income accounts by credits.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(remote = "Self", rename_all = "lowercase")]
 pub(super) enum KindData {
     Asset,
     Liability,
@@ -178,3 +178,4 @@ pub(super) fn assets(assets: &[String], at: &str) -> Result<Vec<Asset>, FormErro
 }
 
 objects!(BalanceLimitData, OverdraftLimitData);
+words!(KindData);

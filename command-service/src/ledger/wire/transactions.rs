@@ -51,7 +51,7 @@ pub(super) struct EntryData {
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(remote = "Self", rename_all = "lowercase")]
 pub(super) enum DirectionData {
     Debit,
     Credit,
@@ -213,3 +213,4 @@ impl TransferData {
 
 objects!(EntryData, PostTransactionData, ReverseTransactionData, TransferData);
 expects!(PostTransactionData, ReverseTransactionData);
+words!(DirectionData);
