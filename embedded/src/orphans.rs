@@ -39,15 +39,55 @@ impl Process {
     }
 }
 
+/// A process that was recognised. While it dies it cannot be recognised again: its first thread gives up its memory and
+/// its working folder when the other threads may still hold files, locks and ports. So it is known by when it began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Found {
+    pid: i32,
+    /// In the kernel's ticks since the machine started.
+    began: u64,
+}
+
+impl Found {
+    fn is_there(self) -> bool {
+        Life::of(self.pid).is_some_and(|life| life.began == self.began && !life.is_over)
+    }
+}
+
+/// What `/proc` tells of a process to its very end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Life {
+    began: u64,
+    /// It has given back all that it held, and only waits for its parent to take note.
+    is_over: bool,
+}
+
+impl Life {
+    fn of(pid: i32) -> Option<Life> {
+        Life::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// From `4711 (java) S 1 4711 …`, where the name may hold anything.
+    fn parse(stat: &str) -> Option<Life> {
+        let (_, after_name) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let (state, threads, began) = (fields.first()?, fields.get(17)?, fields.get(19)?);
+        // The first thread may have ended before the others.
+        let is_over = ["Z", "X"].contains(state) && threads.parse::<u32>().ok()? <= 1;
+        Some(Life { began: began.parse().ok()?, is_over })
+    }
+}
+
 /// All living processes that `ours` recognises. A zombie has no working folder any more, so it is not one.
-pub(crate) fn find(ours: impl Fn(&Process) -> bool) -> Vec<i32> {
+fn find(ours: impl Fn(&Process) -> bool) -> Vec<Found> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| Process::is_living(*pid, &ours))
+        .filter_map(|pid| Some(Found { pid, began: Life::of(pid)?.began }))
+        .filter(|found| Process::is_living(found.pid, &ours))
         .collect()
 }
 
@@ -72,11 +112,13 @@ pub(crate) async fn stop(
 ) -> Result<(), EmbeddedError> {
     let mut living = find(&ours);
     if !living.is_empty() {
-        tracing::info!(processes = ?living, "stopping the {what} that an earlier run left behind");
+        let processes: Vec<i32> = living.iter().map(|found| found.pid).collect();
+        tracing::info!(?processes, "stopping the {what} that an earlier run left behind");
     }
     for step in steps {
         let deadline = Instant::now() + step.bound;
-        for pid in living.iter().filter(|pid| step.only.is_none_or(|only| only == **pid)) {
+        for Found { pid, .. } in living.iter().filter(|found| step.only.is_none_or(|only| only == found.pid))
+        {
             // Looked at again right before: the id may have found a new owner since the list was made.
             if Process::is_living(*pid, &ours) {
                 let _ = kill(Pid::from_raw(*pid), step.signal);
@@ -84,11 +126,45 @@ pub(crate) async fn stop(
         }
         while !living.is_empty() && Instant::now() < deadline {
             tokio::time::sleep(POLL).await;
-            living = find(&ours);
+            living.retain(|found| found.is_there());
+            // It may have started another one before it got the signal.
+            let more = find(&ours).into_iter().filter(|found| !living.contains(found)).collect::<Vec<_>>();
+            living.extend(more);
         }
     }
     match living.first() {
         None => Ok(()),
-        Some(pid) => Err(EmbeddedError::OrphanStays { what, pid: *pid, data: data.to_path_buf() }),
+        Some(found) => Err(EmbeddedError::OrphanStays { what, pid: found.pid, data: data.to_path_buf() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(state: &str, threads: u32) -> String {
+        format!(
+            "4711 (ja) va) {state} 1 4711 4711 0 -1 4194560 1 0 0 0 5 3 0 0 20 0 {threads} 0 987654 9 0\n"
+        )
+    }
+
+    #[test]
+    fn a_process_whose_first_thread_has_ended_is_there_as_long_as_the_others() {
+        for (state, threads, is_over) in [("S", 40, false), ("Z", 2, false), ("Z", 1, true), ("X", 0, true)] {
+            assert_eq!(Life::parse(&stat(state, threads)), Some(Life { began: 987_654, is_over }), "{state}");
+        }
+        assert_eq!(Life::parse("4711 (java"), None);
+    }
+
+    #[test]
+    fn a_process_is_there_until_it_was_waited_for_or_has_nothing_left() {
+        let mut child = std::process::Command::new("sleep").arg("300").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let found = Found { pid, began: Life::of(pid).unwrap().began };
+        assert!(found.is_there());
+        assert!(!Found { began: found.began + 1, ..found }.is_there(), "the id has another owner");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!found.is_there());
     }
 }

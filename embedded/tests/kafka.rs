@@ -7,7 +7,8 @@ use std::time::Duration;
 use recount_embedded::kafka::{Kafka, Options};
 use recount_embedded::{EmbeddedError, Exit};
 
-const BOUND: Duration = Duration::from_secs(30);
+/// For a machine that is slow and does many other things; every wait ends with what it waits for.
+const BOUND: Duration = Duration::from_secs(180);
 
 fn options(data: &Path) -> Options {
     Options::new(data)

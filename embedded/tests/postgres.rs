@@ -8,7 +8,8 @@ use recount_embedded::postgres::{Binaries, Options, Postgres};
 use recount_embedded::{EmbeddedError, Exit};
 use sqlx::{Connection, PgConnection};
 
-const BOUND: Duration = Duration::from_secs(30);
+/// For a machine that is slow and does many other things; every wait ends with what it waits for.
+const BOUND: Duration = Duration::from_secs(180);
 
 fn options(data: &Path) -> Options {
     let settings = vec![("fsync".to_owned(), "off".to_owned())];

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,14 +11,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use nix::sys::signal::Signal;
 use sha2::{Digest, Sha256};
+use tokio::net::TcpSocket;
 
 use super::WHAT;
 use crate::error::EmbeddedError;
 use crate::folders;
 use crate::orphans::{self, Process, Step};
 
-const STOP_BOUND: Duration = Duration::from_secs(10);
-const KILL_BOUND: Duration = Duration::from_secs(5);
+const STOP_BOUND: Duration = Duration::from_secs(30);
+/// What was killed is gone at once, on a machine that has nothing else to do.
+const KILL_BOUND: Duration = Duration::from_secs(30);
 
 /// Below the ports that the kernel gives to outgoing connections, so that none of them is in the way at the
 /// next start.
@@ -140,8 +142,14 @@ impl Folder {
     }
 }
 
+/// Whether a server could listen there. This looks without listening: a child that another thread is just starting has
+/// a copy of the socket until it runs its own program, and one that listens would keep the port taken as long as that.
 fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    let bound = TcpSocket::new_v4().and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    });
+    bound.is_ok()
 }
 
 /// The session is shorter than Kafka's 9 s because the controller takes a killed broker for living that long,
@@ -173,7 +181,23 @@ group.initial.rebalance.delay.ms=0
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn looking_at_a_port_takes_it_from_nobody_and_finds_who_listens() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        assert!(!is_free(listener.local_addr().unwrap().port()));
+
+        // As a child has it that was being started while somebody looked.
+        let look = TcpSocket::new_v4().unwrap();
+        look.set_reuseaddr(true).unwrap();
+        look.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let port = look.local_addr().unwrap().port();
+        assert!(is_free(port));
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    }
 
     #[test]
     fn ports_are_kept_until_somebody_takes_them() {

@@ -20,6 +20,8 @@ use crate::orphans::{self, Process, Step};
 /// A server that gets SIGINT rolls back and writes a checkpoint.
 const FAST_STOP_BOUND: Duration = Duration::from_secs(30);
 const QUIT_BOUND: Duration = Duration::from_secs(5);
+/// What was killed is gone at once, on a machine that has nothing else to do.
+const KILL_BOUND: Duration = Duration::from_secs(30);
 
 /// No process has this id.
 const NOBODY: i32 = -1;
@@ -66,7 +68,7 @@ impl Cluster {
         durable: bool,
     ) -> Result<(), EmbeddedError> {
         tracing::info!("making a Postgres {} cluster in {}", binaries.major, self.folder.display());
-        let fresh = self.data.join("postgres.new");
+        let fresh = self.fresh();
         folders::remove_if_there(&fresh)?;
         folders::make_private(&fresh, launcher.owner())?;
 
@@ -97,12 +99,21 @@ impl Cluster {
         moved.map_err(EmbeddedError::folder("move the new cluster to", &self.folder))
     }
 
-    /// Stops whatever still runs on this cluster, and removes the pid file that it leaves. Only for the holder
-    /// of the lock: nobody living is responsible for those processes.
+    /// Where a cluster is made.
+    fn fresh(&self) -> PathBuf {
+        self.data.join("postgres.new")
+    }
+
+    /// Stops whatever still runs on this cluster or makes it, and removes the pid file that it leaves. Only for the
+    /// holder of the lock: nobody living is responsible for those processes.
     pub(super) async fn clear(&self) -> Result<(), EmbeddedError> {
-        let folder = self.folder.clone();
-        // The server works in its cluster's folder, and so does every process of it.
-        let ours = move |process: &Process| process.name == "postgres" && process.working_dir == folder;
+        let (folder, fresh) = (self.folder.clone(), self.fresh());
+        // The server works in its cluster's folder, and so does every process of it; so do those that `initdb` starts.
+        let ours = move |process: &Process| match process.name.as_str() {
+            "postgres" => process.working_dir == folder || process.working_dir == fresh,
+            "initdb" => process.arguments.iter().any(|argument| *argument == *fresh),
+            _ => false,
+        };
         let pid_file = self.folder.join("postmaster.pid");
         let postmaster = fs::read_to_string(&pid_file)
             .ok()
@@ -117,7 +128,7 @@ impl Cluster {
         let steps = [
             first,
             Step { only: None, signal: Signal::SIGQUIT, bound: QUIT_BOUND },
-            Step { only: None, signal: Signal::SIGKILL, bound: QUIT_BOUND },
+            Step { only: None, signal: Signal::SIGKILL, bound: KILL_BOUND },
         ];
         orphans::stop(WHAT, &self.data, ours, &steps).await?;
         // Its process id may belong to somebody else by now, which Postgres would take for a living server.

@@ -30,8 +30,9 @@ const RECOVERY_BOUND: Duration = Duration::from_secs(30 * 60);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What a server gets that must be killed after a stop that took too long.
-const KILL_BOUND: Duration = Duration::from_secs(5);
+/// What a server gets that must be killed after a stop that took too long: to end by itself, and to be gone.
+const QUIT_BOUND: Duration = Duration::from_secs(5);
+const KILL_BOUND: Duration = Duration::from_secs(30);
 
 /// Durable, and sized for many small transactions on a machine that it shares with its clients.
 const SETTINGS: [(&str, &str); 15] = [
@@ -99,7 +100,7 @@ impl Server {
             return Ok(());
         }
         let escalation =
-            [(Signal::SIGINT, bound), (Signal::SIGQUIT, KILL_BOUND), (Signal::SIGKILL, KILL_BOUND)];
+            [(Signal::SIGINT, bound), (Signal::SIGQUIT, QUIT_BOUND), (Signal::SIGKILL, KILL_BOUND)];
         let sufficed = self.child.stop(&escalation).await;
         self.plan.socket.remove_if_shortened();
         match sufficed {
