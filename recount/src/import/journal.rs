@@ -4,22 +4,25 @@
 //! nothing.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::io::Read;
 
-use chrono::{Datelike, NaiveDate};
-use recount_events::ledger::{AccountName, Asset};
+use chrono::NaiveDate;
+use recount_events::ledger::AccountName;
 
-use super::names::Names;
+use super::balance;
+use super::decimal::Decimal;
+use super::form::{Form, Row};
+use super::names::{self, Names};
 
 /// A journal that can be imported.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Journal {
     pub(crate) transactions: Vec<Transaction>,
     /// The most decimals that each commodity is written with.
     pub(crate) scales: BTreeMap<String, u8>,
     /// The lines whose amount is zero: there is nothing to post on them.
     pub(crate) zero_lines: Vec<u64>,
+    /// The transactions whose other side was posted to the conversion account.
+    pub(crate) exchanges: usize,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -40,13 +43,6 @@ pub(crate) struct Posting {
     pub(crate) commodity: String,
 }
 
-/// A decimal number as it is written: `-4.00` is -400 with two decimals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Decimal {
-    digits: i128,
-    decimals: u8,
-}
-
 /// What cannot be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
@@ -55,194 +51,147 @@ pub(crate) struct LineError {
     pub(crate) reason: String,
 }
 
-#[derive(Debug, serde::Deserialize)]
-struct Row {
-    transaction: String,
-    date: String,
-    description: String,
-    account: String,
-    amount: String,
-    commodity: String,
-}
-
 /// They become metadata, and have to fit into it however they are escaped.
 const NOTES_BYTES_MAX: usize = 1_000;
 
-const COLUMNS: [&str; 6] = ["transaction", "date", "description", "account", "amount", "commodity"];
-
-impl Decimal {
-    const DECIMALS_MAX: usize = Asset::SCALE_MAX as usize;
-
-    fn parse(text: &str) -> Result<Decimal, String> {
-        let unreadable = || format!("`{text}` is not a decimal number such as -12.34");
-        let (negative, unsigned) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) || unsigned.ends_with('.') {
-            return Err(unreadable());
-        }
-        if fraction.len() > Decimal::DECIMALS_MAX {
-            return Err(format!("`{text}` has more than {} decimals", Decimal::DECIMALS_MAX));
-        }
-        let digits: i128 = format!("{whole}{fraction}")
-            .parse()
-            .map_err(|_| format!("`{text}` is too large to be counted"))?;
-        let decimals = u8::try_from(fraction.len()).expect("checked just above");
-        Ok(Decimal { digits: if negative { -digits } else { digits }, decimals })
-    }
-
-    /// In minor units of this scale, if it has no more decimals than that and can be counted.
-    pub(crate) fn minor_units(self, scale: u8) -> Option<i128> {
-        let missing = scale.checked_sub(self.decimals)?;
-        self.digits.checked_mul(10_i128.checked_pow(u32::from(missing))?)
-    }
-}
-
-impl fmt::Display for Decimal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = usize::from(self.decimals);
-        let digits = format!("{:0>width$}", self.digits.unsigned_abs(), width = decimals + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - decimals);
-        let sign = if self.digits < 0 { "-" } else { "" };
-        write!(f, "{sign}{whole}{}{fraction}", if decimals > 0 { "." } else { "" })
-    }
-}
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the journal; everything that is wrong with it is named.
-pub(super) fn read(input: impl Read, names: &Names) -> Result<Journal, Vec<LineError>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
-    let mut journal = Journal { transactions: Vec::new(), scales: BTreeMap::new(), zero_lines: Vec::new() };
-    let mut errors = check_header(&mut reader)?;
-    let mut by_name: HashMap<String, usize> = HashMap::new();
-    let headers = reader.headers().cloned().unwrap_or_default();
+pub(super) fn read(
+    file: &[u8],
+    form: &Form,
+    names: &Names,
+    conversion_account: Option<&AccountName>,
+) -> Result<Journal, Vec<LineError>> {
+    let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
+    let mut journal = read_rows(file, form, names)?;
+    let errors = balance::settle(&mut journal, conversion_account);
+    if errors.is_empty() { Ok(journal) } else { Err(errors) }
+}
+
+fn read_rows(file: &[u8], form: &Form, names: &Names) -> Result<Journal, Vec<LineError>> {
+    let mut reader = form.reader(file);
+    let header = reader.headers().map_err(|error| vec![unreadable(file, &error)])?;
+    let header_line = line_at(file, header.position());
+    let columns = form.columns(header).map_err(|reason| vec![LineError { line: header_line, reason }])?;
+    let mut rows = Rows { form, names, journal: Journal::default(), by_name: HashMap::new() };
+    let mut errors = Vec::new();
     let mut record = csv::StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => break,
             Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                let row = record.deserialize::<Row>(Some(&headers)).map_err(|error| error.to_string());
-                if let Err(reason) = row.and_then(|row| journal.take(row, line, names, &mut by_name)) {
+                let line = line_at(file, record.position());
+                if let Err(reason) = rows.take(&columns.row(&record), line) {
                     errors.push(LineError { line, reason });
                 }
             }
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                errors.push(LineError { line, reason: error.to_string() });
-                if !matches!(
-                    error.kind(),
-                    csv::ErrorKind::UnequalLengths { .. } | csv::ErrorKind::Utf8 { .. }
-                ) {
-                    break;
-                }
-            }
+            Err(error) => errors.push(unreadable(file, &error)),
         }
     }
-    if errors.is_empty() {
-        errors = journal.unbalanced();
+    if errors.is_empty() { Ok(rows.journal) } else { Err(errors) }
+}
+
+/// The line on which a record begins. The reader's position is before what is left of the end of the line before it,
+/// and before empty lines.
+fn line_at(file: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 1 };
+    let rest = usize::try_from(position.byte()).ok().and_then(|start| file.get(start..)).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    ends.fold(position.line(), |line, byte| line + u64::from(*byte == b'\n'))
+}
+
+fn unreadable(file: &[u8], error: &csv::Error) -> LineError {
+    let reason = match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("it has {len} fields, and the header has {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "it is not text in UTF-8".to_owned(),
+        _ => error.to_string(),
+    };
+    LineError { line: line_at(file, error.position()), reason }
+}
+
+/// Rows on their way into a journal.
+struct Rows<'a> {
+    form: &'a Form,
+    names: &'a Names,
+    journal: Journal,
+    by_name: HashMap<String, usize>,
+}
+
+impl Rows<'_> {
+    fn take(&mut self, row: &Row<'_>, line: u64) -> Result<(), String> {
+        let date = self.form.date(row.date)?;
+        let amount = self.form.amount(row.amount)?;
+        let account = self.account(row.account)?;
+        let index = self.transaction(row, date, line)?;
+        if amount.is_zero() && row.commodity.is_empty() {
+            // Programs write no commodity for nothing.
+            self.journal.zero_lines.push(line);
+            return Ok(());
+        }
+        let commodity = self.commodity(row.commodity)?;
+        let scale = self.journal.scales.entry(commodity.clone()).or_default();
+        *scale = (*scale).max(amount.decimals());
+        if amount.is_zero() {
+            self.journal.zero_lines.push(line);
+        } else {
+            let posting = Posting { line, account, amount, commodity };
+            self.journal.transactions[index].postings.push(posting);
+        }
+        Ok(())
     }
-    if errors.is_empty() { Ok(journal) } else { Err(errors) }
-}
 
-fn check_header(reader: &mut csv::Reader<impl Read>) -> Result<Vec<LineError>, Vec<LineError>> {
-    let refused = |reason: String| vec![LineError { line: 1, reason }];
-    let headers = reader.headers().map_err(|error| refused(error.to_string()))?;
-    let missing: Vec<&str> =
-        COLUMNS.into_iter().filter(|column| !headers.iter().any(|header| header == *column)).collect();
-    if missing.is_empty() {
-        Ok(Vec::new())
-    } else {
-        Err(refused(format!("the header lacks {}; it needs {}", missing.join(", "), COLUMNS.join(", "))))
+    fn account(&self, text: &str) -> Result<String, String> {
+        let account = self.names.account(text);
+        match account.parse::<AccountName>() {
+            Ok(_) => Ok(account),
+            Err(error) => Err(format!("{error}; say another name with --account '{text}=NAME'")),
+        }
     }
-}
 
-/// A date with a year of four digits.
-fn parse_date(text: &str) -> Option<NaiveDate> {
-    let has_form = text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit());
-    text.parse().ok().filter(|date: &NaiveDate| has_form && date.year() >= 1)
-}
+    fn commodity(&self, text: &str) -> Result<String, String> {
+        let code = self.names.code(text);
+        if names::is_code(&code) {
+            return Ok(code);
+        }
+        let told =
+            if code.is_empty() { "there is no commodity".to_owned() } else { format!("commodity `{code}`") };
+        Err(format!(
+            "{told}: an amount is counted under a code of {}; say one with --asset '{text}=CODE'",
+            names::CODE_RULE
+        ))
+    }
 
-impl Journal {
-    fn take(
-        &mut self,
-        row: Row,
-        line: u64,
-        names: &Names,
-        by_name: &mut HashMap<String, usize>,
-    ) -> Result<(), String> {
-        let date = parse_date(&row.date)
-            .ok_or_else(|| format!("`{}` is not a date such as 2026-01-31", row.date))?;
+    /// The index of the row's transaction.
+    fn transaction(&mut self, row: &Row<'_>, date: NaiveDate, line: u64) -> Result<usize, String> {
+        if row.transaction.is_empty() {
+            return Err("the transaction is not named".to_owned());
+        }
         if row.description.len() + row.transaction.len() > NOTES_BYTES_MAX {
             return Err(format!(
                 "the transaction's name and description take {NOTES_BYTES_MAX} bytes at most together"
             ));
         }
-        let amount = Decimal::parse(&row.amount)?;
-        if row.transaction.is_empty() || row.commodity.is_empty() {
-            return Err("the transaction and the commodity must be given".to_owned());
-        }
-        row.account.parse::<AccountName>().map_err(|error| error.to_string())?;
-        let commodity = names.code(&row.commodity);
-        let asset = format!("{commodity}/{}", amount.decimals);
-        asset
-            .parse::<Asset>()
-            .map_err(|error| format!("{error}; say a code with --asset '{commodity}=CODE'"))?;
-        let index = *by_name.entry(row.transaction.clone()).or_insert(self.transactions.len());
-        if index == self.transactions.len() {
-            self.transactions.push(Transaction {
-                name: row.transaction,
+        let transactions = &mut self.journal.transactions;
+        let Some(index) = self.by_name.get(row.transaction) else {
+            self.by_name.insert(row.transaction.to_owned(), transactions.len());
+            transactions.push(Transaction {
+                name: row.transaction.to_owned(),
                 line,
                 date,
-                description: row.description.clone(),
+                description: row.description.to_owned(),
                 postings: Vec::new(),
             });
-        }
-        let transaction = &mut self.transactions[index];
+            return Ok(transactions.len() - 1);
+        };
+        let transaction = &transactions[*index];
         if transaction.date != date || transaction.description != row.description {
             let (name, first) = (&transaction.name, transaction.line);
             return Err(format!("transaction {name} has another date or description on line {first}"));
         }
-        let scale = self.scales.entry(commodity.clone()).or_default();
-        *scale = (*scale).max(amount.decimals);
-        if amount.digits == 0 {
-            self.zero_lines.push(line);
-        } else {
-            let posting = Posting { line, account: row.account, amount, commodity };
-            transaction.postings.push(posting);
-        }
-        Ok(())
-    }
-
-    fn unbalanced(&self) -> Vec<LineError> {
-        self.transactions.iter().filter_map(|transaction| self.check(transaction).err()).collect()
-    }
-
-    fn check(&self, transaction: &Transaction) -> Result<(), LineError> {
-        let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
-        for posting in &transaction.postings {
-            let too_large = || LineError {
-                line: posting.line,
-                reason: "the amount is too large to be counted".to_owned(),
-            };
-            let scale = self.scales[&posting.commodity];
-            let amount = posting.amount.minor_units(scale).ok_or_else(too_large)?;
-            let sum = sums.entry(&posting.commodity).or_default();
-            *sum = sum.checked_add(amount).ok_or_else(too_large)?;
-        }
-        match sums.into_iter().find(|(_, sum)| *sum != 0) {
-            None => Ok(()),
-            Some((commodity, sum)) => Err(LineError {
-                line: transaction.line,
-                reason: format!(
-                    "transaction {} does not balance: its amounts in {commodity} add up to {} and not to zero",
-                    transaction.name,
-                    Decimal { digits: sum, decimals: self.scales[commodity] },
-                ),
-            }),
-        }
+        Ok(*index)
     }
 }
 
@@ -252,15 +201,23 @@ mod tests {
 
     const HEADER: &str = "transaction,date,description,account,amount,commodity\n";
 
+    fn read_text(text: &str) -> Result<Journal, Vec<LineError>> {
+        read(text.as_bytes(), &Form::default(), &Names::default(), None)
+    }
+
+    fn journal(rows: &str) -> Journal {
+        read_text(&format!("{HEADER}{rows}")).unwrap()
+    }
+
     fn errors(rows: &str) -> Vec<String> {
-        let errors = read(format!("{HEADER}{rows}").as_bytes(), &Names::default()).expect_err("it was read");
+        let errors = read_text(&format!("{HEADER}{rows}")).expect_err("it was read");
         errors.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn postings_of_one_transaction_are_gathered_and_scales_taken_from_the_file() {
-        let rows = "1,2026-01-01,Rent,Assets:Bank,-4.00,USD\n1,2026-01-01,Rent,Expenses:Rent,4,USD\n";
-        let journal = read(format!("{HEADER}{rows}").as_bytes(), &Names::default()).unwrap();
+        let journal =
+            journal("1,2026-01-01,Rent,Assets:Bank,-4.00,USD\n1,2026-01-01,Rent,Expenses:Rent,4,USD\n");
         assert_eq!(journal.scales["USD"], 2);
         let postings = &journal.transactions[0].postings;
         assert_eq!(postings[0].amount.minor_units(2), Some(-400));
@@ -268,38 +225,74 @@ mod tests {
     }
 
     #[test]
-    fn a_posting_of_nothing_is_left_out_and_named() {
-        let rows = "1,2026-01-01,x,Assets:A,1,USD\n1,2026-01-01,x,Assets:B,-1,USD\n1,2026-01-01,x,Assets:C,0.00,USD\n";
-        let journal = read(format!("{HEADER}{rows}").as_bytes(), &Names::default()).unwrap();
-        assert_eq!(journal.zero_lines, [4]);
+    fn rows_of_one_transaction_need_not_follow_each_other() {
+        let journal = journal(
+            "1,2026-01-01,x,Assets:A,1,USD\n2,2026-01-02,y,Assets:A,5,USD\n\
+             1,2026-01-01,x,Assets:B,-1,USD\n2,2026-01-02,y,Assets:B,-5,USD\n",
+        );
+        let lines = |index: usize| journal.transactions[index].postings.iter().map(|posting| posting.line);
+        assert_eq!((lines(0).collect(), lines(1).collect()), (vec![2, 4], vec![3, 5]));
+    }
+
+    #[test]
+    fn a_posting_of_nothing_is_left_out_and_named_whatever_it_is_nothing_of() {
+        let journal = journal(
+            "1,2026-01-01,x,Assets:A,1,USD\n1,2026-01-01,x,Assets:B,-1,USD\n1,2026-01-01,x,Assets:C,0.00,USD\n\
+             1,2026-01-01,x,Assets:C,0,\n",
+        );
+        assert_eq!(journal.zero_lines, [4, 5]);
         assert_eq!(journal.transactions[0].postings.len(), 2);
+        assert_eq!(journal.scales.keys().collect::<Vec<_>>(), ["USD"]);
     }
 
     #[test]
     fn every_line_that_cannot_be_read_is_named() {
-        let rows = "1,yesterday,x,Assets:A,1,USD\n1,2026-01-01,x,Assets:A,1.2.3,USD\n1,2026-01-01,x,Assets::A,1,USD\n\
-                    1,2026-01-01,x,Assets:A\n";
-        let errors = errors(rows);
-        assert_eq!(errors.len(), 4, "{errors:?}");
-        assert!(errors[0].starts_with("line 2: `yesterday`"), "{errors:?}");
-        assert!(errors[1].starts_with("line 3: `1.2.3`"), "{errors:?}");
-        assert!(errors[2].starts_with("line 4: "), "{errors:?}");
-        assert!(errors[3].starts_with("line 5: "), "{errors:?}");
-    }
-
-    #[test]
-    fn a_transaction_that_does_not_balance_is_named() {
-        let errors = errors("7,2026-01-01,x,Assets:A,1.10,USD\n7,2026-01-01,x,Assets:B,-1,USD\n");
-        assert_eq!(errors.len(), 1);
-        assert!(errors[0].contains("transaction 7") && errors[0].contains("0.10"), "{errors:?}");
-    }
-
-    #[test]
-    fn a_date_has_a_year_of_four_digits() {
-        for date in ["-9999-01-01", "+9999-01-01", "-9999-1-01", "0000-01-01", "2026-1-1"] {
-            let errors = errors(&format!("1,{date},x,Assets:A,1,USD\n"));
-            assert!(errors[0].contains("is not a date"), "{date}: {errors:?}");
+        let errors = errors(
+            "1,yesterday,x,Assets:A,1,USD\n1,2026-01-01,x,Assets:A,1.2.3,USD\n1,2026-01-01,x,Assets::A,1,USD\n\
+             1,2026-01-01,x,Assets:A\n1,2026-01-01,x,Assets:A,1,U$\n1,2026-01-01,x,Assets:A,1,\n\
+             ,2026-01-01,x,Assets:A,1,USD\n1,2026-01-01,y,Assets:A,1,USD\n",
+        );
+        for (error, (line, part)) in errors.iter().zip([
+            ("line 2: ", "`yesterday`"),
+            ("line 3: ", "`1.2.3`"),
+            ("line 4: ", "--account 'Assets::A=NAME'"),
+            ("line 5: ", "it has 4 fields, and the header has 6"),
+            ("line 6: ", "--asset 'U$=CODE'"),
+            ("line 7: ", "there is no commodity"),
+            ("line 8: ", "the transaction is not named"),
+            ("line 9: ", "another date or description on line 6"),
+        ]) {
+            assert!(error.starts_with(line) && error.contains(part), "{error}");
         }
+        assert_eq!(errors.len(), 8, "{errors:?}");
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_counts_them() {
+        let row = "1,2026-01-01,x,Assets:A,bad,USD";
+        let folded = "1,2026-01-01,\"x\ny\",Assets:A,bad,USD";
+        let header = HEADER.trim_end();
+        for (text, lines) in [
+            (format!("{header}\n{row}\n{row}"), [2, 3]),
+            (format!("{header}\r\n{row}\r\n{row}\r\n"), [2, 3]),
+            (format!("\n\n{header}\n\n{row}\n\n\n{row}\n\n"), [5, 8]),
+            (format!("\r\n{header}\r\n\r\n{row}\r\n\r\n{row}"), [4, 6]),
+            (format!("{header}\n{folded}\n{row}\n"), [2, 4]),
+            (format!("{header}\r\n{folded}\r\n{row}\r\n"), [2, 4]),
+            (format!("\u{feff}{header}\r\n\r\n{row}\r\n{row},\r\n"), [3, 4]),
+        ] {
+            let errors = read_text(&text).expect_err("it was read");
+            assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), lines, "{text:?}");
+        }
+        let errors = read_text("\r\n\r\ndate,amount\r\n").expect_err("it was read");
+        assert_eq!(errors[0].line, 3);
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_refused_by_its_line() {
+        let file = [HEADER.as_bytes(), b"1,2026-01-01,B\xfcro,Assets:A,1,USD\n"].concat();
+        let errors = read(&file, &Form::default(), &Names::default(), None).expect_err("it was read");
+        assert_eq!(errors[0].to_string(), "line 2: it is not text in UTF-8");
     }
 
     #[test]
@@ -310,7 +303,9 @@ mod tests {
 
     #[test]
     fn a_header_without_the_columns_is_refused() {
-        let errors = read("date,amount\n".as_bytes(), &Names::default()).expect_err("it was read");
-        assert!(errors[0].reason.contains("commodity"), "{errors:?}");
+        for (text, told) in [("date,amount\n", "commodity"), ("", "it has nothing")] {
+            let errors = read_text(text).expect_err("it was read");
+            assert!(errors[0].reason.contains(told), "{errors:?}");
+        }
     }
 }

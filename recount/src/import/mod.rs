@@ -4,12 +4,15 @@
 //! running service: the id of each transaction is derived from the file's own, so that what is there already is
 //! recognised and not posted twice.
 
+mod balance;
+mod decimal;
+mod form;
 mod journal;
 mod names;
 mod plan;
 mod report;
 
-use std::fs::File;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -19,10 +22,11 @@ use recount_command_service::CommandService;
 use recount_command_service::engine::{Engine, Outcome, Refusal, Submission, Tuning};
 use recount_command_service::ledger::Ledger;
 use recount_domain::{Command, Request};
-use recount_events::ledger::AccountKind;
+use recount_events::ledger::{AccountKind, AccountName};
 use recount_events::{LogKey, LogName, Position};
 
 use crate::database::{DatabaseArgs, Deployment};
+use form::Form;
 use journal::LineError;
 use names::Names;
 use plan::Plan;
@@ -30,7 +34,7 @@ use report::Report;
 
 /// Commands that go to the engine at a time: enough to share a commit, few enough to show progress.
 const CHUNK: usize = 200;
-/// Lines that are named when a file cannot be read; the number of the others is.
+/// Mistakes that are named when a file cannot be read; the number of the others is.
 const ERRORS_SHOWN_MAX: usize = 20;
 
 /// Import a journal of postings
@@ -53,17 +57,29 @@ pub(crate) struct ImportArgs {
     /// whose first part is not Assets, Liabilities, Equity, Income, Revenues or Expenses
     #[arg(long = "kind", value_name = "ACCOUNT=KIND", value_parser = names::parse_kind)]
     kinds: Vec<(String, AccountKind)>,
-    /// Under which code a commodity is counted, as in '$=USD'. Needed for symbols and names that are not asset codes
+    /// Under which code a commodity is counted, as in '$=USD', or '=POINTS' where there is none. Needed for symbols and
+    /// names that are not asset codes
     #[arg(long = "asset", value_name = "COMMODITY=CODE", value_parser = names::parse_code)]
     assets: Vec<(String, String)>,
+    /// Under which name an account is kept, with all below it, as in 'Assets:$=Assets:Cash'. Needed for names that are
+    /// not account names here
+    #[arg(long = "account", value_name = "NAME=ACCOUNT", value_parser = names::parse_account)]
+    accounts: Vec<(String, String)>,
+    /// The account to which the other side of an exchange is posted, as in Equity:Conversion. Needed for transactions
+    /// that give one commodity for another at a price, and so do not add up to zero in each
+    #[arg(long, value_name = "ACCOUNT")]
+    conversion_account: Option<AccountName>,
+    #[command(flatten)]
+    form: Form,
     #[command(flatten)]
     database: DatabaseArgs,
 }
 
 pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
-    let file = File::open(&args.file).with_context(|| format!("{} cannot be opened", args.file.display()))?;
-    let names = Names::new(args.kinds.clone(), args.assets.clone());
-    let journal = match journal::read(file, &names) {
+    let file =
+        std::fs::read(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
+    let names = Names::new(args.accounts.clone(), args.kinds.clone(), args.assets.clone());
+    let journal = match journal::read(&file, &args.form, &names, args.conversion_account.as_ref()) {
         Ok(journal) => journal,
         Err(errors) => {
             bail!("{} cannot be imported, and nothing was:\n{}", args.file.display(), listed(&errors))
@@ -87,11 +103,24 @@ pub(crate) async fn run(args: ImportArgs) -> anyhow::Result<()> {
     }
 }
 
+/// Each mistake once, with the first line on which it is.
 fn listed(errors: &[LineError]) -> String {
-    let mut lines: Vec<String> =
-        errors.iter().take(ERRORS_SHOWN_MAX).map(|error| format!("  {error}")).collect();
-    if errors.len() > ERRORS_SHOWN_MAX {
-        lines.push(format!("  and {} more", errors.len() - ERRORS_SHOWN_MAX));
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut firsts = Vec::new();
+    for error in errors {
+        let count = counts.entry(&error.reason).or_default();
+        if *count == 0 {
+            firsts.push(error);
+        }
+        *count += 1;
+    }
+    let told = |error: &&LineError| match counts[error.reason.as_str()] - 1 {
+        0 => format!("  {error}"),
+        more => format!("  line {}, and {more} more: {}", error.line, error.reason),
+    };
+    let mut lines: Vec<String> = firsts.iter().take(ERRORS_SHOWN_MAX).map(told).collect();
+    if firsts.len() > ERRORS_SHOWN_MAX {
+        lines.push(format!("  and {} other mistakes", firsts.len() - ERRORS_SHOWN_MAX));
     }
     lines.join("\n")
 }
@@ -113,7 +142,7 @@ impl Importer<'_> {
         let (position, outcomes) = self
             .submit(vec![Command::CreateLedger { ledger: self.ledger.to_string() }.into()], false)
             .await?;
-        let mut report = Report::new(self.ledger.clone(), position, journal.zero_lines.clone());
+        let mut report = Report::new(self.ledger.clone(), position, journal);
         report.ledger_created = outcomes.iter().any(happened);
 
         self.use_assets(journal, &mut plan, false).await?;

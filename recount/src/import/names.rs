@@ -1,8 +1,8 @@
-//! What the names in a journal mean: of which kind an account is, and which asset a commodity.
+//! What the names in a journal mean: which account an account is and of which kind, and which asset a commodity.
 
 use std::collections::BTreeMap;
 
-use recount_events::ledger::AccountKind;
+use recount_events::ledger::{AccountKind, AccountName, Asset};
 
 /// The first parts of account names that say a kind, as plain-text accounting has them, whatever their case.
 const KINDS: [(&str, AccountKind); 11] = [
@@ -22,32 +22,69 @@ const KINDS: [(&str, AccountKind); 11] = [
 /// What the user says about the journal's names.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
+    accounts: BTreeMap<String, String>,
     kinds: BTreeMap<String, AccountKind>,
     codes: BTreeMap<String, String>,
 }
 
+/// What the code of an asset is made of.
+pub(super) const CODE_RULE: &str = "a letter and up to 30 letters, digits, `_`, `-` and `.`";
+
 impl Names {
-    pub(super) fn new(kinds: Vec<(String, AccountKind)>, codes: Vec<(String, String)>) -> Names {
-        Names { kinds: kinds.into_iter().collect(), codes: codes.into_iter().collect() }
+    pub(super) fn new(
+        accounts: Vec<(String, String)>,
+        kinds: Vec<(String, AccountKind)>,
+        codes: Vec<(String, String)>,
+    ) -> Names {
+        Names {
+            accounts: accounts.into_iter().collect(),
+            kinds: kinds.into_iter().collect(),
+            codes: codes.into_iter().collect(),
+        }
+    }
+
+    /// The account as which this one is kept: one name was said for it or for the nearest account above it, or it keeps
+    /// its own.
+    pub(super) fn account(&self, account: &str) -> String {
+        let found = self_and_above(account).find_map(|name| self.accounts.get_key_value(name));
+        match found {
+            Some((name, instead)) => format!("{instead}{}", &account[name.len()..]),
+            None => account.to_owned(),
+        }
     }
 
     /// The kind that was said for the account or the nearest account above it, or else the one that its first part says.
     pub(super) fn kind(&self, account: &str) -> Option<AccountKind> {
-        let mut above = Some(account);
-        while let Some(name) = above {
-            if let Some(kind) = self.kinds.get(name) {
-                return Some(*kind);
-            }
-            above = name.rsplit_once(':').map(|(parent, _)| parent);
-        }
-        let first = account.split(':').next().unwrap_or_default();
-        KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(first)).map(|(_, kind)| *kind)
+        let said = self_and_above(account).find_map(|name| self.kinds.get(name));
+        said.copied().or_else(|| {
+            let first = first_part(account);
+            KINDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(first)).map(|(_, kind)| *kind)
+        })
     }
 
     /// The code of the asset as which the commodity is counted.
     pub(super) fn code(&self, commodity: &str) -> String {
         self.codes.get(commodity).cloned().unwrap_or_else(|| commodity.to_owned())
     }
+}
+
+pub(super) fn first_part(account: &str) -> &str {
+    account.split(':').next().unwrap_or_default()
+}
+
+fn self_and_above(account: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(account), |name| name.rsplit_once(':').map(|(above, _)| above))
+}
+
+pub(super) fn is_code(code: &str) -> bool {
+    !code.contains('/') && format!("{code}/0").parse::<Asset>().is_ok()
+}
+
+/// `NAME=ACCOUNT`, as in `Assets:$=Assets:Cash`.
+pub(super) fn parse_account(text: &str) -> Result<(String, String), String> {
+    let (name, account) = pair(text)?;
+    account.parse::<AccountName>().map_err(|error| error.to_string())?;
+    Ok((name, account))
 }
 
 /// `ACCOUNT=KIND`, as in `Bank=asset`.
@@ -67,9 +104,12 @@ pub(super) fn parse_kind(text: &str) -> Result<(String, AccountKind), String> {
     Ok((account, kind))
 }
 
-/// `COMMODITY=CODE`, as in `$=USD`.
+/// `COMMODITY=CODE`, as in `$=USD`; `=POINTS` is for amounts without a commodity.
 pub(super) fn parse_code(text: &str) -> Result<(String, String), String> {
-    pair(text)
+    match text.rsplit_once('=') {
+        Some((commodity, code)) if is_code(code) => Ok((commodity.to_owned(), code.to_owned())),
+        _ => Err(format!("it is a commodity, `=`, and its code: {CODE_RULE}")),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -98,7 +138,8 @@ mod tests {
     #[test]
     fn the_nearest_that_was_said_counts() {
         let said = ["Bank=asset", "Bank:Loan=liability", "Assets=equity"];
-        let names = Names::new(said.map(|text| parse_kind(text).unwrap()).to_vec(), Vec::new());
+        let kinds = said.map(|text| parse_kind(text).unwrap()).to_vec();
+        let names = Names::new(Vec::new(), kinds, Vec::new());
         assert_eq!(names.kind("Bank"), Some(AccountKind::Asset));
         assert_eq!(names.kind("Bank:Giro"), Some(AccountKind::Asset));
         assert_eq!(names.kind("Bank:Loan:House"), Some(AccountKind::Liability));
@@ -108,9 +149,41 @@ mod tests {
 
     #[test]
     fn a_commodity_is_counted_under_the_code_that_was_said() {
-        let names = Names::new(Vec::new(), vec![parse_code("$=USD").unwrap()]);
+        let said = ["$=USD", "=POINTS", "a=b=AB"];
+        let codes = said.map(|text| parse_code(text).unwrap()).to_vec();
+        let names = Names::new(Vec::new(), Vec::new(), codes);
         assert_eq!(names.code("$"), "USD");
+        assert_eq!(names.code(""), "POINTS");
+        assert_eq!(names.code("a=b"), "AB");
         assert_eq!(names.code("EUR"), "EUR");
+    }
+
+    #[test]
+    fn an_account_and_all_below_it_are_kept_under_the_name_that_was_said() {
+        let said = ["Assets:$=Assets:Cash", "Assets:$:Till=Till", "Fun & more!=Expenses:Fun", "a=b=c"];
+        let accounts = said.map(|text| parse_account(text).unwrap()).to_vec();
+        let names = Names::new(accounts, Vec::new(), Vec::new());
+        for (account, kept_as) in [
+            ("Assets:$", "Assets:Cash"),
+            ("Assets:$:Purse:Red", "Assets:Cash:Purse:Red"),
+            ("Assets:$:Till:1", "Till:1"),
+            ("Assets:$$", "Assets:$$"),
+            ("Assets", "Assets"),
+            ("Fun & more!", "Expenses:Fun"),
+            ("a=b", "c"),
+        ] {
+            assert_eq!(names.account(account), kept_as);
+        }
+        for bad in ["Assets", "Assets:$=", "Assets=Assets:$", "=Assets"] {
+            assert!(parse_account(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_code_is_refused() {
+        for bad in ["", "$", "$=", "$=U$", "$=USD/2", "$=2USD", "="] {
+            assert!(parse_code(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

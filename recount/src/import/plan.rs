@@ -1,6 +1,6 @@
 //! From a journal to commands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use recount_domain::{Command, OpenAccount, PostTransaction, Request};
@@ -11,7 +11,7 @@ use recount_events::ledger::{
 use uuid::Uuid;
 
 use super::journal::{Journal, Posting, Transaction};
-use super::names::Names;
+use super::names::{self, Names};
 
 /// The namespace of the ids of imported transactions.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6c1f_5f0e_8a57_4a5e_9d0b_0d6d_5b3c_71a2);
@@ -35,23 +35,25 @@ impl<'j> Plan<'j> {
         let mut accounts = BTreeMap::new();
         let accounts_in_use: BTreeMap<&str, u64> =
             postings(journal).map(|it| (it.account.as_str(), it.line)).rev().collect();
-        let mut strangers = BTreeSet::new();
+        // One line for all accounts that one option says the kind of.
+        let mut strangers = BTreeMap::new();
         for (name, line) in accounts_in_use {
             match names.kind(name) {
                 Some(kind) => {
                     accounts.insert(name.parse()?, kind);
                 }
                 None => {
-                    strangers.insert(format!("  line {line}: account `{name}`"));
+                    strangers.entry(names::first_part(name)).or_insert((name, line));
                 }
             }
         }
         if !strangers.is_empty() {
-            let strangers: Vec<String> = strangers.into_iter().collect();
+            let strangers = strangers.values().map(|(name, line)| format!("  line {line}: account `{name}`"));
             bail!(
                 "the kind of an account comes from the first part of its name: Assets, Liabilities, Equity, Income, \
-                 Revenues or Expenses; say what others are with --kind NAME=KIND. Nothing was imported:\n{}",
-                strangers.join("\n")
+                 Revenues or Expenses; say what others are with --kind NAME=KIND, which holds for all below the name. \
+                 Nothing was imported:\n{}",
+                strangers.collect::<Vec<_>>().join("\n")
             );
         }
         let ids = Uuid::new_v5(&NAMESPACE, format!("{ledger}\n{source}").as_bytes());

@@ -5,13 +5,17 @@ use std::fmt;
 use recount_command_service::engine::Refusal;
 use recount_events::{LogName, Position};
 
-use super::journal::Transaction;
+use super::journal::{Journal, Transaction};
+
+/// Lines of postings of zero that are named; the number of the others is.
+const ZERO_LINES_SHOWN_MAX: usize = 20;
 
 /// What became of a journal.
 #[derive(Debug)]
 pub(super) struct Report {
     ledger: LogName,
     zero_lines: Vec<u64>,
+    exchanges: usize,
     pub(super) position: Position,
     pub(super) ledger_created: bool,
     pub(super) accounts: usize,
@@ -22,10 +26,11 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(ledger: LogName, position: Position, zero_lines: Vec<u64>) -> Report {
+    pub(super) fn new(ledger: LogName, position: Position, journal: &Journal) -> Report {
         Report {
             ledger,
-            zero_lines,
+            zero_lines: journal.zero_lines.clone(),
+            exchanges: journal.exchanges,
             position,
             ledger_created: false,
             accounts: 0,
@@ -61,8 +66,20 @@ impl fmt::Display for Report {
         )?;
         self.refused.iter().try_for_each(|refused| writeln!(f, "  {refused}"))?;
         if !self.zero_lines.is_empty() {
-            let lines: Vec<String> = self.zero_lines.iter().map(u64::to_string).collect();
-            writeln!(f, "Postings of zero, which move nothing, were left out: line {}.", lines.join(", "))?;
+            let named = self.zero_lines.iter().take(ZERO_LINES_SHOWN_MAX);
+            let lines: Vec<String> = named.map(u64::to_string).collect();
+            let more = match self.zero_lines.len() - lines.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            writeln!(
+                f,
+                "Postings of zero, which move nothing, were left out: line {}{more}.",
+                lines.join(", ")
+            )?;
+        }
+        if self.exchanges > 0 {
+            writeln!(f, "Exchanges: {}, with the other side on the conversion account.", self.exchanges)?;
         }
         writeln!(f, "Ledger {} is at position {}.", self.ledger, self.position)
     }

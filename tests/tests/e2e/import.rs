@@ -128,6 +128,63 @@ async fn other_books_say_what_their_names_mean() {
 }
 
 #[tokio::test]
+async fn what_another_program_prints_is_imported_as_it_is() {
+    let up = Up::start().await;
+    let options = [
+        "--column=transaction=txnidx",
+        "--decimal-mark=.",
+        "--asset=$=USD",
+        "--asset==POINTS",
+        "--account=assets:broker:vti <2024>=assets:broker:vti",
+    ];
+    let printed = || {
+        let program = import("printed.csv", "printed").argument("--database-url").argument(up.database.url());
+        options.into_iter().fold(program, Program::argument)
+    };
+    let ended = printed().run().await;
+    assert!(!ended.status.success(), "{ended:?}");
+    for part in
+        ["line 4: transaction 2 exchanges commodities", "-2500.00 USD, 12.345 VTI", "--conversion-account"]
+    {
+        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+    }
+    let ended = printed().argument("--conversion-account=equity:conversion").run_ok().await;
+    for part in ["3 posted", "line 8", "Exchanges: 1"] {
+        assert!(ended.stdout.contains(part), "nothing of `{part}`: {}", ended.stdout);
+    }
+    let rows = balances(&up.client, "printed").await;
+    let rows: Vec<&str> = rows.lines().skip(1).collect();
+    let expected = [
+        r#""assets:bank","7500.00 USD""#,
+        r#""assets:broker:vti","12.345 VTI""#,
+        r#""assets:points","40 POINTS""#,
+        r#""equity:conversion","2500.00 USD, -12.345 VTI""#,
+        r#""equity:opening","-10000.00 USD""#,
+        r#""revenues:points","-40 POINTS""#,
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[tokio::test]
+async fn a_file_of_another_country_says_how_it_is_written() {
+    let up = Up::start().await;
+    let columns = ["transaction=Buchung", "date=Datum", "description=Text", "account=Konto", "amount=Betrag"];
+    let program = import("buchungen.csv", "buero").argument("--database-url").argument(up.database.url());
+    let program =
+        columns.into_iter().fold(program, |program, column| program.argument("--column").argument(column));
+    let program =
+        program.argument("--separator=;").argument("--decimal-mark=,").argument("--date-format=%d.%m.%Y");
+    let ended = program.run().await;
+    assert!(!ended.status.success() && ended.stderr.contains("the header lacks commodity"), "{ended:?}");
+    program.argument("--column=commodity=währung").run_ok().await;
+    let rows = balances(&up.client, "buero").await;
+    let rows: Vec<&str> = rows.lines().skip(1).collect();
+    let expected =
+        [r#""Assets:Bank für Sozialwirtschaft","-1234.50 EUR""#, r#""Expenses:Wohnen:Büro","1234.50 EUR""#];
+    assert_eq!(rows, expected);
+}
+
+#[tokio::test]
 async fn it_works_on_the_private_postgres_whether_anything_runs_or_not() {
     let data = folder();
     let import = |ledger: &str| import("journal.csv", ledger).argument("--data").argument(data.path());
