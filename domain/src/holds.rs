@@ -121,7 +121,7 @@ fn repeat(command: &CaptureHold, existing: &Transaction, states: &States<'_>) ->
         (None, Some(entry)) => {
             wanted(command, &entries(&hold.placed, entry.amount), captures.clone()).repeat(existing)
         }
-        (None, None) => conflict("entries"),
+        (None, None) => conflict("amount"),
     }
 }
 
@@ -139,6 +139,7 @@ fn wanted<'c>(command: &'c CaptureHold, entries: &'c [Entry], captures: Capture)
     Wanted {
         transaction: &command.transaction,
         entries,
+        amounts_in: "amount",
         effective_at: command.effective_at,
         reference: command.reference.as_ref(),
         metadata: &command.metadata,

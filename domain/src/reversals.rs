@@ -29,7 +29,7 @@ pub(crate) fn reverse(
     if let Some(existing) = existing {
         return match entries_of(command, original) {
             Ok(entries) => wanted(command, &entries, original).repeat(existing),
-            Err(_) => Err(transactions::conflict(reversal, "entries")),
+            Err(_) => Err(transactions::conflict(reversal, amounts_in(command, original))),
         };
     }
     check_left(command, original)?;
@@ -42,6 +42,7 @@ fn wanted<'c>(command: &'c ReverseTransaction, entries: &'c [Entry], original: &
     Wanted {
         transaction: &command.reversal,
         entries,
+        amounts_in: amounts_in(command, original),
         effective_at: match command.effective_at {
             ReversalTime::Now => None,
             ReversalTime::Original => Some(original.posted.effective_at),
@@ -51,6 +52,15 @@ fn wanted<'c>(command: &'c ReverseTransaction, entries: &'c [Entry], original: &
         metadata: &command.metadata,
         reverses: Some(&command.transaction),
         captures: None,
+    }
+}
+
+/// The member of the command that says what to take back, or that it should have had if it was a part.
+fn amounts_in(command: &ReverseTransaction, original: &Transaction) -> &'static str {
+    match &command.part {
+        ReversedPart::Entries(_) => "entries",
+        ReversedPart::Whole if original.posted.entries.len() != 2 => "entries",
+        ReversedPart::Whole | ReversedPart::Amount(_) => "amount",
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use recount_events::ledger::{
-    Asset, Capture, Entry, LedgerEvent, Metadata, Reference, TransactionId, TransactionPosted,
+    Asset, Capture, Entry, HoldId, LedgerEvent, Metadata, Reference, TransactionId, TransactionPosted,
 };
 
 use crate::Decision;
@@ -29,6 +29,7 @@ pub(crate) fn post(
     let wanted = Wanted {
         transaction: &command.transaction,
         entries: &command.entries,
+        amounts_in: "entries",
         effective_at: command.effective_at,
         reference: command.reference.as_ref(),
         metadata: &command.metadata,
@@ -45,6 +46,8 @@ pub(crate) fn post(
 pub(crate) struct Wanted<'c> {
     pub(crate) transaction: &'c TransactionId,
     pub(crate) entries: &'c [Entry],
+    /// The member of the command that says what the entries are.
+    pub(crate) amounts_in: &'static str,
     pub(crate) effective_at: Option<DateTime<Utc>>,
     pub(crate) reference: Option<&'c Reference>,
     pub(crate) metadata: &'c Metadata,
@@ -61,16 +64,16 @@ impl Wanted<'_> {
         }
     }
 
-    /// What tells this transaction from one that has its id. A time that was not given does not differ: it would be
-    /// another one at each repetition.
+    /// What tells this transaction from one that has its id: a member of its command, or if a command of another kind
+    /// posted that one, the member of the transaction that says so. A time that was not given does not differ: it would
+    /// be another one at each repetition.
     fn differing_field(&self, posted: &TransactionPosted) -> Option<&'static str> {
-        let hold = |capture: &Option<Capture>| capture.as_ref().map(|capture| capture.hold.clone());
         if posted.reverses.as_ref() != self.reverses {
-            Some("transaction")
-        } else if hold(&posted.captures) != hold(&self.captures) {
-            Some("hold")
+            Some(if self.reverses.is_some() { "transaction" } else { "reverses" })
+        } else if held(&posted.captures) != held(&self.captures) {
+            Some(if self.captures.is_some() { "hold" } else { "captures" })
         } else if posted.entries != self.entries {
-            Some("entries")
+            Some(self.amounts_in)
         } else if self.effective_at.is_some_and(|at| at != posted.effective_at) {
             Some("effective_at")
         } else if posted.reference.as_ref() != self.reference {
@@ -128,6 +131,10 @@ impl Wanted<'_> {
             captures: self.captures.clone(),
         }
     }
+}
+
+fn held(capture: &Option<Capture>) -> Option<&HoldId> {
+    capture.as_ref().map(|capture| &capture.hold)
 }
 
 /// The id belongs to a transaction with other content.

@@ -213,7 +213,7 @@ fn a_repeated_capture_must_say_the_same() {
     differs("hold", |capture| capture.hold = "nothing".parse().unwrap());
     differs("final", |capture| capture.is_final = true);
     differs("amount", |capture| capture.amount = None);
-    differs("entries", |capture| capture.amount = Some(amount(11)));
+    differs("amount", |capture| capture.amount = Some(amount(11)));
     differs("effective_at", |capture| capture.effective_at = Some(now()));
     differs("reference", |capture| capture.reference = None);
     differs("metadata", |capture| capture.metadata = members(json!({})));

@@ -87,8 +87,8 @@ fn a_repeated_reversal_must_say_the_same() {
     };
     differs("transaction", |reverse| reverse.transaction = "t2".parse().unwrap());
     differs("transaction", |reverse| reverse.transaction = "nothing".parse().unwrap());
-    differs("entries", |reverse| reverse.part = ReversedPart::Whole);
-    differs("entries", |reverse| reverse.part = ReversedPart::Amount(amount(11)));
+    differs("amount", |reverse| reverse.part = ReversedPart::Whole);
+    differs("amount", |reverse| reverse.part = ReversedPart::Amount(amount(11)));
     differs("entries", |reverse| reverse.part = ReversedPart::Entries(vec![]));
     differs("effective_at", |reverse| reverse.effective_at = ReversalTime::Original);
     differs("reference", |reverse| reverse.reference = None);
@@ -112,6 +112,14 @@ fn what_a_reversal_says_in_other_words_is_the_same() {
 fn a_repeated_reversal_by_an_amount_of_many_entries_is_none() {
     let book = payroll().and(reverse("t1", "r1"));
     let rejection = book.when(reverse_amount("t1", "r1", 5)).rejected("transaction-conflict");
+    assert_eq!(detail(&rejection, "field"), "amount");
+}
+
+#[test]
+fn what_tells_the_whole_of_many_entries_from_a_part_are_the_entries() {
+    let part = vec![debit("bob", 10), credit("bank", 10)];
+    let book = payroll().and(reverse_entries("t1", "r1", part));
+    let rejection = book.when(reverse("t1", "r1")).rejected("transaction-conflict");
     assert_eq!(detail(&rejection, "field"), "entries");
 }
 

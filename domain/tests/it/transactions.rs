@@ -129,9 +129,9 @@ fn a_posting_is_no_repeat_of_a_reversal_or_a_capture_with_the_same_entries() {
         capture("h1", "c1"),
     ]);
     let rejection = book.when(pay("r1", "alice", "bank", 5)).rejected("transaction-conflict");
-    assert_eq!(detail(&rejection, "field"), "transaction");
+    assert_eq!(detail(&rejection, "field"), "reverses");
     let rejection = book.when(pay("c1", "alice", "shop", 5)).rejected("transaction-conflict");
-    assert_eq!(detail(&rejection, "field"), "hold");
+    assert_eq!(detail(&rejection, "field"), "captures");
 }
 
 #[test]
