@@ -56,7 +56,7 @@ mod tests {
     #[tokio::test]
     async fn a_condition_is_asked_until_it_holds() {
         let mut asked = 0;
-        eventually(Duration::from_secs(5), "third time lucky", || {
+        eventually(Duration::from_secs(60), "third time lucky", || {
             asked += 1;
             let holds = asked == 3;
             async move { holds }

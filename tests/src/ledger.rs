@@ -12,9 +12,9 @@ use crate::http::{Answer, Ask, Client};
 
 const PAGE: usize = 1_000;
 /// Read models catch up within this, whatever was killed.
-const CATCH_UP_SECONDS: u64 = 30;
-/// A service that was killed is back within this.
-const BACK_BOUND: Duration = Duration::from_secs(60);
+const CATCH_UP_SECONDS: u64 = 60;
+/// A service that was killed is back within this, and one that a test has paused goes on.
+const BACK_BOUND: Duration = Duration::from_secs(400);
 
 /// Debits and credits, by account and asset.
 pub type Sums = BTreeMap<(String, String), (i128, i128)>;

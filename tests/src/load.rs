@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::ledger::{Acknowledged, LedgerClient, pay_until_done};
 
 /// Load goes on within this after anything was killed and came back.
-const PROGRESS_BOUND: Duration = Duration::from_secs(60);
+const PROGRESS_BOUND: Duration = Duration::from_secs(180);
 
 /// Load on a ledger. Dropping it ends it.
 #[derive(Debug)]

@@ -1,34 +1,27 @@
 //! Processes of the real binary: started, waited for, killed, and never left behind.
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use recount_test_support::{eventually, eventually_blocking, eventually_some};
+use recount_test_support::{eventually, eventually_blocking, eventually_some, free_address};
 use tempfile::TempDir;
 
 use crate::http::Client;
 
-/// A new cluster, on a machine that does many other things at the same time.
-const READY_BOUND: Duration = Duration::from_secs(90);
-/// A process that was asked to finish drains for 12 s, and its children have 10 s each.
-const STOP_BOUND: Duration = Duration::from_secs(40);
+/// A new cluster, and a Kafka with it, on a slow machine that does many other things at the same time.
+const READY_BOUND: Duration = Duration::from_secs(300);
+/// A process that was asked to finish drains for 12 s, and its children have 60 s each.
+const STOP_BOUND: Duration = Duration::from_secs(180);
 /// Commands that end by themselves; a database that is not there is waited for during 30 s.
-const RUN_BOUND: Duration = Duration::from_secs(90);
-const KILL_BOUND: Duration = Duration::from_secs(10);
-
-/// Outside of the range from which connections get their local ports, and of the one of the embedded Kafka: what is
-/// free when it is looked for stays free until it is used.
-const PORTS: std::ops::Range<u16> = 10_000..19_000;
+const RUN_BOUND: Duration = Duration::from_secs(180);
+const KILL_BOUND: Duration = Duration::from_secs(120);
 
 /// The binary that is tested: named by `RECOUNT_BIN`, or beside the tests in cargo's target folder.
 pub fn binary() -> PathBuf {
@@ -44,23 +37,6 @@ pub fn binary() -> PathBuf {
         path.display()
     );
     path
-}
-
-/// An address on loopback that no other test has, and where nobody listens.
-pub fn free_address() -> SocketAddr {
-    static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
-    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = u64::from(PORTS.end - PORTS.start);
-    for n in 0..10_000_u32 {
-        let offset = RandomState::new().hash_one(n) % count;
-        let port = PORTS.start + u16::try_from(offset).expect("the range is within the ports");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if !given.contains(&port) && TcpListener::bind(address).is_ok() {
-            given.insert(port);
-            return address;
-        }
-    }
-    panic!("no port is free from {} to {}", PORTS.start, PORTS.end);
 }
 
 /// A folder that goes away at the end of the test, and that the user whom Postgres runs as can enter.
@@ -248,10 +224,10 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         // They would end by themselves, but may write into a folder that is about to be removed.
-        for child in children.iter().filter(|child| is_running(**child)) {
-            let _ = kill(Pid::from_raw(*child), Signal::SIGKILL);
+        for child in children.iter().filter(|child| child.is_running()) {
+            let _ = kill(Pid::from_raw(child.id), Signal::SIGKILL);
         }
-        eventually_blocking(KILL_BOUND, || !children.iter().any(|child| is_running(*child)));
+        eventually_blocking(KILL_BOUND, || !children.iter().any(|child| child.is_running()));
         if std::thread::panicking() {
             eprintln!("---- {:?}\n{}", self.program.arguments, self.stderr());
         }
@@ -259,10 +235,11 @@ impl Drop for Process {
 }
 
 /// The first process of the private Postgres in this data folder.
-pub fn postgres_of(data: &Path) -> i32 {
+pub fn postgres_of(data: &Path) -> Seen {
     let text = fs::read_to_string(data.join("postgres").join("postmaster.pid"));
     let text = text.expect("a running Postgres has a pid file");
-    text.lines().next().and_then(|line| line.trim().parse().ok()).expect("its first line is the process id")
+    let id = text.lines().next().and_then(|line| line.trim().parse().ok());
+    id.and_then(Seen::now).expect("its first line is the id of a process")
 }
 
 /// Kills a process that is no child of ours.
@@ -270,18 +247,59 @@ pub fn kill_now(id: i32) {
     kill(Pid::from_raw(id), Signal::SIGKILL).expect("it runs, and as somebody whom we may kill");
 }
 
-/// Waits until the process is gone.
-pub async fn gone(id: i32) {
-    eventually(KILL_BOUND, &format!("process {id} is gone"), || async { !is_running(id) }).await;
+/// A process that was seen running. It is known by when it began, as its id may find another owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub id: i32,
+    began: u64,
 }
 
-fn is_running(id: i32) -> bool {
-    // What has ended and was not waited for, by whoever should, runs no more.
-    status(id, "State").is_some_and(|state| !state.starts_with('Z'))
+impl Seen {
+    /// Nothing if there is no such process.
+    fn now(id: i32) -> Option<Seen> {
+        Some(Seen { id, began: stat(id, BEGAN)?.parse().ok()? })
+    }
+
+    fn is_running(self) -> bool {
+        // What has ended and was not waited for, by whoever should, runs no more.
+        Seen::now(self.id) == Some(self) && stat(self.id, STATE).is_some_and(|state| state != "Z")
+    }
+
+    fn is_paused(self) -> bool {
+        stat(self.id, STATE).is_some_and(|state| state == "T")
+    }
+}
+
+/// Waits until the process is gone.
+pub async fn gone(process: Seen) {
+    eventually(KILL_BOUND, &format!("{process:?} is gone"), || async { !process.is_running() }).await;
+}
+
+/// Lets all that descends from this process stand still, until [`resume`].
+pub async fn pause_descendants(id: i32) -> Vec<Seen> {
+    eventually_some(KILL_BOUND, "all descendants stand still", || async {
+        let (paused, others): (Vec<Seen>, Vec<Seen>) =
+            descendants(id).into_iter().partition(|process| process.is_paused());
+        let running: Vec<&Seen> = others.iter().filter(|process| process.is_running()).collect();
+        for process in &running {
+            // One that ends right now needs no stopping.
+            let _ = kill(Pid::from_raw(process.id), Signal::SIGSTOP);
+        }
+        // Looked at again if there were any: one of them may just have started another.
+        running.is_empty().then_some(paused)
+    })
+    .await
+}
+
+/// Lets processes that were paused go on.
+pub fn resume(paused: &[Seen]) {
+    for process in paused {
+        kill(Pid::from_raw(process.id), Signal::SIGCONT).expect("what is paused cannot end");
+    }
 }
 
 /// All processes that descend from this one.
-pub fn descendants(id: i32) -> Vec<i32> {
+pub fn descendants(id: i32) -> Vec<Seen> {
     let processes: Vec<(i32, i32)> = fs::read_dir("/proc")
         .expect("this is Linux")
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -294,16 +312,21 @@ pub fn descendants(id: i32) -> Vec<i32> {
         found.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(process, _)| process));
         next += 1;
     }
-    found.split_off(1)
+    found.into_iter().skip(1).filter_map(Seen::now).collect()
 }
 
 fn parent_of(id: i32) -> Option<i32> {
-    status(id, "PPid")?.parse().ok()
+    stat(id, PARENT)?.parse().ok()
 }
 
-/// What the kernel says of a process under this name.
-fn status(id: i32, name: &str) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(line.trim().to_owned())
+/// Fields of what the kernel says of a process, after its name.
+const STATE: usize = 0;
+const PARENT: usize = 1;
+const BEGAN: usize = 19;
+
+fn stat(id: i32, field: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // From `4711 (postgres) S 1 …`, where the name may hold anything.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_whitespace().nth(field).map(str::to_owned)
 }

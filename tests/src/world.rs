@@ -1,5 +1,7 @@
 //! An event store of one's own, and engines on it.
 
+use std::time::Duration;
+
 use recount_command_service::deadlines::{self, Pace};
 use recount_command_service::engine::{
     Domain, Engine, IdempotencyKey, Outcome, Submission, SubmissionOutcome, SubmitError, Tuning,
@@ -45,6 +47,11 @@ impl World {
             events.extend(page);
         }
     }
+}
+
+/// As a service has it, but for callers with the patience that it takes on a slow machine.
+pub fn tuning() -> Tuning {
+    Tuning { patience: Duration::from_secs(120), ..Tuning::default() }
 }
 
 /// Commands of one caller.

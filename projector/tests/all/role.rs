@@ -6,6 +6,7 @@ use recount_projector::engine::Projection;
 use recount_projector::ledger::LedgerProjection;
 use recount_projector::{ProjectorConfig, ProjectorError, StartError, migrate, run};
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
+use recount_test_support::free_address;
 use sqlx::AssertSqlSafe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{PATIENCE, World, log, until};
 
-/// On a port that was just free, and without Kafka.
+/// On an address of its own, and without Kafka.
 fn config(world: &World) -> ProjectorConfig {
-    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     ProjectorConfig {
         database: DatabaseArgs { database_url: Some(world.url.as_str().into()) },
         read_database_url: None,
@@ -25,7 +25,7 @@ fn config(world: &World) -> ProjectorConfig {
             partitions: 12,
             properties: vec![],
         },
-        listen: ListenArgs { listen },
+        listen: ListenArgs { listen: free_address() },
     }
 }
 

@@ -14,7 +14,8 @@ use recount_test_support::eventually;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// For a slow machine that does many other things; every wait ends with what it waits for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) fn log(name: &str) -> LogName {
     name.parse().unwrap()

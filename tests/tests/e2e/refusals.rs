@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 
-use recount_test_support::TestDatabase;
-use recount_tests::process::{Ended, Program, folder, free_address};
+use recount_test_support::{TestDatabase, free_address};
+use recount_tests::process::{Ended, Program, folder};
 
 use crate::Up;
 

@@ -8,7 +8,7 @@ use recount_test_support::unique_name;
 use serde_json::Value;
 
 /// A whole topic is read within this, the join of the group included.
-const READ_BOUND: Duration = Duration::from_secs(60);
+const READ_BOUND: Duration = Duration::from_secs(180);
 const BATCH: usize = 500;
 const BATCH_WAIT: Duration = Duration::from_millis(500);
 

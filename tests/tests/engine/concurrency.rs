@@ -2,7 +2,7 @@
 
 use recount_command_service::engine::{Engine, Outcome, Submission, SubmitError, Tuning};
 use recount_tests::theatre::{Command, Theatre};
-use recount_tests::world::{World, submission, told};
+use recount_tests::world::{World, submission, told, tuning};
 use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
@@ -10,7 +10,7 @@ use crate::{announce, reserve};
 #[tokio::test]
 async fn commands_of_many_callers_are_decided_one_after_another() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     engine.submit(world.log.key(), submission(vec![announce("Hamlet", 60)])).await.unwrap();
     let mut callers = JoinSet::new();
     for n in 0..100 {
@@ -28,7 +28,7 @@ async fn commands_of_many_callers_are_decided_one_after_another() {
 #[tokio::test]
 async fn two_processes_on_one_log_sell_every_seat_once() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     engines[0].submit(world.log.key(), submission(vec![announce("Hamlet", 300)])).await.unwrap();
     let mut callers = JoinSet::new();
     for n in 0..400 {
@@ -51,8 +51,8 @@ async fn two_processes_on_one_log_sell_every_seat_once() {
 #[tokio::test]
 async fn a_rejection_is_as_fresh_as_an_acceptance() {
     let world = World::create().await;
-    let one: Engine<Theatre> = world.engine(Tuning::default());
-    let other: Engine<Theatre> = world.engine(Tuning::default());
+    let one: Engine<Theatre> = world.engine(tuning());
+    let other: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     assert_eq!(told(&one.submit(log, submission(vec![reserve("Hamlet", "g")])).await), "no-show");
     assert_eq!(told(&other.submit(log, submission(vec![announce("Hamlet", 1)])).await), "1 events");
@@ -63,7 +63,7 @@ async fn a_rejection_is_as_fresh_as_an_acceptance() {
 #[tokio::test]
 async fn an_atomic_submission_happens_whole_or_not_at_all() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let atomic = |commands| Submission { atomic: true, ..submission(commands) };
     let failed = engine
@@ -79,7 +79,7 @@ async fn an_atomic_submission_happens_whole_or_not_at_all() {
 #[tokio::test]
 async fn an_independent_submission_sees_what_its_earlier_commands_did() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let commands =
         vec![reserve("Hamlet", "a"), announce("Hamlet", 1), reserve("Hamlet", "b"), reserve("Hamlet", "c")];
     let outcome = engine.submit(world.log.key(), submission(commands)).await.unwrap();
@@ -93,14 +93,14 @@ async fn an_independent_submission_sees_what_its_earlier_commands_did() {
 async fn a_command_may_read_an_entity_that_another_entity_names() {
     let world = World::create().await;
     let log = world.log.key();
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let prepare =
         vec![announce("Hamlet", 9), announce("Faust", 9), reserve("Hamlet", "ann"), reserve("Faust", "ben")];
     engine.submit(log, submission(prepare)).await.unwrap();
     let follow =
         |guest: &str, friend: &str| Command::Follow { guest: guest.to_owned(), show: friend.to_owned() };
     // Nothing is in this engine's memory: it loads the guest, and then the show that the guest went to.
-    let cold: Engine<Theatre> = world.engine(Tuning::default());
+    let cold: Engine<Theatre> = world.engine(tuning());
     assert_eq!(told(&cold.submit(log, submission(vec![follow("ann", "friend")])).await), "1 events");
     // In one batch the guest changes shows first: what is needed then was not loaded, and is in the next batch.
     let (moves, follows) = tokio::join!(
@@ -115,13 +115,13 @@ async fn a_command_may_read_an_entity_that_another_entity_names() {
 async fn a_command_may_read_what_an_earlier_one_of_its_submission_names() {
     let world = World::create().await;
     let log = world.log.key();
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let shows: Vec<Command> = (0..20).map(|n| announce(&format!("s{n}"), 9)).collect();
     engine.submit(log, submission(shows)).await.unwrap();
     let follow = |guest: &str| Command::Follow { guest: guest.to_owned(), show: "friend".to_owned() };
     for atomic in [false, true] {
         // Where the guests went last is not known before the commands are decided, and no show is in memory.
-        let cold: Engine<Theatre> = world.engine(Tuning::default());
+        let cold: Engine<Theatre> = world.engine(tuning());
         let mut commands: Vec<Command> =
             (0..20).map(|n| reserve(&format!("s{n}"), &format!("g{n}"))).collect();
         commands.extend((0..20).map(|n| follow(&format!("g{n}"))));
@@ -134,7 +134,7 @@ async fn a_command_may_read_what_an_earlier_one_of_its_submission_names() {
 #[tokio::test]
 async fn a_log_that_was_not_made_takes_nothing() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let nowhere = "nowhere".parse::<recount_events::LogName>().unwrap().key();
     let answer = engine.submit(nowhere, submission(vec![announce("Hamlet", 1)])).await;
     assert_eq!(answer.unwrap_err(), SubmitError::LogUnknown);
@@ -143,7 +143,7 @@ async fn a_log_that_was_not_made_takes_nothing() {
 #[tokio::test]
 async fn a_full_inbox_is_told_at_once() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning { inbox_submissions_max: 2, ..Tuning::default() });
+    let engine: Engine<Theatre> = world.engine(Tuning { inbox_submissions_max: 2, ..tuning() });
     let log = world.log.key();
     // The head is held by somebody else, so nothing gets past the commit.
     let mut blocker = world.store.pool().begin().await.unwrap();
@@ -166,7 +166,7 @@ async fn a_full_inbox_is_told_at_once() {
 #[tokio::test]
 async fn what_waits_is_finished_when_the_engine_stops() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let (answer, ()) = tokio::join!(engine.submit(log, submission(vec![announce("Hamlet", 1)])), async {
         tokio::task::yield_now().await;

@@ -6,10 +6,10 @@ use recount_command_service::engine::{
     Engine, Events, Outcome, Submission, SubmissionOutcome, SubmitError, Tuning,
 };
 use recount_tests::theatre::{Command, Theatre};
-use recount_tests::world::{World, dry_run, keyed, submission, told};
+use recount_tests::world::{World, dry_run, keyed, submission, told, tuning};
 use serde_json::{Value, json};
 
-use crate::{announce, reserve};
+use crate::{announce, done, reserve};
 
 fn dry(submission: Submission<Command>) -> Submission<Command> {
     Submission { dry_run: true, ..submission }
@@ -38,7 +38,7 @@ fn reserved(show: &str, guest: &str, seat: u32) -> String {
 #[tokio::test]
 async fn a_dry_run_is_told_the_events_and_their_effects_and_nothing_has_changed() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     let told = engine.submit(log, dry_run(vec![reserve("Hamlet", "a")])).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_dry_run_is_told_the_events_and_their_effects_and_nothing_has_changed(
 #[tokio::test]
 async fn two_dry_runs_are_told_the_same_and_then_it_happens() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 1)])).await.unwrap();
     let first = engine.submit(log, dry_run(vec![reserve("Hamlet", "a")])).await.unwrap();
@@ -78,7 +78,7 @@ async fn two_dry_runs_are_told_the_same_and_then_it_happens() {
 #[tokio::test]
 async fn what_is_so_already_would_bring_no_events() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 1)])).await.unwrap();
     let outcome = engine.submit(log, dry_run(vec![announce("Hamlet", 1)])).await.unwrap();
@@ -89,7 +89,7 @@ async fn what_is_so_already_would_bring_no_events() {
 #[tokio::test]
 async fn in_a_batch_it_sees_what_those_before_it_did_and_those_after_it_do_not_see_it() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     let (before, dry, after) = tokio::join!(
@@ -108,7 +108,7 @@ async fn in_a_batch_it_sees_what_those_before_it_did_and_those_after_it_do_not_s
 #[tokio::test]
 async fn it_sees_what_its_own_earlier_commands_would_do() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let commands =
         || vec![announce("Hamlet", 1), reserve("Hamlet", "a"), reserve("Hamlet", "b"), announce("Faust", 1)];
@@ -127,7 +127,7 @@ async fn it_sees_what_its_own_earlier_commands_would_do() {
 #[tokio::test]
 async fn an_atomic_dry_run_that_fails_names_the_command() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let commands = vec![announce("Hamlet", 1), reserve("Hamlet", "a"), reserve("Hamlet", "b")];
     let outcome = engine.submit(log, Submission { atomic: true, ..dry_run(commands) }).await.unwrap();
@@ -141,7 +141,7 @@ async fn an_atomic_dry_run_that_fails_names_the_command() {
 async fn the_explanation_finds_what_the_decision_did_not_read() {
     let world = World::create().await;
     let log = world.log.key();
-    let before: Engine<Theatre> = world.engine(Tuning::default());
+    let before: Engine<Theatre> = world.engine(tuning());
     let commands =
         vec![announce("Hamlet", 9), announce("Faust", 9), reserve("Hamlet", "a"), reserve("Hamlet", "b")];
     before.submit(log, submission(commands)).await.unwrap();
@@ -155,11 +155,11 @@ async fn the_explanation_finds_what_the_decision_did_not_read() {
     };
     let both = || dry_run(vec![reserve("Faust", "a"), reserve("Faust", "b")]);
     // Nothing of it is in this engine's memory.
-    let cold: Engine<Theatre> = world.engine(Tuning::default());
+    let cold: Engine<Theatre> = world.engine(tuning());
     let outcome = cold.submit(log, both()).await.unwrap();
     assert_eq!(guests(&outcome), [json!(["Hamlet", "Faust"]), json!(["Hamlet", "Faust"])]);
     // A submission before it in the batch concerns a guest that it does not read either.
-    let cold: Engine<Theatre> = world.engine(Tuning::default());
+    let cold: Engine<Theatre> = world.engine(tuning());
     let (real, outcome) =
         tokio::join!(cold.submit(log, submission(vec![reserve("Faust", "b")])), cold.submit(log, both()));
     assert_eq!(told(&real), "1 events");
@@ -170,7 +170,7 @@ async fn the_explanation_finds_what_the_decision_did_not_read() {
 async fn the_explanation_knows_a_guest_who_came_in_the_same_batch() {
     let world = World::create().await;
     let log = world.log.key();
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     engine.submit(log, submission(vec![announce("Hamlet", 99), announce("Faust", 99)])).await.unwrap();
     // At first the writer does not know what is new in the log, and later it does.
     for n in 0..30 {
@@ -189,7 +189,7 @@ async fn the_explanation_knows_a_guest_who_came_in_the_same_batch() {
 async fn what_is_in_memory_keeps_a_batch_with_a_dry_run_in_one_piece() {
     let world = World::create().await;
     let log = world.log.key();
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 9), announce("Faust", 9), reserve("Hamlet", "b")];
     engine.submit(log, submission(commands)).await.unwrap();
     // This brings the guest into memory.
@@ -210,7 +210,7 @@ async fn what_is_in_memory_keeps_a_batch_with_a_dry_run_in_one_piece() {
 #[tokio::test]
 async fn under_a_key_it_is_told_what_is_recorded_and_records_nothing() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     for _ in 0..2 {
@@ -230,7 +230,7 @@ async fn under_a_key_it_is_told_what_is_recorded_and_records_nothing() {
 #[tokio::test]
 async fn with_one_key_in_one_batch_the_dry_run_records_nothing_and_the_other_does() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     let command = || keyed(reserve("Hamlet", "a"), "k1");
@@ -249,7 +249,7 @@ async fn with_one_key_in_one_batch_the_dry_run_records_nothing_and_the_other_doe
 #[tokio::test]
 async fn an_outcome_that_another_process_recorded_is_found() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.key();
     // Both writers are running and have read what there was, which is nothing.
     for engine in &engines {
@@ -264,7 +264,7 @@ async fn an_outcome_that_another_process_recorded_is_found() {
 #[tokio::test]
 async fn a_dry_run_is_as_fresh_as_a_real_one() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.key();
     engines[0].submit(log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     let first = engines[1].submit(log, dry_run(vec![reserve("Hamlet", "b")])).await.unwrap();
@@ -281,7 +281,7 @@ async fn while_the_store_is_away_it_is_told_that_nothing_was_done() {
     let engine: Engine<Theatre> =
         world.engine(Tuning { patience: Duration::from_secs(3), ..Tuning::default() });
     let log = world.log.key();
-    engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    done(&engine, log, announce("Hamlet", 9)).await;
     // The statement hangs, and is given up before the callers are.
     let mut blocker = world.store.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();

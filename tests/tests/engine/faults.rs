@@ -1,28 +1,36 @@
 //! The store goes away, the connection breaks in the middle of a commit, hands reach into the log.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use recount_command_service::engine::{Engine, Tuning};
 use recount_test_support::eventually;
 use recount_tests::theatre::{Theatre, show_tag};
-use recount_tests::world::{World, keyed, submission, told};
+use recount_tests::world::{World, keyed, submission, told, tuning};
 use tokio::task::JoinSet;
 
-use crate::{announce, reserve};
+use crate::{announce, done, reserve};
+
+/// For a slow machine that does many other things; every wait ends with what it waits for.
+const BOUND: Duration = Duration::from_secs(120);
+/// Ends while a statement hangs, and not before it is sent.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
-    engine.submit(log, submission(vec![announce("Hamlet", 1_000)])).await.unwrap();
+    engine.submit(log, submission(vec![announce("Hamlet", 1_000_000)])).await.unwrap();
     let mut callers = JoinSet::new();
+    let broken = Arc::new(AtomicBool::new(false));
     for caller in 0..8 {
-        let engine = engine.clone();
+        let (engine, broken) = (engine.clone(), Arc::clone(&broken));
         callers.spawn(async move {
             let mut sold = 0;
-            for n in 0..50 {
-                let key = format!("{caller}-{n}");
+            while sold < 50 || !broken.load(Ordering::Relaxed) {
+                let key = format!("{caller}-{sold}");
                 // As a client does: the same command with the same key until there is an answer.
                 while told(&engine.submit(log, keyed(reserve("Hamlet", &key), &key)).await) != "1 events" {}
                 sold += 1;
@@ -30,17 +38,18 @@ async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
             sold
         });
     }
-    let mut killed = 0;
+    let mut sold_by_all = 0;
     while !callers.is_empty() {
         let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                     where datname = current_database() and pid <> pg_backend_pid() and query like 'select store.append%'";
-        killed += sqlx::query_scalar::<_, i64>(kill).fetch_one(world.store.pool()).await.unwrap_or(0);
+        let killed = sqlx::query_scalar::<_, i64>(kill).fetch_one(world.store.pool()).await.unwrap_or(0);
+        broken.fetch_or(killed > 0, Ordering::Relaxed);
         if let Ok(Some(sold)) = tokio::time::timeout(Duration::from_millis(20), callers.join_next()).await {
-            assert_eq!(sold.unwrap(), 50);
+            sold_by_all += sold.unwrap();
         }
     }
-    assert!(killed > 0, "no connection was broken");
-    assert_eq!(world.events().await.len(), 401);
+    assert!(sold_by_all >= 400);
+    assert_eq!(world.events().await.len(), 1 + sold_by_all);
 }
 
 #[tokio::test]
@@ -58,7 +67,7 @@ async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
         data: "{}".to_owned(),
         meta: "{}".into(),
     });
-    let appended = world.store.append(&late, Duration::from_secs(5)).await.unwrap();
+    let appended = world.store.append(&late, BOUND).await.unwrap();
     assert_eq!(appended, recount_event_store::Appended::HeadMoved);
     assert!(world.events().await.is_empty());
 }
@@ -67,7 +76,7 @@ async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
 async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns() {
     let world = World::create().await;
     let log = world.log.key();
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     engine.submit(log, submission(vec![announce("Hamlet", 9), announce("Faust", 9)])).await.unwrap();
     // A newer program has written behind the back of the running writer.
     let head = world.store.log(log).await.unwrap().unwrap();
@@ -80,7 +89,7 @@ async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns
         data: "{\"what\":\"renamed\"}".to_owned(),
         meta: "{}".into(),
     });
-    let appended = world.store.append(&newer, Duration::from_secs(5)).await.unwrap();
+    let appended = world.store.append(&newer, BOUND).await.unwrap();
     assert_eq!(appended, recount_event_store::Appended::Done);
     assert_eq!(told(&engine.submit(log, submission(vec![reserve("Hamlet", "a")])).await), "1 events");
     assert_eq!(told(&engine.submit(log, submission(vec![reserve("Faust", "a")])).await), "Internal");
@@ -90,7 +99,7 @@ async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns
 #[tokio::test]
 async fn the_log_cannot_be_changed_even_by_its_owner() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     engine.submit(world.log.key(), submission(vec![announce("Hamlet", 1)])).await.unwrap();
     for statement in [
         "update store.events set data = '{}'",
@@ -131,19 +140,23 @@ async fn the_service_role_can_append_and_nothing_else() {
 #[tokio::test]
 async fn an_engine_whose_store_is_gone_for_good_stops_all_the_same() {
     let world = World::create().await;
-    let engine: Engine<Theatre> =
-        world.engine(Tuning { patience: Duration::from_millis(200), ..Tuning::default() });
+    let engine: Engine<Theatre> = world.engine(Tuning { patience: SHORT_PATIENCE, ..Tuning::default() });
     let log = world.log.key();
-    engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    done(&engine, log, announce("Hamlet", 9)).await;
     let mut blocker = world.store.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
     let submitted = engine.submit(log, submission(vec![reserve("Hamlet", "a")]));
     let stopped = async {
-        tokio::task::yield_now().await;
+        let hanging = "select count(*) from pg_stat_activity where datname = current_database()
+                       and wait_event_type = 'Lock' and query like 'select store.append%'";
+        eventually(BOUND, "the commit hangs", async || {
+            sqlx::query_scalar::<_, i64>(hanging).fetch_one(world.store.pool()).await.unwrap() == 1
+        })
+        .await;
         // From now on nobody gets a connection; the one that hangs in its commit is given up.
         let pool = world.store.pool().clone();
         tokio::spawn(async move { pool.close().await });
-        tokio::time::timeout(Duration::from_secs(20), engine.stop()).await
+        tokio::time::timeout(BOUND, engine.stop()).await
     };
     let (answer, stopped) = tokio::join!(submitted, stopped);
     assert_eq!(told(&answer), "OutcomeUnknown");
@@ -153,17 +166,16 @@ async fn an_engine_whose_store_is_gone_for_good_stops_all_the_same() {
 #[tokio::test]
 async fn while_the_store_is_away_callers_are_told_and_afterwards_all_is_well() {
     let world = World::create().await;
-    let engine: Engine<Theatre> =
-        world.engine(Tuning { patience: Duration::from_millis(300), ..Tuning::default() });
+    let engine: Engine<Theatre> = world.engine(Tuning { patience: SHORT_PATIENCE, ..Tuning::default() });
     let log = world.log.key();
-    engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    done(&engine, log, announce("Hamlet", 9)).await;
     // The head is locked: the statement hangs, and is given up as of unknown outcome.
     let mut blocker = world.store.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
     let answer = told(&engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await);
     assert_eq!(answer, "OutcomeUnknown");
     blocker.rollback().await.unwrap();
-    eventually(Duration::from_secs(20), "the command is done once", async || {
+    eventually(BOUND, "the command is done once", async || {
         told(&engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await) == "1 events"
     })
     .await;

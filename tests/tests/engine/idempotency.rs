@@ -1,8 +1,8 @@
 //! A key stands for one request and one outcome, for good.
 
-use recount_command_service::engine::{Engine, SubmitError, Tuning};
+use recount_command_service::engine::{Engine, SubmitError};
 use recount_tests::theatre::Theatre;
-use recount_tests::world::{World, keyed, submission, told};
+use recount_tests::world::{World, keyed, submission, told, tuning};
 use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
@@ -10,13 +10,13 @@ use crate::{announce, reserve};
 #[tokio::test]
 async fn a_repeat_gets_the_recorded_outcome_and_does_nothing() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
     let first = engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await.unwrap();
     let again = engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await.unwrap();
     assert_eq!(first, again);
-    let elsewhere: Engine<Theatre> = world.engine(Tuning::default());
+    let elsewhere: Engine<Theatre> = world.engine(tuning());
     assert_eq!(elsewhere.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await.unwrap(), first);
     assert_eq!(world.events().await.len(), 2);
 }
@@ -24,7 +24,7 @@ async fn a_repeat_gets_the_recorded_outcome_and_does_nothing() {
 #[tokio::test]
 async fn a_repeat_never_flips_a_rejection() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     assert_eq!(told(&engine.submit(log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
     engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
@@ -35,7 +35,7 @@ async fn a_repeat_never_flips_a_rejection() {
 #[tokio::test]
 async fn a_key_that_was_used_for_another_request_is_refused() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, keyed(announce("Hamlet", 9), "k1")).await.unwrap();
     let other = engine.submit(log, keyed(announce("Faust", 9), "k1")).await;
@@ -45,7 +45,7 @@ async fn a_key_that_was_used_for_another_request_is_refused() {
 #[tokio::test]
 async fn many_repeats_at_once_through_two_processes_happen_once() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.key();
     engines[0].submit(log, submission(vec![announce("Hamlet", 99)])).await.unwrap();
     let mut callers = JoinSet::new();
@@ -61,7 +61,7 @@ async fn many_repeats_at_once_through_two_processes_happen_once() {
 #[tokio::test]
 async fn a_rejection_that_another_process_recorded_is_found() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.key();
     // Both writers are running and have read what there was, which is nothing.
     for engine in &engines {

@@ -11,7 +11,10 @@ mod lookups;
 mod memory;
 mod tagged;
 
-use recount_tests::theatre::Command;
+use recount_command_service::engine::Engine;
+use recount_events::LogKey;
+use recount_tests::theatre::{Command, Theatre};
+use recount_tests::world::{keyed, told};
 
 fn announce(show: &str, seats: u32) -> Command {
     Command::Announce { show: show.to_owned(), seats }
@@ -19,4 +22,9 @@ fn announce(show: &str, seats: u32) -> Command {
 
 fn reserve(show: &str, guest: &str) -> Command {
     Command::Reserve { show: show.to_owned(), guest: guest.to_owned(), until: None }
+}
+
+/// Submits it until it is done, as a client does: for an engine that tells its callers soon to come again.
+async fn done(engine: &Engine<Theatre>, log: LogKey, command: Command) {
+    while told(&engine.submit(log, keyed(command.clone(), "until it is done")).await) != "1 events" {}
 }

@@ -1,11 +1,11 @@
 //! The events of one entity, read from the log by its tag.
 
-use recount_command_service::engine::{Engine, Tuning};
+use recount_command_service::engine::Engine;
 use recount_event_store::{Append, Appended, tag_hash};
 use recount_events::{LogName, NewEvent, Position, RecordedEvent, Tag};
 use recount_service_kit::ids;
 use recount_tests::theatre::{Theatre, guest_tag, show_tag};
-use recount_tests::world::{World, submission};
+use recount_tests::world::{World, submission, tuning};
 use std::time::Duration;
 
 use crate::{announce, reserve};
@@ -27,7 +27,7 @@ async fn pages(world: &World, tag: &Tag, limit: u32) -> Vec<RecordedEvent> {
 #[tokio::test]
 async fn the_events_of_an_entity_come_in_order_whole_and_alone() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let mut commands = vec![announce("Hamlet", 99), announce("Faust", 99)];
     for n in 0..20 {
         commands.push(reserve(if n % 3 == 0 { "Hamlet" } else { "Faust" }, &format!("g{}", n % 2)));
@@ -51,7 +51,7 @@ async fn the_events_of_an_entity_come_in_order_whole_and_alone() {
 #[tokio::test]
 async fn an_event_that_only_has_the_hash_is_left_out_and_ends_no_page() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let mut commands = vec![announce("Hamlet", 99), reserve("Hamlet", "ann")];
     commands.extend((0..10).map(|n| reserve("Hamlet", &format!("g{n}"))));

@@ -21,7 +21,9 @@ async fn up_with_a_ledger() -> (Up, LedgerClient) {
     let up = Up::start().await;
     let ledger = LedgerClient::at(&up.client, "main");
     ledger.set_up().await;
-    ledger.pay("t1").await;
+    let paid = ledger.pay("t1").await;
+    // The queries know of it.
+    ledger.trial_balance(paid.position).await;
     (up, ledger)
 }
 

@@ -1,22 +1,20 @@
 //! What the store keeps: the deadlines of what happened, and of nothing else.
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use recount_command_service::engine::{DeadlineChange, Engine, Submission, Tuning};
+use recount_command_service::engine::{DeadlineChange, Engine, Submission};
 use recount_event_store::{Append, Appended, Deadline};
 use recount_events::{LogKey, LogName};
 use recount_service_kit::clock;
 use recount_tests::theatre::{Theatre, deadline_name};
-use recount_tests::world::{World, dry_run, submission, told};
+use recount_tests::world::{World, dry_run, submission, told, tuning};
 
-use super::{append, confirm, deadlines, history, long_ago, names, noted, reserve_until, set, soon};
+use super::{BOUND, append, confirm, deadlines, history, long_ago, names, noted, reserve_until, set, soon};
 use crate::{announce, reserve};
 
 #[tokio::test]
 async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
     // In one submission, and in two that are committed together.
@@ -38,7 +36,7 @@ async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
 #[tokio::test]
 async fn what_does_not_happen_sets_no_deadline() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     engine.submit(log, submission(vec![announce("Hamlet", 1)])).await.unwrap();
     let reservations =
@@ -58,7 +56,7 @@ async fn what_does_not_happen_sets_no_deadline() {
 #[tokio::test]
 async fn a_batch_that_lost_its_race_sets_the_deadlines_of_what_was_decided_in_the_end() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.key();
     engines[0].submit(log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     for engine in &engines {
@@ -112,12 +110,12 @@ async fn deadlines_do_not_change_without_an_event_nor_at_another_head() {
     let head = world.store.log(log).await.unwrap().unwrap();
     let mut alone = Append::new(log, head.head, head.fence, head.recorded_at);
     alone.push_deadline(set("a", soon()));
-    let error = world.store.append(&alone, Duration::from_secs(5)).await.unwrap_err();
+    let error = world.store.append(&alone, BOUND).await.unwrap_err();
     assert!(!error.retryable(), "{error:?}");
     append(&world, log, vec![]).await;
     let mut late = Append::new(log, head.head, head.fence, head.recorded_at);
     late.push_event(noted());
     late.push_deadline(set("a", soon()));
-    assert_eq!(world.store.append(&late, Duration::from_secs(5)).await.unwrap(), Appended::HeadMoved);
+    assert_eq!(world.store.append(&late, BOUND).await.unwrap(), Appended::HeadMoved);
     assert!(deadlines(&world).await.is_empty());
 }

@@ -1,7 +1,6 @@
 //! What cannot be done now is done later, and keeps nobody waiting.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recount_command_service::deadlines::Pace;
@@ -10,7 +9,7 @@ use recount_events::LogName;
 use recount_service_kit::clock;
 use recount_test_support::eventually;
 use recount_tests::theatre::{CURSED, Command, Theatre, deadline_name};
-use recount_tests::world::{DeadlineWorker, World, submission};
+use recount_tests::world::{DeadlineWorker, World, submission, tuning};
 
 use super::{
     BOUND, NEVER, append, close, deadlines, history, long_ago, names, none_is_left, outcomes, quick,
@@ -21,7 +20,7 @@ use crate::announce;
 #[tokio::test]
 async fn a_command_that_is_rejected_keeps_nobody_waiting_and_is_tried_until_it_succeeds() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let commands = vec![
         announce("Hamlet", 9),
@@ -44,14 +43,14 @@ async fn a_command_that_is_rejected_keeps_nobody_waiting_and_is_tried_until_it_s
 async fn a_rejection_that_was_recorded_before_a_restart_does_not_count_after_it() {
     let world = World::create().await;
     let log = world.log.key();
-    let before: Engine<Theatre> = world.engine(Tuning::default());
+    let before: Engine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago()), close("Hamlet")];
     before.submit(log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&before, Pace { poll: NEVER, retry_first: NEVER, ..Pace::default() });
     eventually(BOUND, "the rejection is recorded", async || outcomes(&world).await == 1).await;
     worker.stop().await;
     before.stop().await;
-    let after: Engine<Theatre> = world.engine(Tuning::default());
+    let after: Engine<Theatre> = world.engine(tuning());
     after.submit(log, submission(vec![Command::Open { show: "Hamlet".to_owned() }])).await.unwrap();
     let worker = DeadlineWorker::start(&after, quick());
     none_is_left(&world).await;
@@ -61,25 +60,30 @@ async fn a_rejection_that_was_recorded_before_a_restart_does_not_count_after_it(
 #[tokio::test]
 async fn a_worker_whose_clock_is_ahead_tries_until_the_time_has_come() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
-    let until = clock::now() + TimeDelta::seconds(2);
-    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", until)];
+    let engine: Engine<Theatre> = world.engine(tuning());
+    let (until, much_later) = (clock::now() + TimeDelta::seconds(2), clock::now() + TimeDelta::hours(1));
+    let commands = vec![
+        announce("Hamlet", 9),
+        reserve_until("Hamlet", "a", until),
+        reserve_until("Hamlet", "b", much_later),
+    ];
     engine.submit(world.log.key(), submission(commands)).await.unwrap();
-    let pace = Pace { clock: || clock::now() + TimeDelta::hours(1), ..quick() };
+    let pace = Pace { clock: || clock::now() + TimeDelta::hours(2), ..quick() };
     let worker = DeadlineWorker::start(&engine, pace);
-    eventually(BOUND, "that there is nothing to do is recorded", async || outcomes(&world).await == 1).await;
-    assert_eq!(names(&world).await, [deadline_name("Hamlet", 1)]);
-    none_is_left(&world).await;
+    let later = [deadline_name("Hamlet", 2)];
+    eventually(BOUND, "what was first is done", async || names(&world).await == later).await;
+    eventually(BOUND, "that there is nothing to do is recorded", async || outcomes(&world).await == 2).await;
     worker.stop().await;
+    assert_eq!(names(&world).await, later);
     let events = world.events().await;
-    assert_eq!(events.len(), 3);
-    assert!(events[2].recorded_at >= until);
+    assert_eq!(events.len(), 4);
+    assert!(events[3].recorded_at >= until);
 }
 
 #[tokio::test]
 async fn names_that_the_domain_does_not_know_stay_and_keep_nobody_waiting() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     // More of them than a look goes through, and all before the one that can be done.
     let earlier = long_ago() - TimeDelta::days(1);
@@ -96,7 +100,7 @@ async fn names_that_the_domain_does_not_know_stay_and_keep_nobody_waiting() {
 #[tokio::test]
 async fn a_command_that_panics_keeps_nobody_waiting_in_its_log() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     // One of them when its command is made, the other when it is decided; and more behind them than go in at a time.
     let cursed = [CURSED.to_owned(), deadline_name(CURSED, 1)];
@@ -119,7 +123,7 @@ async fn a_worker_that_panics_is_started_again() {
         clock::now()
     }
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
     engine.submit(world.log.key(), submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, Pace { clock: clock_with_a_start, ..quick() });
@@ -147,7 +151,7 @@ async fn a_log_that_hangs_keeps_the_others_not_waiting_and_the_worker_stops_at_o
     let worker = DeadlineWorker::start(&engine, quick());
     eventually(BOUND, "the other log's is done", async || deadlines(&world).await.len() == 1).await;
     assert_eq!(deadlines(&world).await[0].log, world.log.key());
-    tokio::time::timeout(Duration::from_secs(1), worker.stop()).await.expect("it stops at once");
+    tokio::time::timeout(BOUND, worker.stop()).await.expect("it stops at once");
     blocker.rollback().await.unwrap();
     // What it had submitted is finished.
     none_is_left(&world).await;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use recount_command_service::deadlines::Pace;
-use recount_command_service::engine::{Engine, Outcome, Tuning};
+use recount_command_service::engine::{Engine, Outcome};
 use recount_event_store::{EventStore, Notifier};
 use recount_events::{LogName, Position};
 use recount_test_support::eventually;
 use recount_tests::theatre::{Command, Theatre, deadline_name};
-use recount_tests::world::{DeadlineWorker, World, submission, told};
+use recount_tests::world::{DeadlineWorker, World, submission, told, tuning};
 
 use super::{
     BOUND, NEVER, confirm, deadlines, history, long_ago, names, none_is_left, quick, reserve_until, soon,
@@ -20,7 +20,7 @@ use crate::{announce, reserve};
 #[tokio::test]
 async fn a_reservation_lapses_once_and_its_seat_is_free_again() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let worker = DeadlineWorker::start(&engine, Pace::default());
     let log = world.log.key();
     let until = soon();
@@ -39,7 +39,7 @@ async fn a_reservation_lapses_once_and_its_seat_is_free_again() {
 #[tokio::test]
 async fn a_reservation_that_was_confirmed_never_lapses() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     let until = soon();
     let reservations =
@@ -60,13 +60,13 @@ async fn a_reservation_that_was_confirmed_never_lapses() {
 async fn what_fell_due_while_nothing_ran_is_done_at_the_start() {
     let world = World::create().await;
     let log = world.log.key();
-    let before: Engine<Theatre> = world.engine(Tuning::default());
+    let before: Engine<Theatre> = world.engine(tuning());
     let worker = DeadlineWorker::start(&before, quick());
     before.submit(log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
     worker.stop().await;
     before.submit(log, submission(vec![reserve_until("Hamlet", "a", long_ago())])).await.unwrap();
     before.stop().await;
-    let after: Engine<Theatre> = world.engine(Tuning::default());
+    let after: Engine<Theatre> = world.engine(tuning());
     let worker = DeadlineWorker::start(&after, Pace { poll: NEVER, ..quick() });
     none_is_left(&world).await;
     worker.stop().await;
@@ -76,7 +76,7 @@ async fn what_fell_due_while_nothing_ran_is_done_at_the_start() {
 #[tokio::test]
 async fn the_worker_wakes_up_when_the_next_one_falls_due() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let commands = vec![
         announce("Hamlet", 9),
         reserve_until("Hamlet", "a", soon()),
@@ -91,7 +91,7 @@ async fn the_worker_wakes_up_when_the_next_one_falls_due() {
 #[tokio::test]
 async fn a_process_leaves_a_log_to_the_one_that_writes_it_and_not_for_long() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let other: LogName = "other".parse().unwrap();
     world.store.create_log(&other).await.unwrap();
     let logs = [world.log.key(), other.key()];
@@ -117,11 +117,11 @@ async fn a_process_leaves_a_log_to_the_one_that_writes_it_and_not_for_long() {
 #[tokio::test]
 async fn what_falls_due_in_a_log_that_nobody_writes_is_done_after_the_head_start() {
     let world = World::create().await;
-    let before: Engine<Theatre> = world.engine(Tuning::default());
+    let before: Engine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 1), reserve_until("Hamlet", "a", soon())];
     before.submit(world.log.key(), submission(commands)).await.unwrap();
     before.stop().await;
-    let after: Engine<Theatre> = world.engine(Tuning::default());
+    let after: Engine<Theatre> = world.engine(tuning());
     let worker = DeadlineWorker::start(&after, Pace { poll: NEVER, ..Pace::default() });
     none_is_left(&world).await;
     worker.stop().await;
@@ -130,7 +130,7 @@ async fn what_falls_due_in_a_log_that_nobody_writes_is_done_after_the_head_start
 #[tokio::test]
 async fn two_processes_let_each_of_many_reservations_lapse_once() {
     let world = World::create().await;
-    let engines: [Engine<Theatre>; 2] = [world.engine(Tuning::default()), world.engine(Tuning::default())];
+    let engines: [Engine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let mut logs = vec![world.log.key()];
     for name in ["east", "west"] {
         let log: LogName = name.parse().unwrap();
@@ -162,7 +162,7 @@ async fn two_processes_let_each_of_many_reservations_lapse_once() {
 #[tokio::test]
 async fn a_backlog_of_more_than_one_turn_is_worked_off() {
     let world = World::create().await;
-    let engine: Engine<Theatre> = world.engine(Tuning::default());
+    let engine: Engine<Theatre> = world.engine(tuning());
     let log = world.log.key();
     for show in 0..60 {
         let show = format!("show {show}");
@@ -192,7 +192,7 @@ async fn the_service_role_has_the_rights_that_it_takes() {
         .await
         .unwrap();
     let engine: Engine<Theatre> =
-        Engine::new(EventStore::new(as_service.clone()), Notifier::start(as_service), Tuning::default());
+        Engine::new(EventStore::new(as_service.clone()), Notifier::start(as_service), tuning());
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
     engine.submit(world.log.key(), submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, quick());
