@@ -1,12 +1,13 @@
 //! Commands on accounts.
 
 use recount_domain::{Command, OpenAccount};
-use recount_events::ledger::{FreezeScope, Metadata};
+use recount_events::ledger::FreezeScope;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::expectations::ExpectationData;
-use super::fields::{FormError, bounded, parsed};
+use super::fields::{FormError, parsed};
+use super::free_json::MetadataData;
 use super::policies::{self, BalanceLimitData, KindData, OverdraftData};
 
 /// Opens an account. What is left out comes from the chart's rule for the name, if the ledger has a chart.
@@ -29,7 +30,7 @@ pub(in crate::ledger) struct OpenAccountData {
     /// Free JSON, 8 KiB at most.
     #[serde(default)]
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -100,7 +101,7 @@ impl OpenAccountData {
             overdraft: self.overdraft.map(|overdraft| overdraft.into_overdraft("/overdraft")).transpose()?,
             limits: self.limits.map(|limits| policies::limits(limits, "/limits")).transpose()?,
             assets: policies::assets(&self.assets, "/assets")?,
-            metadata: bounded(self.metadata)?,
+            metadata: self.metadata.into_metadata()?,
         }))
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use recount_domain::Command;
-use recount_events::ledger::{Metadata, Personal, Profile};
+use recount_events::ledger::{Personal, Profile};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::expectations::ExpectationData;
-use super::fields::{FormError, bounded, given_or_new, parsed};
+use super::fields::{FormError, at_most, given_or_new, parsed};
+use super::free_json::{Members, MetadataData, duplicate};
 
 /// The longest text that a profile holds: room for an address, too short for a file.
 const TEXT_BYTES_MAX: usize = 1_000;
@@ -31,7 +32,7 @@ pub(super) struct ProfileData {
     /// Whatever else is known of the person, as text by name. The names themselves are not personal.
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>, example = json!({"passport": "X1234567"}))]
-    attributes: BTreeMap<String, Personal<String>>,
+    attributes: Members<Personal<String>>,
 }
 
 /// Registers a customer.
@@ -47,7 +48,7 @@ pub(in crate::ledger) struct RegisterCustomerData {
     /// Free JSON about the customer that is not personal, 8 KiB at most.
     #[serde(default)]
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -62,7 +63,7 @@ pub(in crate::ledger) struct UpdateCustomerData {
     profile: ProfileData,
     /// Free JSON about the customer that is not personal, 8 KiB at most.
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -97,8 +98,8 @@ impl RegisterCustomerData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
         Ok(Command::RegisterCustomer {
             customer: given_or_new("/customer", self.customer.as_deref())?,
-            profile: self.profile.into_profile()?,
-            metadata: bounded(self.metadata)?,
+            profile: self.profile.into_profile().map_err(|error| error.within("profile"))?,
+            metadata: self.metadata.into_metadata()?,
         })
     }
 }
@@ -107,8 +108,8 @@ impl UpdateCustomerData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
         Ok(Command::UpdateCustomer {
             customer: parsed("/customer", &self.customer)?,
-            profile: self.profile.into_profile()?,
-            metadata: bounded(self.metadata)?,
+            profile: self.profile.into_profile().map_err(|error| error.within("profile"))?,
+            metadata: self.metadata.into_metadata()?,
         })
     }
 }
@@ -134,30 +135,47 @@ impl ForgetCustomerData {
 impl ProfileData {
     fn into_profile(self) -> Result<Profile, FormError> {
         let ProfileData { name, email, phone, address, attributes } = self;
-        if attributes.len() > ATTRIBUTES_MAX {
-            let reason =
-                format!("a profile has {ATTRIBUTES_MAX} attributes at most; these are {}", attributes.len());
-            return Err(FormError::new("/profile/attributes", reason));
-        }
-        if attributes.keys().any(|name| name.is_empty() || name.len() > ATTRIBUTE_NAME_BYTES_MAX) {
-            let reason = format!("the name of an attribute takes 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes");
-            return Err(FormError::new("/profile/attributes", reason));
-        }
         let named = [("name", &name), ("email", &email), ("phone", &phone), ("address", &address)];
-        let texts = named.into_iter().filter_map(|(member, text)| Some((member, text.as_ref()?)));
-        let attribute_texts = attributes.values().map(|text| ("attributes", text));
-        for (member, Personal(text)) in texts.chain(attribute_texts) {
-            // The text itself is personal, so it is not told back.
-            if text.is_empty()
-                || text.len() > TEXT_BYTES_MAX
-                || text.chars().any(|c| c.is_control() && c != '\n')
-            {
-                let reason = format!("a text takes 1 to {TEXT_BYTES_MAX} bytes, without control characters");
-                return Err(FormError::new(format!("/profile/{member}"), reason));
-            }
+        for (member, text) in named {
+            text.iter().try_for_each(check_text).map_err(|error| error.within(member))?;
         }
+        let attributes = read_attributes(attributes).map_err(|error| error.within("attributes"))?;
         Ok(Profile { name, email, phone, address, attributes })
     }
+}
+
+fn read_attributes(
+    given: Members<Personal<String>>,
+) -> Result<BTreeMap<String, Personal<String>>, FormError> {
+    let given = given.into_vec();
+    at_most("", &given, ATTRIBUTES_MAX, "attributes")?;
+    let mut attributes = BTreeMap::new();
+    for (name, text) in given {
+        if !is_text(&name, ATTRIBUTE_NAME_BYTES_MAX) {
+            let reason = format!(
+                "the name of an attribute takes 1 to {ATTRIBUTE_NAME_BYTES_MAX} bytes, without control characters"
+            );
+            return Err(FormError::new("", reason));
+        }
+        check_text(&text).map_err(|error| error.within(&name))?;
+        if attributes.contains_key(&name) {
+            return Err(duplicate(&name));
+        }
+        attributes.insert(name, text);
+    }
+    Ok(attributes)
+}
+
+/// A text may have several lines. It is personal, so the error does not tell it back.
+fn check_text(Personal(text): &Personal<String>) -> Result<(), FormError> {
+    if is_text(&text.replace('\n', " "), TEXT_BYTES_MAX) {
+        return Ok(());
+    }
+    Err(FormError::new("", format!("a text takes 1 to {TEXT_BYTES_MAX} bytes, without control characters")))
+}
+
+fn is_text(text: &str, bytes_max: usize) -> bool {
+    (1..=bytes_max).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 objects!(ForgetCustomerData, LinkData, ProfileData, RegisterCustomerData, UpdateCustomerData);

@@ -1,15 +1,10 @@
-//! The fields that commands share: names, ids, times, metadata, and what is wrong with them.
+//! The fields that commands share: names, ids, times, and what is wrong with them.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
-use recount_domain::METADATA_BYTES_MAX;
-use recount_events::ledger::Metadata;
 use recount_service_kit::ids;
-
-/// How deep metadata may be nested: far from the depth at which readers of JSON give up, whatever it is wrapped in.
-const METADATA_DEPTH_MAX: usize = 32;
 
 /// A value that has the right JSON type and breaks a rule of form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +18,13 @@ pub(in crate::ledger) struct FormError {
 impl FormError {
     pub(super) fn new(at: impl Into<String>, reason: impl Display) -> FormError {
         FormError { at: at.into(), reason: reason.to_string() }
+    }
+
+    /// The same, seen from outside the member of this name.
+    #[must_use]
+    pub(super) fn within(self, member: &str) -> FormError {
+        let token = member.replace('~', "~0").replace('/', "~1");
+        FormError { at: format!("/{token}{}", self.at), reason: self.reason }
     }
 }
 
@@ -60,56 +62,6 @@ pub(super) fn at_most<T>(at: &str, list: &[T], max: usize, what: &str) -> Result
         return Ok(());
     }
     Err(FormError::new(at, format!("there are {max} {what} at most, and these are {}", list.len())))
-}
-
-pub(super) fn bounded(metadata: Metadata) -> Result<Metadata, FormError> {
-    if metadata.is_empty() {
-        return Ok(metadata);
-    }
-    let bytes = serde_json::to_string(&metadata).map_or(usize::MAX, |json| json.len());
-    if bytes > METADATA_BYTES_MAX {
-        let reason = format!("metadata takes {METADATA_BYTES_MAX} bytes of JSON at most; this is {bytes}");
-        return Err(FormError::new("/metadata", reason));
-    }
-    if metadata.values().any(|value| is_deeper_than(value, METADATA_DEPTH_MAX)) {
-        return Err(FormError::new(
-            "/metadata",
-            format!("metadata is nested {METADATA_DEPTH_MAX} levels deep at most"),
-        ));
-    }
-    if metadata.values().any(has_inexact_number) {
-        let reason = "a number in it has more digits than JSON numbers keep everywhere: give it as a string";
-        return Err(FormError::new("/metadata", reason));
-    }
-    Ok(metadata)
-}
-
-/// Whether it has a number that may have been given with more digits than it was read with: one that is not a whole
-/// number of 64 bits and has more than 15 digits before the point.
-fn has_inexact_number(value: &serde_json::Value) -> bool {
-    const EXACT_DIGITS: usize = 15;
-    match value {
-        serde_json::Value::Number(number) if number.is_i64() || number.is_u64() => false,
-        serde_json::Value::Number(number) => {
-            let text = number.to_string();
-            let (digits, exponent) = text.split_once('e').unwrap_or((&text, "-"));
-            let whole = digits.trim_start_matches('-').split('.').next().unwrap_or_default();
-            !exponent.starts_with('-') || whole.len() > EXACT_DIGITS
-        }
-        serde_json::Value::Array(values) => values.iter().any(has_inexact_number),
-        serde_json::Value::Object(members) => members.values().any(has_inexact_number),
-        _ => false,
-    }
-}
-
-/// Whether a value is nested deeper than this. Goes no deeper itself.
-fn is_deeper_than(value: &serde_json::Value, levels: usize) -> bool {
-    let deeper = |inner: &serde_json::Value| levels == 0 || is_deeper_than(inner, levels - 1);
-    match value {
-        serde_json::Value::Array(values) => values.iter().any(deeper),
-        serde_json::Value::Object(members) => members.values().any(deeper),
-        _ => false,
-    }
 }
 
 /// A moment, in the microseconds that the store keeps. A date is its first moment in UTC.

@@ -1,12 +1,13 @@
 //! Commands on holds.
 
 use recount_domain::{CaptureHold, Command, PlaceHold};
-use recount_events::ledger::{AccountName, Metadata};
+use recount_events::ledger::AccountName;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::expectations::ExpectationData;
-use super::fields::{FormError, bounded, given_or_new, moment, optional, parsed};
+use super::fields::{FormError, given_or_new, moment, optional, parsed};
+use super::free_json::MetadataData;
 
 /// Sets value aside for a transaction to come: it is not available any more, and not yet posted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,7 +34,7 @@ pub(in crate::ledger) struct HoldData {
     /// Free JSON, 8 KiB at most.
     #[serde(default)]
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -63,7 +64,7 @@ pub(in crate::ledger) struct CaptureData {
     /// Free JSON, 8 KiB at most.
     #[serde(default)]
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -95,7 +96,7 @@ impl HoldData {
             asset: parsed("/asset", &self.asset)?,
             amount: parsed("/amount", &self.amount)?,
             expires_at: expires_at.transpose()?,
-            metadata: bounded(self.metadata)?,
+            metadata: self.metadata.into_metadata()?,
         }))
     }
 }
@@ -110,7 +111,7 @@ impl CaptureData {
             is_final: self.is_final,
             effective_at: effective_at.transpose()?,
             reference: optional("/reference", self.reference.as_deref())?,
-            metadata: bounded(self.metadata)?,
+            metadata: self.metadata.into_metadata()?,
         }))
     }
 }

@@ -1,12 +1,13 @@
 //! Commands on the metadata of accounts and transactions.
 
 use recount_domain::Command;
-use recount_events::ledger::{Metadata, MetadataOwner};
+use recount_events::ledger::MetadataOwner;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::expectations::ExpectationData;
-use super::fields::{FormError, at_most, bounded, parsed};
+use super::fields::{FormError, at_most, parsed};
+use super::free_json::MetadataData;
 
 /// The most members that one command removes.
 const KEYS_MAX: usize = 1_000;
@@ -23,7 +24,7 @@ pub(in crate::ledger) struct SetMetadataData {
     transaction: Option<String>,
     /// Free JSON. With what is there already, 8 KiB at most.
     #[schema(value_type = Object, example = json!({"tier": "gold"}))]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -49,10 +50,11 @@ pub(in crate::ledger) struct RemoveMetadataData {
 impl SetMetadataData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
         let of = owner(self.account.as_deref(), self.transaction.as_deref())?;
-        if self.metadata.is_empty() {
+        let metadata = self.metadata.into_metadata()?;
+        if metadata.is_empty() {
             return Err(FormError::new("/metadata", "there is nothing to set"));
         }
-        Ok(Command::SetMetadata { of, metadata: bounded(self.metadata)? })
+        Ok(Command::SetMetadata { of, metadata })
     }
 }
 

@@ -11,6 +11,7 @@ mod expectations;
 mod accounts;
 mod customers;
 mod fields;
+mod free_json;
 mod holds;
 mod ledgers;
 mod metadata;

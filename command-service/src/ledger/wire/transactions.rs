@@ -1,12 +1,13 @@
 //! Commands on transactions.
 
 use recount_domain::{Command, PostTransaction, ReversalTime, ReverseTransaction, ReversedPart};
-use recount_events::ledger::{AccountName, Amount, Asset, Direction, Entry, Metadata, TransactionId};
+use recount_events::ledger::{AccountName, Amount, Asset, Direction, Entry, TransactionId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::expectations::ExpectationData;
-use super::fields::{FormError, bounded, given_or_new, moment, optional, parsed, parsed_in};
+use super::fields::{FormError, given_or_new, moment, optional, parsed, parsed_in};
+use super::free_json::MetadataData;
 
 /// What a reversal says that takes effect when the transaction did which it takes back.
 const ORIGINAL: &str = "original";
@@ -31,7 +32,7 @@ pub(in crate::ledger) struct PostTransactionData {
     /// Free JSON, 8 KiB at most.
     #[serde(default)]
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -101,7 +102,7 @@ pub(in crate::ledger) struct ReverseTransactionData {
     /// Free JSON, 8 KiB at most.
     #[serde(default)]
     #[schema(value_type = Object)]
-    metadata: Metadata,
+    metadata: MetadataData,
     /// What balances must be for the command to be taken.
     #[serde(default)]
     expect: Vec<ExpectationData>,
@@ -118,7 +119,7 @@ impl PostTransactionData {
             entries,
             effective_at: effective_at.transpose()?,
             reference: optional("/reference", self.reference.as_deref())?,
-            metadata: bounded(self.metadata)?,
+            metadata: self.metadata.into_metadata()?,
         }))
     }
 }
@@ -150,7 +151,7 @@ impl ReverseTransactionData {
                 Some(text) => ReversalTime::At(moment("/effective_at", text)?),
             },
             reference: optional("/reference", self.reference.as_deref())?,
-            metadata: bounded(self.metadata)?,
+            metadata: self.metadata.into_metadata()?,
         }))
     }
 }

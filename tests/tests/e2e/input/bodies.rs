@@ -24,8 +24,6 @@ fn good() -> Value {
 #[tokio::test]
 async fn what_is_no_json_is_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
-    let (open, close) = ("[".repeat(500), "]".repeat(500));
-    let deep = format!(r#"{{"account":"new","kind":"asset","metadata":{{"a":{open}{close}}}}}"#);
     let two = format!("{0}{0}", good());
     let texts = [
         ("no body", ""),
@@ -33,7 +31,6 @@ async fn what_is_no_json_is_refused() {
         ("two bodies", &two),
         ("half a surrogate pair", r#"{"account":"\ud800","kind":"asset"}"#),
         ("a comment", r#"{"account":"new","kind":"asset"} // new"#),
-        ("endless nesting", &deep),
     ];
     check(&ledger, texts.map(|(name, text)| (name, as_json(&ledger, text), 400, "malformed-json"))).await;
     let latin = as_json(&ledger, "").body(&b"{\"account\":\"\xff\",\"kind\":\"asset\"}"[..]);
@@ -43,6 +40,12 @@ async fn what_is_no_json_is_refused() {
 #[tokio::test]
 async fn json_of_another_form_is_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
+    let with_metadata =
+        |value: &str| format!(r#"{{"account":"new","kind":"asset","metadata":{{"a":{value}}}}}"#);
+    let deep = with_metadata(&format!("{}{}", "[".repeat(500), "]".repeat(500)));
+    let changed = with_metadata("0.12345678901234567890");
+    let twice = with_metadata(r#"{"b":1,"b":2}"#);
+    let half = with_metadata(r#""\ud800""#);
     let texts = [
         ("an array", "[]"),
         ("an unknown field", r#"{"account":"new","kind":"asset","colour":"red"}"#),
@@ -50,6 +53,10 @@ async fn json_of_another_form_is_refused() {
         ("a missing field", r#"{"kind":"asset"}"#),
         ("an unknown kind", r#"{"account":"new","kind":"secret"}"#),
         ("null", r#"{"account":null,"kind":"asset"}"#),
+        ("endless nesting", &deep),
+        ("a number that would be changed", &changed),
+        ("a name twice in metadata", &twice),
+        ("half a surrogate pair in metadata", &half),
     ];
     check(&ledger, texts.map(|(name, text)| (name, as_json(&ledger, text), 400, "invalid-request"))).await;
     let mut heavy = good();
