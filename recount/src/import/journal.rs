@@ -11,13 +11,13 @@ use recount_events::ledger::AccountName;
 use super::balance;
 use super::decimal::Decimal;
 use super::form::{Form, Row};
-use super::names::{self, Names};
+use super::names::{self, Code, Names};
 
 /// A journal that can be imported.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Journal {
     pub(crate) transactions: Vec<Transaction>,
-    /// The most decimals that each commodity is written with.
+    /// The most decimals that each commodity is written with, or those that were said if they are more.
     pub(crate) scales: BTreeMap<String, u8>,
     /// The lines whose amount is zero: there is nothing to post on them.
     pub(crate) zero_lines: Vec<u64>,
@@ -131,9 +131,9 @@ impl Rows<'_> {
             self.journal.zero_lines.push(line);
             return Ok(());
         }
-        let commodity = self.commodity(row.commodity)?;
+        let Code { code: commodity, scale: scale_min } = self.commodity(row.commodity)?;
         let scale = self.journal.scales.entry(commodity.clone()).or_default();
-        *scale = (*scale).max(amount.decimals());
+        *scale = (*scale).max(amount.decimals()).max(scale_min);
         if amount.is_zero() {
             self.journal.zero_lines.push(line);
         } else {
@@ -151,13 +151,13 @@ impl Rows<'_> {
         }
     }
 
-    fn commodity(&self, text: &str) -> Result<String, String> {
+    fn commodity(&self, text: &str) -> Result<Code, String> {
         let code = self.names.code(text);
-        if names::is_code(&code) {
+        if names::is_code(&code.code) {
             return Ok(code);
         }
         let told =
-            if code.is_empty() { "there is no commodity".to_owned() } else { format!("commodity `{code}`") };
+            if text.is_empty() { "there is no commodity".to_owned() } else { format!("commodity `{text}`") };
         Err(format!(
             "{told}: an amount is counted under a code of {}; say one with --asset '{text}=CODE'",
             names::CODE_RULE
@@ -222,6 +222,16 @@ mod tests {
         let postings = &journal.transactions[0].postings;
         assert_eq!(postings[0].amount.minor_units(2), Some(-400));
         assert_eq!(postings[1].amount.minor_units(2), Some(400));
+    }
+
+    #[test]
+    fn a_commodity_has_the_decimals_that_were_said_unless_the_file_has_more() {
+        for (said, scale) in [("USD=USD/2", 2), ("USD=USD/1", 2), ("USD=USD/6", 6)] {
+            let names = Names::new(Vec::new(), Vec::new(), vec![names::parse_code(said).unwrap()]);
+            let rows = "1,2026-01-01,x,Assets:A,1.50,USD\n1,2026-01-01,x,Assets:B,-1.5,USD\n";
+            let journal = read(format!("{HEADER}{rows}").as_bytes(), &Form::default(), &names, None).unwrap();
+            assert_eq!(journal.scales["USD"], scale, "{said}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use recount_events::{LogKey, LogName, Position};
 use crate::database::{DatabaseArgs, Deployment};
 use form::Form;
 use journal::LineError;
-use names::Names;
+use names::{Code, Names};
 use plan::Plan;
 use report::Report;
 
@@ -58,9 +58,10 @@ pub(crate) struct ImportArgs {
     #[arg(long = "kind", value_name = "ACCOUNT=KIND", value_parser = names::parse_kind)]
     kinds: Vec<(String, AccountKind)>,
     /// Under which code a commodity is counted, as in '$=USD', or '=POINTS' where there is none. Needed for symbols and
-    /// names that are not asset codes
+    /// names that are not asset codes. With decimals, as in '$=USD/2', if later files may have more of them than this one:
+    /// a ledger does not change them
     #[arg(long = "asset", value_name = "COMMODITY=CODE", value_parser = names::parse_code)]
-    assets: Vec<(String, String)>,
+    assets: Vec<(String, Code)>,
     /// Under which name an account is kept, with all below it, as in 'Assets:$=Assets:Cash'. Needed for names that are
     /// not account names here
     #[arg(long = "account", value_name = "NAME=ACCOUNT", value_parser = names::parse_account)]
@@ -171,8 +172,8 @@ impl Importer<'_> {
         }
         let named = others.len().min(ERRORS_SHOWN_MAX);
         bail!(
-            "{} of the transactions are in the ledger with other content, so this is another journal than the one that \
-             was imported: import it with a --source of its own. Nothing was imported:\n{}",
+            "{} of the transactions are in the ledger with other content. Either this journal is read with other options \
+             than before, or it is another one: import another one with a --source of its own. Nothing was imported:\n{}",
             others.len(),
             others[..named].join("\n")
         )
@@ -211,8 +212,9 @@ impl Importer<'_> {
                 {
                     Some(registered) if registered.scale() >= scale => Ok(registered),
                     Some(registered) => bail!(
-                        "the ledger counts {commodity} with {} decimals, and the file writes it with {scale}; nothing \
-                         was posted",
+                        "the ledger counts {commodity} with {} decimals, and the file needs {scale}. A ledger \
+                         does not change them: import into another one, and say with --asset COMMODITY=CODE/DECIMALS \
+                         if it shall have more than a file writes. Nothing was posted",
                         registered.scale()
                     ),
                     None => bail!("commodity {commodity}: {}", refusal.detail),

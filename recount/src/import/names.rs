@@ -24,7 +24,15 @@ const KINDS: [(&str, AccountKind); 11] = [
 pub(super) struct Names {
     accounts: BTreeMap<String, String>,
     kinds: BTreeMap<String, AccountKind>,
-    codes: BTreeMap<String, String>,
+    codes: BTreeMap<String, Code>,
+}
+
+/// As what a commodity is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Code {
+    pub(super) code: String,
+    /// The decimals that it has at least, also if the file writes fewer.
+    pub(super) scale: u8,
 }
 
 /// What the code of an asset is made of.
@@ -34,7 +42,7 @@ impl Names {
     pub(super) fn new(
         accounts: Vec<(String, String)>,
         kinds: Vec<(String, AccountKind)>,
-        codes: Vec<(String, String)>,
+        codes: Vec<(String, Code)>,
     ) -> Names {
         Names {
             accounts: accounts.into_iter().collect(),
@@ -62,9 +70,10 @@ impl Names {
         })
     }
 
-    /// The code of the asset as which the commodity is counted.
-    pub(super) fn code(&self, commodity: &str) -> String {
-        self.codes.get(commodity).cloned().unwrap_or_else(|| commodity.to_owned())
+    /// As what the commodity is counted; without a word about it, under its own name, which need not be a code.
+    pub(super) fn code(&self, commodity: &str) -> Code {
+        let said = self.codes.get(commodity).cloned();
+        said.unwrap_or_else(|| Code { code: commodity.to_owned(), scale: 0 })
     }
 }
 
@@ -77,7 +86,13 @@ fn self_and_above(account: &str) -> impl Iterator<Item = &str> {
 }
 
 pub(super) fn is_code(code: &str) -> bool {
-    !code.contains('/') && format!("{code}/0").parse::<Asset>().is_ok()
+    parse_asset(code).is_some_and(|asset| asset.code == code)
+}
+
+/// `CODE` or `CODE/SCALE`.
+fn parse_asset(text: &str) -> Option<Code> {
+    let asset = if text.contains('/') { text.parse::<Asset>() } else { format!("{text}/0").parse() };
+    asset.ok().map(|asset| Code { code: asset.code().to_owned(), scale: asset.scale() })
 }
 
 /// `NAME=ACCOUNT`, as in `Assets:$=Assets:Cash`.
@@ -104,12 +119,16 @@ pub(super) fn parse_kind(text: &str) -> Result<(String, AccountKind), String> {
     Ok((account, kind))
 }
 
-/// `COMMODITY=CODE`, as in `$=USD`; `=POINTS` is for amounts without a commodity.
-pub(super) fn parse_code(text: &str) -> Result<(String, String), String> {
-    match text.rsplit_once('=') {
-        Some((commodity, code)) if is_code(code) => Ok((commodity.to_owned(), code.to_owned())),
-        _ => Err(format!("it is a commodity, `=`, and its code: {CODE_RULE}")),
-    }
+/// `COMMODITY=CODE`, as in `$=USD`; `=POINTS` is for amounts without a commodity, and `$=USD/2` has decimals that the
+/// file may not need yet.
+pub(super) fn parse_code(text: &str) -> Result<(String, Code), String> {
+    let pair = text.rsplit_once('=');
+    let said = pair.and_then(|(commodity, code)| Some((commodity.to_owned(), parse_asset(code)?)));
+    said.ok_or_else(|| {
+        format!(
+            "it is a commodity, `=`, and its code, as in $=USD or $=USD/2: {CODE_RULE}, and up to 18 decimals"
+        )
+    })
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -149,13 +168,14 @@ mod tests {
 
     #[test]
     fn a_commodity_is_counted_under_the_code_that_was_said() {
-        let said = ["$=USD", "=POINTS", "a=b=AB"];
+        let said = ["$=USD", "=POINTS", "a=b=AB", "EUR=EUR/2"];
         let codes = said.map(|text| parse_code(text).unwrap()).to_vec();
         let names = Names::new(Vec::new(), Vec::new(), codes);
-        assert_eq!(names.code("$"), "USD");
-        assert_eq!(names.code(""), "POINTS");
-        assert_eq!(names.code("a=b"), "AB");
-        assert_eq!(names.code("EUR"), "EUR");
+        for (commodity, code, scale) in
+            [("$", "USD", 0), ("", "POINTS", 0), ("a=b", "AB", 0), ("EUR", "EUR", 2), ("£", "£", 0)]
+        {
+            assert_eq!(names.code(commodity), Code { code: code.to_owned(), scale });
+        }
     }
 
     #[test]
@@ -181,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_code_is_refused() {
-        for bad in ["", "$", "$=", "$=U$", "$=USD/2", "$=2USD", "="] {
+        for bad in ["", "$", "$=", "$=U$", "$=USD/", "$=USD/19", "$=USD/2/2", "$=2USD", "=", "=/2"] {
             assert!(parse_code(bad).is_err(), "{bad}");
         }
     }

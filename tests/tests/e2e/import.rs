@@ -128,6 +128,26 @@ async fn other_books_say_what_their_names_mean() {
 }
 
 #[tokio::test]
+async fn a_ledger_gets_the_decimals_that_were_said_and_keeps_them() {
+    let up = Up::start().await;
+    let import = |file: &str, ledger: &str| {
+        import(file, ledger).argument("--database-url").argument(up.database.url())
+    };
+    import("round.csv", "round").run_ok().await;
+    let ended = import("journal.csv", "round").run().await;
+    assert!(!ended.status.success(), "{ended:?}");
+    for part in ["counts USD with 0 decimals, and the file needs 2", "--asset", "Nothing was posted"] {
+        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+    }
+    assert_eq!(LedgerClient::at(&up.client, "round").head().await, 5, "something was imported");
+
+    import("round.csv", "fine").argument("--asset=USD=USD/2").run_ok().await;
+    import("journal.csv", "fine").run_ok().await;
+    let rows = balances(&up.client, "fine").await;
+    assert!(rows.contains(r#""Assets:Bank","1980.50 USD""#), "{rows}");
+}
+
+#[tokio::test]
 async fn what_another_program_prints_is_imported_as_it_is() {
     let up = Up::start().await;
     let options = [
