@@ -48,11 +48,13 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Caller {
     }
 }
 
-/// The idempotency key: a structured-field string in quotes, or bare as many clients send it.
+/// The idempotency key: a string of RFC 8941 in quotes, or the same text bare, as many clients send it.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let invalid = || {
-        let detail =
-            format!("An Idempotency-Key is 1 to {KEY_LEN_MAX} visible ASCII characters, in quotes or bare.");
+        let detail = format!(
+            "An Idempotency-Key is 1 to {KEY_LEN_MAX} printable ASCII characters, in quotes or bare. In quotes, `\"` and \
+             `\\` are written with a `\\` before them."
+        );
         Problem::new(&kinds::IDEMPOTENCY_KEY_INVALID, detail)
     };
     let mut values = headers.get_all("idempotency-key").iter();
@@ -61,12 +63,29 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         return Err(invalid());
     }
     let text = value.to_str().map_err(|_| invalid())?.trim();
-    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let key = match text.strip_prefix('"') {
+        Some(quoted) => unquoted(quoted).ok_or_else(invalid)?,
+        None => text.to_owned(),
+    };
     if (1..=KEY_LEN_MAX).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        Ok(Some(key.to_owned()))
+        Ok(Some(key))
     } else {
         Err(invalid())
     }
+}
+
+/// What a string of RFC 8941 stands for, without its first quote; nothing may follow its last one.
+fn unquoted(text: &str) -> Option<String> {
+    let mut characters = text.strip_suffix('"')?.chars();
+    let mut unquoted = String::with_capacity(text.len());
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return None,
+            '\\' => unquoted.push(characters.next().filter(|escaped| matches!(escaped, '"' | '\\'))?),
+            other => unquoted.push(other),
+        }
+    }
+    Some(unquoted)
 }
 
 /// The trace that the request belongs to, if it says so in the form of W3C Trace Context.
@@ -331,4 +350,47 @@ pub(super) async fn submit_batch(
     let submission = caller.submission(commands, Mode { atomic, dry_run }, &[b"batch", named, &body]);
     let outcome = state.engine.submit(log.key(), submission).await?;
     Ok(answers::batch(outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Result<Option<String>, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", text.parse().unwrap());
+        idempotency_key(&headers)
+    }
+
+    #[test]
+    fn an_idempotency_key_is_a_string_in_quotes_or_bare() {
+        let longest = "x".repeat(KEY_LEN_MAX);
+        for (text, expected) in [
+            ("order-1", "order-1"),
+            (r#""order-1""#, "order-1"),
+            ("order 1", "order 1"),
+            (r#"" order 1""#, " order 1"),
+            (r#""a\"b\\c""#, r#"a"b\c"#),
+            (r#"a"b\c"#, r#"a"b\c"#),
+            (&longest, &longest),
+            (&format!("\"{longest}\""), &longest),
+        ] {
+            assert_eq!(key(text).unwrap().as_deref(), Some(expected), "{text}");
+        }
+        for text in [
+            "",
+            "\"",
+            "\"\"",
+            r#""a"#,
+            r#""a"b""#,
+            r#""a\n""#,
+            r#""a\""#,
+            r#""a";b"#,
+            "a\tb",
+            &"x".repeat(256),
+        ] {
+            assert!(key(text).is_err(), "{text}");
+        }
+        assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);
+    }
 }
