@@ -283,6 +283,55 @@ mod tests {
     }
 
     #[test]
+    fn a_leap_second_is_no_moment() {
+        let post = |moment: &str| format!(r#"{{"entries":[],"effective_at":"{moment}"}}"#);
+        for moment in [
+            "2026-10-31T23:59:60Z",
+            "2026-10-31T23:59:60.5Z",
+            "2026-10-31T12:34:60Z",
+            "2026-11-01T00:59:60+01:00",
+        ] {
+            let (pointer, detail) = refused(CommandKind::PostTransaction, &post(moment));
+            assert_eq!(pointer, "/effective_at", "{moment}");
+            assert!(detail.contains("leap second"), "{detail}");
+            let period = format!(r#"{{"through":"{moment}"}}"#);
+            assert_eq!(refused(CommandKind::ClosePeriod, &period).0, "/through", "{moment}");
+        }
+        let finest = post("2026-10-31T23:59:59.999999999Z");
+        let request = request(CommandKind::PostTransaction, finest.as_bytes(), "").unwrap();
+        let Command::PostTransaction(post) = request.command else { panic!("another command") };
+        assert_eq!(post.effective_at.unwrap().to_rfc3339(), "2026-10-31T23:59:59.999999+00:00");
+    }
+
+    #[test]
+    fn limits_are_in_assets_that_the_account_may_hold() {
+        let open = |policies: &str| {
+            format!(r#"{{"account":"a","kind":"asset","assets":["USD/2","EUR/2"],{policies}}}"#)
+        };
+        for (asset, fits) in [("EUR/2", true), ("BTC/8", false)] {
+            let limits = format!(
+                r#""limits":[{{"asset":"USD/2","minimum":"1"}},{{"asset":"{asset}","minimum":"1"}}]"#
+            );
+            let overdraft = format!(r#""overdraft":{{"limited":[{{"asset":"{asset}","amount":"1"}}]}}"#);
+            for (policies, place) in [(limits, "/limits/1/asset"), (overdraft, "/overdraft/limited/0/asset")]
+            {
+                let json = open(&policies);
+                let chart = format!(
+                    r#"{{"rules":[{{"pattern":"x","kind":"asset"}},{}]}}"#,
+                    json.replace("account", "pattern")
+                );
+                if fits {
+                    assert!(request(CommandKind::OpenAccount, json.as_bytes(), "").is_ok());
+                    assert!(request(CommandKind::SetChart, chart.as_bytes(), "").is_ok());
+                } else {
+                    assert_eq!(refused(CommandKind::OpenAccount, &json).0, place);
+                    assert_eq!(refused(CommandKind::SetChart, &chart).0, format!("/rules/1{place}"));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_personal_is_not_told_back() {
         for profile in
             [r#""Alice Example""#, r#"{"phone":15550100}"#, r#"{"attributes":{"passport":15550100}}"#]

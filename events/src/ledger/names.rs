@@ -144,11 +144,7 @@ macro_rules! id_rule {
             type Err = NameError;
 
             fn from_str(id: &str) -> Result<$name, NameError> {
-                if is_id(id) {
-                    Ok($name(id.into()))
-                } else {
-                    Err(NameError::new(id, $what, "it takes 1 to 64 letters, digits, `-`, `_`, `.` and `:`"))
-                }
+                if is_id(id) { Ok($name(id.into())) } else { Err(NameError::new(id, $what, ID_RULE)) }
             }
         }
     };
@@ -158,8 +154,13 @@ id_rule!(TransactionId, "a transaction id");
 id_rule!(HoldId, "a hold id");
 id_rule!(CustomerId, "a customer id");
 
+const ID_RULE: &str = "it takes 1 to 64 letters, digits, `-`, `_`, `.` and `:`, and is neither `.` nor `..`";
+
 fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
+    // As a segment of a path these two are not names but directions, and whatever normalises the path follows them.
+    let is_direction = matches!(id, "." | "..");
+    !is_direction
+        && (1..=64).contains(&id.len())
         && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
 }
 
@@ -275,18 +276,20 @@ mod tests {
     #[test]
     fn ids_share_a_rule() {
         let long = "x".repeat(64);
-        for good in ["a", "order-1001", "0193:b_c.d", &long] {
+        for good in ["a", "order-1001", "0193:b_c.d", "...", ".a", &long] {
             assert_eq!(good.parse::<TransactionId>().unwrap().as_str(), good);
             assert_eq!(good.parse::<HoldId>().unwrap().as_str(), good);
             assert_eq!(good.parse::<CustomerId>().unwrap().as_str(), good);
         }
         let too_long = "x".repeat(65);
-        for bad in ["", "a b", "a/b", "ä", &too_long] {
+        for bad in ["", "a b", "a/b", "ä", ".", "..", &too_long] {
             assert!(bad.parse::<TransactionId>().is_err(), "{bad:?}");
             assert!(bad.parse::<HoldId>().is_err(), "{bad:?}");
             assert!(bad.parse::<CustomerId>().is_err(), "{bad:?}");
         }
         assert!("a b".parse::<HoldId>().unwrap_err().to_string().contains("a hold id"));
+        // What was recorded is read, whatever the rule is.
+        assert_eq!(serde_json::from_str::<HoldId>(r#"".""#).unwrap(), HoldId::from_stored("."));
     }
 
     #[test]

@@ -19,13 +19,17 @@ pub(in crate::ledger) struct OpenAccountData {
     account: String,
     /// May be left out where a chart gives it.
     kind: Option<KindData>,
-    /// How far below zero the balance may go, on the account's normal side. Not at all, if nothing is said.
+    /// How far below zero the balance may go, on the account's normal side. If it is left out, what the chart says, and
+    /// without a chart not at all.
     overdraft: Option<OverdraftData>,
-    /// What must stay, and the most that there may be, by asset. No limits, if nothing is said.
+    /// What must stay, and the most that there may be, by asset. If it is left out, what the chart says, and without a
+    /// chart no limits.
+    #[schema(max_items = 100)]
     limits: Option<Vec<BalanceLimitData>>,
-    /// The assets that the account may hold. Any, if nothing is said.
+    /// The assets that the account may hold, those of its limits and its overdraft among them. If there are none, those
+    /// that the chart says, and without a chart any.
     #[serde(default)]
-    #[schema(example = json!(["USD/2"]))]
+    #[schema(max_items = 100, example = json!(["USD/2"]))]
     assets: Vec<String>,
     /// Free JSON, 8 KiB at most.
     #[serde(default)]
@@ -87,6 +91,7 @@ pub(in crate::ledger) struct SetOverdraftPolicyData {
 pub(in crate::ledger) struct SetBalanceLimitsData {
     #[schema(example = "users:alice:main")]
     account: String,
+    #[schema(max_items = 100)]
     limits: Vec<BalanceLimitData>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
@@ -95,12 +100,15 @@ pub(in crate::ledger) struct SetBalanceLimitsData {
 
 impl OpenAccountData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
+        let assets = policies::assets(&self.assets, "/assets")?;
+        let overdraft = self.overdraft.map(|overdraft| overdraft.into_overdraft("/overdraft", &assets));
+        let limits = self.limits.map(|limits| policies::limits(limits, "/limits", &assets));
         Ok(Command::OpenAccount(OpenAccount {
             account: parsed("/account", &self.account)?,
             kind: self.kind.map(Into::into),
-            overdraft: self.overdraft.map(|overdraft| overdraft.into_overdraft("/overdraft")).transpose()?,
-            limits: self.limits.map(|limits| policies::limits(limits, "/limits")).transpose()?,
-            assets: policies::assets(&self.assets, "/assets")?,
+            overdraft: overdraft.transpose()?,
+            limits: limits.transpose()?,
+            assets,
             metadata: self.metadata.into_metadata()?,
         }))
     }
@@ -126,7 +134,7 @@ impl SetOverdraftPolicyData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
         Ok(Command::SetOverdraftPolicy {
             account: parsed("/account", &self.account)?,
-            overdraft: self.overdraft.into_overdraft("/overdraft")?,
+            overdraft: self.overdraft.into_overdraft("/overdraft", &[])?,
         })
     }
 }
@@ -135,7 +143,7 @@ impl SetBalanceLimitsData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
         Ok(Command::SetBalanceLimits {
             account: parsed("/account", &self.account)?,
-            limits: policies::limits(self.limits, "/limits")?,
+            limits: policies::limits(self.limits, "/limits", &[])?,
         })
     }
 }

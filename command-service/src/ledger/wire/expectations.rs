@@ -21,11 +21,11 @@ pub(in crate::ledger) struct ExpectationData {
     #[serde(default)]
     balance: FigureData,
     /// Minor units on the account's normal side, as a string of digits, with a `-` before it if it is negative.
-    #[schema(example = "1234")]
+    #[schema(example = "1234", pattern = "^-?[0-9]+$")]
     at_least: Option<String>,
-    #[schema(example = "100000")]
+    #[schema(example = "100000", pattern = "^-?[0-9]+$")]
     at_most: Option<String>,
-    #[schema(example = "5000")]
+    #[schema(example = "5000", pattern = "^-?[0-9]+$")]
     equal_to: Option<String>,
 }
 

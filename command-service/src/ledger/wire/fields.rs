@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use recount_service_kit::ids;
 
 /// A value that has the right JSON type and breaks a rule of form.
@@ -64,24 +64,23 @@ pub(super) fn at_most<T>(at: &str, list: &[T], max: usize, what: &str) -> Result
     Err(FormError::new(at, format!("there are {max} {what} at most, and these are {}", list.len())))
 }
 
-/// A moment, in the microseconds that the store keeps. A date is its first moment in UTC.
+/// A moment, in the microseconds that the store keeps: what is finer is cut off. A date is its first moment in UTC.
 pub(super) fn moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
-    let moment = match date(text) {
-        Some(date) => Some(date.and_time(NaiveTime::MIN).and_utc()),
-        None => in_micros(text),
-    };
-    moment.ok_or_else(|| not_a_moment(at, text))
+    match date(text) {
+        Some(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
+        None => in_micros(at, text),
+    }
 }
 
 /// The last moment that is meant. A date is its last one in UTC.
 pub(super) fn last_moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
-    let moment = match date(text) {
-        Some(date) => date
-            .checked_add_days(Days::new(1))
-            .map(|next| next.and_time(NaiveTime::MIN).and_utc() - TimeDelta::microseconds(1)),
-        None => in_micros(text),
-    };
-    moment.ok_or_else(|| not_a_moment(at, text))
+    match date(text) {
+        Some(date) => {
+            let next = date.checked_add_days(Days::new(1)).ok_or_else(|| not_a_moment(at, text))?;
+            Ok(next.and_time(NaiveTime::MIN).and_utc() - TimeDelta::microseconds(1))
+        }
+        None => in_micros(at, text),
+    }
 }
 
 /// A date with a year of four digits, which is what RFC 3339, the store and the queries know.
@@ -94,11 +93,25 @@ fn date(text: &str) -> Option<NaiveDate> {
     text.parse().ok().filter(|date: &NaiveDate| is_date && date.year() >= 1)
 }
 
-fn in_micros(text: &str) -> Option<DateTime<Utc>> {
-    let moment = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+fn in_micros(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
+    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| not_a_moment(at, text))?.to_utc();
+    if is_in_leap_second(&moment) {
+        let reason = format!(
+            "`{text}` is in a leap second, which the ledger does not count: the last second of a minute is 59"
+        );
+        return Err(FormError::new(at, reason));
+    }
     // An offset may carry it out of the years that have four digits.
     DateTime::from_timestamp_micros(moment.timestamp_micros())
         .filter(|moment| (1..=9_999).contains(&moment.year()))
+        .ok_or_else(|| not_a_moment(at, text))
+}
+
+/// Whether its second was given as 60, which the parser takes in every minute. In microseconds it would be in the next
+/// minute: of another day, it may be, and past a period that is closed through the one that is written.
+fn is_in_leap_second(moment: &DateTime<Utc>) -> bool {
+    const SECOND_NANOS: u32 = 1_000_000_000;
+    moment.nanosecond() >= SECOND_NANOS
 }
 
 fn not_a_moment(at: &str, text: &str) -> FormError {

@@ -25,7 +25,7 @@ pub(in crate::ledger) struct HoldData {
     #[schema(example = "USD/2")]
     asset: String,
     /// Minor units, as a string of digits: 12.34 in USD/2 is `"1234"`.
-    #[schema(example = "1234")]
+    #[schema(example = "1234", pattern = "^[0-9]+$")]
     amount: String,
     /// The deadline: from this time on it cannot be captured, and the service gives back what is left. RFC 3339, or a
     /// date, which is its midnight in UTC. None, if it is left out.
@@ -51,7 +51,7 @@ pub(in crate::ledger) struct CaptureData {
     #[schema(example = "capture-7-1")]
     transaction: Option<String>,
     /// Minor units, as a string of digits. All that is left, if it is left out.
-    #[schema(example = "1000")]
+    #[schema(example = "1000", pattern = "^[0-9]+$")]
     amount: Option<String>,
     /// Whether this is the last capture: what is left then is given back.
     #[serde(default, rename = "final")]

@@ -1,5 +1,7 @@
 //! Commands on the book itself: what it counts, which times it takes, how accounts may be named.
 
+use std::collections::HashMap;
+
 use recount_domain::Command;
 use recount_events::ledger::{ChartRule, EffectiveWindow};
 use serde::Deserialize;
@@ -71,6 +73,7 @@ pub(in crate::ledger) struct ReopenPeriodData {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetChartData {
+    #[schema(min_items = 1, max_items = 1_000)]
     rules: Vec<ChartRuleData>,
     /// What balances must be for the command to be taken.
     #[serde(default)]
@@ -92,9 +95,11 @@ pub(in crate::ledger) struct ChartRuleData {
     overdraft: OverdraftData,
     /// Its limits, unless the command that opens it says otherwise.
     #[serde(default)]
+    #[schema(max_items = 100)]
     limits: Vec<BalanceLimitData>,
     /// The assets that it may hold; any, if there are none.
     #[serde(default)]
+    #[schema(max_items = 100)]
     assets: Vec<String>,
     /// Whether the first transaction or hold that names it opens it.
     #[serde(default)]
@@ -149,18 +154,35 @@ impl SetChartData {
             return Err(FormError::new("/rules", reason));
         }
         let rules = self.rules.into_iter().enumerate().map(|(n, rule)| rule.into_rule(n));
-        Ok(Command::SetChart { rules: rules.collect::<Result<_, _>>()? })
+        let rules: Vec<ChartRule> = rules.collect::<Result<_, _>>()?;
+        each_can_count(&rules)?;
+        Ok(Command::SetChart { rules })
     }
+}
+
+/// The first rule that fits counts, so a second one of the same pattern never would.
+fn each_can_count(rules: &[ChartRule]) -> Result<(), FormError> {
+    let mut first = HashMap::with_capacity(rules.len());
+    for (n, rule) in rules.iter().enumerate() {
+        if let Some(other) = first.insert(&rule.pattern, n) {
+            let reason = format!(
+                "the rule with the index {other} has this pattern too, so this one would never count"
+            );
+            return Err(FormError::new(format!("/rules/{n}/pattern"), reason));
+        }
+    }
+    Ok(())
 }
 
 impl ChartRuleData {
     fn into_rule(self, n: usize) -> Result<ChartRule, FormError> {
+        let assets = policies::assets(&self.assets, &format!("/rules/{n}/assets"))?;
         Ok(ChartRule {
             pattern: parsed_in("rules", n, "pattern", &self.pattern)?,
             kind: self.kind.into(),
-            overdraft: self.overdraft.into_overdraft(&format!("/rules/{n}/overdraft"))?,
-            limits: policies::limits(self.limits, &format!("/rules/{n}/limits"))?,
-            assets: policies::assets(&self.assets, &format!("/rules/{n}/assets"))?,
+            overdraft: self.overdraft.into_overdraft(&format!("/rules/{n}/overdraft"), &assets)?,
+            limits: policies::limits(self.limits, &format!("/rules/{n}/limits"), &assets)?,
+            assets,
             opens_on_first_use: self.opens_on_first_use,
         })
     }

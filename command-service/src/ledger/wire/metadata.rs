@@ -40,7 +40,7 @@ pub(in crate::ledger) struct RemoveMetadataData {
     /// Give this or `account`.
     transaction: Option<String>,
     /// The names of the members. Those that are not there are passed over.
-    #[schema(example = json!(["tier"]))]
+    #[schema(min_items = 1, max_items = 1_000, example = json!(["tier"]))]
     keys: Vec<String>,
     /// What balances must be for the command to be taken.
     #[serde(default)]

@@ -1,12 +1,14 @@
 //! What accounts may be and do: kinds, overdrafts and limits, for an account or for a rule of the chart.
 
-use recount_events::ledger::{AccountKind, Asset, BalanceLimit, Bound, Overdraft, OverdraftLimit};
 use std::fmt;
 
+use recount_events::ledger::{AccountKind, Asset, BalanceLimit, Bound, Overdraft, OverdraftLimit};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{FormError, at_most, optional, parsed, parsed_in};
 
@@ -25,12 +27,10 @@ pub(super) enum KindData {
 }
 
 /// `"none"`, `"unlimited"`, or `{"limited": [{"asset": "USD/2", "amount": "50000"}]}`.
-#[derive(Debug, Default, ToSchema)]
-#[schema(rename_all = "lowercase")]
+#[derive(Debug, Default)]
 pub(super) enum OverdraftData {
     #[default]
     None,
-    /// In each of the assets named down to a limit, in any other not at all.
     Limited(Vec<OverdraftLimitData>),
     Unlimited,
 }
@@ -41,7 +41,7 @@ pub(super) struct OverdraftLimitData {
     #[schema(example = "USD/2")]
     asset: String,
     /// Minor units, as a string of digits.
-    #[schema(example = "50000")]
+    #[schema(example = "50000", pattern = "^[0-9]+$")]
     amount: String,
 }
 
@@ -52,10 +52,10 @@ pub(super) struct BalanceLimitData {
     #[schema(example = "USD/2")]
     asset: String,
     /// What must stay available, whatever overdraft the account has. Minor units, as a string of digits.
-    #[schema(example = "1000")]
+    #[schema(example = "1000", pattern = "^[0-9]+$")]
     minimum: Option<String>,
     /// The most that may be posted, with what open holds would bring in. Minor units, as a string of digits.
-    #[schema(example = "100000")]
+    #[schema(example = "100000", pattern = "^[0-9]+$")]
     maximum: Option<String>,
 }
 
@@ -101,15 +101,34 @@ impl<'de> Deserialize<'de> for OverdraftData {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LimitedData {
+    /// In each of the assets named down to a limit, in any other not at all.
+    #[schema(max_items = 100)]
     limited: Vec<OverdraftLimitData>,
 }
 
+/// What is derived for an enum allows members beside the one that names the variant.
+impl PartialSchema for OverdraftData {
+    fn schema() -> RefOr<Schema> {
+        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["none", "unlimited"]));
+        let description =
+            r#"`"none"`, `"unlimited"`, or `{"limited": [{"asset": "USD/2", "amount": "50000"}]}`."#;
+        OneOfBuilder::new().item(words).item(LimitedData::schema()).description(Some(description)).into()
+    }
+}
+
+impl ToSchema for OverdraftData {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((OverdraftLimitData::name().into(), OverdraftLimitData::schema()));
+        OverdraftLimitData::schemas(schemas);
+    }
+}
+
 impl OverdraftData {
-    /// The policy; `at` is the pointer to it.
-    pub(super) fn into_overdraft(self, at: &str) -> Result<Overdraft, FormError> {
+    /// The policy; `at` is the pointer to it, and `allowed` are the assets that the account may hold.
+    pub(super) fn into_overdraft(self, at: &str, allowed: &[Asset]) -> Result<Overdraft, FormError> {
         let limits = match self {
             OverdraftData::None => return Ok(Overdraft::None),
             OverdraftData::Unlimited => return Ok(Overdraft::Unlimited),
@@ -122,7 +141,7 @@ impl OverdraftData {
         let list = at.trim_start_matches('/');
         let mut done: Vec<OverdraftLimit> = Vec::with_capacity(limits.len());
         for (n, limit) in limits.into_iter().enumerate() {
-            let asset: Asset = parsed_in(list, n, "asset", &limit.asset)?;
+            let asset = asset_in(list, n, &limit.asset, allowed)?;
             if done.iter().any(|other| other.asset == asset) {
                 return Err(FormError::new(format!("{at}/{n}/asset"), "an asset has one limit"));
             }
@@ -134,13 +153,17 @@ impl OverdraftData {
     }
 }
 
-/// The limits; `at` is the pointer to their list.
-pub(super) fn limits(limits: Vec<BalanceLimitData>, at: &str) -> Result<Vec<BalanceLimit>, FormError> {
+/// The limits; `at` is the pointer to their list, and `allowed` are the assets that the account may hold.
+pub(super) fn limits(
+    limits: Vec<BalanceLimitData>,
+    at: &str,
+    allowed: &[Asset],
+) -> Result<Vec<BalanceLimit>, FormError> {
     at_most(at, &limits, ASSETS_MAX, "limits")?;
     let list = at.trim_start_matches('/');
     let mut done: Vec<BalanceLimit> = Vec::with_capacity(limits.len());
     for (n, limit) in limits.into_iter().enumerate() {
-        let asset: Asset = parsed_in(list, n, "asset", &limit.asset)?;
+        let asset = asset_in(list, n, &limit.asset, allowed)?;
         let minimum: Option<Bound> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
         let maximum: Option<Bound> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
         if done.iter().any(|other| other.asset == asset) {
@@ -160,6 +183,16 @@ pub(super) fn limits(limits: Vec<BalanceLimitData>, at: &str) -> Result<Vec<Bala
     }
     done.sort_unstable_by(|one, other| one.asset.cmp(&other.asset));
     Ok(done)
+}
+
+/// The asset of a limit: one that the account may hold, where the command says which those are.
+fn asset_in(list: &str, n: usize, asset: &str, allowed: &[Asset]) -> Result<Asset, FormError> {
+    let asset = parsed_in(list, n, "asset", asset)?;
+    if allowed.is_empty() || allowed.contains(&asset) {
+        return Ok(asset);
+    }
+    let reason = format!("the account may not hold {asset}, because `assets` does not name it");
+    Err(FormError::new(format!("/{list}/{n}/asset"), reason))
 }
 
 /// A list of assets, each once; `at` is the pointer to it.

@@ -47,7 +47,7 @@ pub(super) struct EntryData {
     #[schema(example = "USD/2")]
     asset: String,
     /// Minor units, as a string of digits: 12.34 in USD/2 is `"1234"`.
-    #[schema(example = "1234")]
+    #[schema(example = "1234", pattern = "^[0-9]+$")]
     amount: String,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct TransferData {
     #[schema(example = "USD/2")]
     asset: String,
     /// Minor units, as a string of digits: 12.34 in USD/2 is `"1234"`.
-    #[schema(example = "1234")]
+    #[schema(example = "1234", pattern = "^[0-9]+$")]
     amount: String,
 }
 
@@ -87,7 +87,7 @@ pub(in crate::ledger) struct ReverseTransactionData {
     #[schema(example = "order-1001-refund-1")]
     reversal: Option<String>,
     /// This much of a transaction that has one debit and one credit. Minor units, as a string of digits.
-    #[schema(example = "234")]
+    #[schema(example = "234", pattern = "^[0-9]+$")]
     amount: Option<String>,
     /// What the reversal posts: debits against credits of the transaction, and credits against its debits.
     entries: Option<Vec<EntryData>>,
