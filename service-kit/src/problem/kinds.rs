@@ -36,7 +36,7 @@ catalogue! {
          without one."
     IDEMPOTENCY_KEY_INVALID = 400 "idempotency-key-invalid"
         "The idempotency key is not valid"
-        "Send one Idempotency-Key header of 1 to 255 visible ASCII characters; a random UUID is a good one."
+        "Send one Idempotency-Key header of 1 to 255 printable ASCII characters; a random UUID is a good one."
     KEY_MISSING = 401 "key-missing"
         "An API key is needed"
         "Send `Authorization: Bearer rk_…` with a key that `recount keys create` made."
