@@ -1,7 +1,6 @@
 //! Which Postgres a subcommand works on: the user's, or the private one in the data folder.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -13,14 +12,13 @@ use secrecy::SecretString;
 use sqlx::PgPool;
 
 use crate::migrate;
+use crate::supervise::STOP_BOUND;
 
 /// The database of the private Postgres.
 const EMBEDDED_DATABASE: &str = "postgres";
 
 /// Connections of the owner, who migrates and keeps the keys.
 const OWNER_CONNECTIONS_MAX: u32 = 2;
-/// How long the private Postgres takes to stop before it is killed, which loses nothing.
-const STOP_BOUND: Duration = Duration::from_secs(10);
 
 /// Where the database is.
 #[derive(Args, Clone, Debug)]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a child takes to stop before it is killed, which loses nothing. A Postgres that writes its last checkpoint to a
 /// slow disk takes a while, and that is better than recovering at the next start.
-const STOP_BOUND: Duration = Duration::from_secs(60);
+pub(crate) const STOP_BOUND: Duration = Duration::from_secs(60);
 /// How long to wait before a child that did not start is tried again: at first, and at most.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);

@@ -9,6 +9,9 @@ use clap::ValueEnum;
 use crate::servers::Servers;
 use crate::steps::{cargo, run as step};
 
+/// So many have room on the Postgres of the tests.
+const THREADS_MAX: usize = 16;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     Fmt,
@@ -39,7 +42,7 @@ pub(crate) async fn run(only: Option<Step>, arguments: &[OsString]) -> anyhow::R
     .await;
     // In any case, and before anything is returned: nothing may be left running.
     if let Some(servers) = servers {
-        servers.stop().await?;
+        servers.stop().await;
     }
     let counts = done?;
     print!("\nall ok in {:.1?}", started.elapsed());
@@ -86,6 +89,15 @@ async fn test(servers: &Servers, arguments: &[OsString]) -> anyhow::Result<Count
         command.arg("--workspace");
     }
     command.args(arguments);
+    for (name, _) in std::env::vars_os() {
+        // The settings of whoever runs the tests are not those of what is tested; where the cache is, is no matter.
+        if name.as_encoded_bytes().starts_with(b"RECOUNT_") && name != "RECOUNT_CACHE" {
+            command.env_remove(name);
+        }
+    }
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", threads().to_string());
+    }
     command.envs(servers.environment.iter().cloned());
     command.env("RECOUNT_BIN", crate::built("debug", "recount")?);
     let mut counts = Counts::default();
@@ -98,6 +110,11 @@ async fn test(servers: &Servers, arguments: &[OsString]) -> anyhow::Result<Count
         counts.ignored
     );
     Ok(counts)
+}
+
+/// Tests at a time: each has several connections to the one Postgres, and some start several processes.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
 }
 
 /// Cargo lets `--workspace` win over `--package`.
