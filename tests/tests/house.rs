@@ -138,8 +138,11 @@ fn the_pure_crates_touch_no_clock_no_randomness_and_no_system() {
 
 #[test]
 fn no_amount_is_a_float() {
+    // It reads metadata, whose numbers are JSON's and mean nothing to the ledger.
+    const FREE_JSON: &str = "command-service/src/ledger/wire/free_json.rs:";
     for folder in ["events/src", "domain/src", "projector/src/ledger", "command-service/src/ledger"] {
-        let found = lines_where(folder, |line| words(line).any(|word| word == "f64" || word == "f32"));
+        let mut found = lines_where(folder, |line| words(line).any(|word| word == "f64" || word == "f32"));
+        found.retain(|place| !place.contains(FREE_JSON));
         assert!(found.is_empty(), "{found:#?}");
     }
 }
