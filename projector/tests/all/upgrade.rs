@@ -206,7 +206,10 @@ async fn the_old_build_stands_still_until_the_new_one_is_nowhere_behind_what_rea
     let going_live = tokio::spawn(go_live(new.clone(), CancellationToken::new()));
     until("the swap is about to begin", async || {
         !world
-            .text("select pid::text from pg_locks where not granted and locktype = 'advisory'")
+            .text(
+                "select pid::text from pg_locks where not granted and locktype = 'advisory'
+                 and database = (select oid from pg_database where datname = current_database())",
+            )
             .await
             .is_empty()
     })
