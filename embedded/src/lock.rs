@@ -3,8 +3,16 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::error::EmbeddedError;
+use crate::orphans;
+
+/// How long a copy of the lock's file may outlive the process that had the lock.
+const COPY_BOUND: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Held as long as the value lives. The kernel frees it when the process dies, however it dies; children do
 /// not inherit it.
@@ -50,10 +58,19 @@ pub(crate) fn try_acquire(path: &Path) -> Result<Attempt, EmbeddedError> {
     }
 }
 
-pub(crate) fn acquire(what: &'static str, path: &Path, data: &Path) -> Result<Lock, EmbeddedError> {
-    match try_acquire(path)? {
-        Attempt::Acquired(lock) => Ok(lock),
-        Attempt::Taken(pid) => Err(EmbeddedError::AlreadyRunning { what, data: data.to_path_buf(), pid }),
+/// Fails if somebody who lives has it. What a killed process leaves is waited for: a child that it was just starting has
+/// a copy of the lock's file until it runs its own program.
+pub(crate) async fn acquire(what: &'static str, path: &Path, data: &Path) -> Result<Lock, EmbeddedError> {
+    let deadline = Instant::now() + COPY_BOUND;
+    loop {
+        let pid = match try_acquire(path)? {
+            Attempt::Acquired(lock) => return Ok(lock),
+            Attempt::Taken(pid) => pid,
+        };
+        if pid.is_some_and(orphans::is_alive) || Instant::now() >= deadline {
+            return Err(EmbeddedError::AlreadyRunning { what, data: data.to_path_buf(), pid });
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -61,23 +78,42 @@ pub(crate) fn acquire(what: &'static str, path: &Path, data: &Path) -> Result<Lo
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_copy_in_a_child_that_is_being_started_does_not_keep_the_lock() {
+    #[tokio::test]
+    async fn a_copy_in_a_child_that_is_being_started_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lock");
-        let lock = acquire("Postgres", &path, folder.path()).unwrap();
+        let lock = acquire("Postgres", &path, folder.path()).await.unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);
         assert!(matches!(try_acquire(&path).unwrap(), Attempt::Acquired(_)));
         drop(copy);
     }
 
-    #[test]
-    fn a_lock_that_is_taken_names_its_holder() {
+    #[tokio::test]
+    async fn a_lock_that_is_taken_names_its_holder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lock");
-        let _lock = acquire("Postgres", &path, folder.path()).unwrap();
+        let _lock = acquire("Postgres", &path, folder.path()).await.unwrap();
         let holder = std::process::id();
-        assert!(matches!(try_acquire(&path).unwrap(), Attempt::Taken(Some(pid)) if pid == holder));
+        let refused = acquire("Postgres", &path, folder.path()).await.unwrap_err();
+        assert!(
+            matches!(refused, EmbeddedError::AlreadyRunning { pid: Some(pid), .. } if pid == holder),
+            "{refused}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_outlives_a_killed_holder_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.lock");
+        let copy = acquire("Postgres", &path, folder.path()).await.unwrap();
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        std::fs::write(&path, ended.id().to_string()).unwrap();
+
+        let mut waiting = std::pin::pin!(acquire("Postgres", &path, folder.path()));
+        tokio::time::timeout(Duration::from_millis(1), &mut waiting).await.unwrap_err();
+        drop(copy);
+        waiting.await.unwrap();
     }
 }

@@ -91,6 +91,12 @@ fn find(ours: impl Fn(&Process) -> bool) -> Vec<Found> {
         .collect()
 }
 
+/// Whether the process runs, as far as can be told: where there is no `/proc`, it may.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    let life = i32::try_from(pid).ok().and_then(Life::of);
+    !can_look() || life.is_some_and(|life| !life.is_over)
+}
+
 /// Is there a `/proc` to find anything in? Where not, nothing may be concluded from finding nothing.
 pub(crate) fn can_look() -> bool {
     Path::new("/proc/self/cmdline").exists()

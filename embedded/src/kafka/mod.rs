@@ -80,7 +80,7 @@ impl Kafka {
     /// Starts the broker on the data folder, fetching and formatting first what is not there yet.
     pub async fn start(options: Options) -> Result<Kafka, EmbeddedError> {
         let data = folders::prepare(&options.data_dir)?;
-        let lock = lock::acquire(WHAT, &data.join("kafka.lock"), &data)?;
+        let lock = lock::acquire(WHAT, &data.join("kafka.lock"), &data).await?;
         let cache = std::path::absolute(&options.cache_dir)
             .map_err(EmbeddedError::folder("find the folder", &options.cache_dir))?;
         let plan = Plan { data, cache, launcher: Launcher::as_ourselves() };

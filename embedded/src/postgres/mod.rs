@@ -77,7 +77,7 @@ impl Postgres {
     /// Starts the cluster in the data folder, making it first if need be.
     pub async fn start(options: Options) -> Result<Postgres, EmbeddedError> {
         let data = folders::prepare(&options.data_dir)?;
-        let lock = lock::acquire(WHAT, &lock_path(&data), &data)?;
+        let lock = lock::acquire(WHAT, &lock_path(&data), &data).await?;
         let server = Server::start(options, data, lock).await?;
         Ok(Postgres { socket: server.socket().clone(), server: Some(server) })
     }
