@@ -17,6 +17,14 @@ pub fn shard_of(log: LogKey) -> i16 {
     i16::try_from(log.0.rem_euclid(i64::from(SHARDS))).expect("a remainder of SHARDS fits")
 }
 
+/// How far a log was published, and how far it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    pub log: LogKey,
+    pub from: Position,
+    pub to: Position,
+}
+
 impl EventStore {
     /// Takes the lease on every shard that is free, renews those of `holder`, and answers which it has now.
     ///
@@ -60,23 +68,35 @@ impl EventStore {
         rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from_read)
     }
 
-    /// Moves the progress of a log forward from where the caller believes it to be. Answers whether it was there.
-    pub async fn save_published(
-        &self,
-        log: LogKey,
-        from: Position,
-        to: Position,
-    ) -> Result<bool, StoreError> {
-        sqlx::query(
-            "insert into relay.progress as p (log, position) values ($1, $3)
-             on conflict (log) do update set position = excluded.position where p.position = $2",
+    /// Moves the progress of many logs forward, each from where the caller believes it to be. Answers how many were
+    /// there; the others stay where they are.
+    ///
+    /// The commit does not wait for the disk: what a crash undoes is published again, and consumers skip it.
+    pub async fn save_published(&self, progress: &[Published]) -> Result<usize, StoreError> {
+        let column = |of: fn(&Published) -> i64| progress.iter().map(of).collect::<Vec<i64>>();
+        sqlx::query_scalar::<_, i64>(
+            "with told as materialized (
+                 select told.* from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as told (log, since, upto),
+                     set_config('synchronous_commit', 'off', true)
+             ), moved as (
+                 update relay.progress as p set position = told.upto
+                 from told where p.log = told.log and p.position = told.since
+                 returning 1
+             ), begun as (
+                 insert into relay.progress (log, position)
+                 select log, upto from told where since = $4
+                 on conflict (log) do nothing
+                 returning 1
+             )
+             select (select count(*) from moved) + (select count(*) from begun)",
         )
-        .bind(log.0)
-        .bind(from.0)
-        .bind(to.0)
-        .execute(self.pool())
+        .bind(column(|told| told.log.0))
+        .bind(column(|told| told.from.0))
+        .bind(column(|told| told.to.0))
+        .bind(Position::START.0)
+        .fetch_one(self.pool())
         .await
-        .map(|done| done.rows_affected() == 1)
+        .map(|moved| usize::try_from(moved).expect("no more rows than were told"))
         .map_err(StoreError::from_read)
     }
 }

@@ -54,9 +54,9 @@ impl Leases {
         Instant::now() < self.valid_until && self.shards.contains(&relay::shard_of(log))
     }
 
-    /// Whether it is time to renew.
-    pub(super) fn are_due(&self) -> bool {
-        self.renew_at <= Instant::now()
+    /// When it is time to renew.
+    pub(super) fn due(&self) -> Instant {
+        self.renew_at
     }
 
     /// Gives the leases back, so that another process need not wait for their end.

@@ -6,6 +6,7 @@
 
 mod leases;
 mod publish;
+mod turns;
 
 use std::time::Duration;
 
@@ -30,11 +31,10 @@ pub async fn run(store: EventStore, topic: Topic, stopping: CancellationToken) {
     let mut leases = Leases::new(store.clone());
     let mut backlog = Backlog::new(store, publisher);
     while !stopping.is_cancelled() {
-        // A turn that is cut off has noted less than it published, which is published again.
-        let Some(turn) = stopping.run_until_cancelled(turn(&mut leases, &mut backlog)).await else { break };
-        let pause = match turn {
-            Ok(()) if backlog.has_failed() => RETRY_INTERVAL,
-            Ok(()) if backlog.is_empty() => POLL_INTERVAL,
+        // A round that is cut off has noted less than it published, which is published again.
+        let Some(round) = stopping.run_until_cancelled(round(&mut leases, &mut backlog)).await else { break };
+        let pause = match round {
+            Ok(()) if backlog.is_idle() => POLL_INTERVAL,
             Ok(()) => Duration::ZERO,
             Err(setback) => {
                 tracing::warn!(%setback, "the relay cannot publish and tries again");
@@ -45,6 +45,9 @@ pub async fn run(store: EventStore, topic: Topic, stopping: CancellationToken) {
         if !pause.is_zero() {
             stopping.run_until_cancelled(news.changed(pause)).await;
         }
+    }
+    if let Err(error) = backlog.note().await {
+        tracing::debug!(%error, "how far the relay came is not noted, and the rest is published again");
     }
     leases.release().await;
 }
@@ -74,13 +77,13 @@ impl std::fmt::Display for Chain<'_> {
 }
 
 /// Holds the leases and publishes what has come.
-async fn turn(leases: &mut Leases, backlog: &mut Backlog) -> Result<(), Setback> {
+async fn round(leases: &mut Leases, backlog: &mut Backlog) -> Result<(), Setback> {
     if leases.renew().await? {
+        backlog.note().await?;
         backlog.forget();
     }
     backlog.look(leases).await?;
-    backlog.publish(leases).await;
-    Ok(())
+    Ok(backlog.publish(leases).await?)
 }
 
 /// A publisher whose topic is there. Kafka may be away when the process starts.
