@@ -1,12 +1,12 @@
 //! Loading entities: a snapshot, if there is one, and the later events that carry the entity's tag.
 
-use futures_util::TryStreamExt;
 use recount_events::{LogKey, Position, Tag};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::StoreError;
+use crate::outcomes::KeyHash;
 use crate::store::EventStore;
 
 /// The 64 bits by which the store finds a tag in a log. Part of the stored format.
@@ -48,15 +48,16 @@ impl EventStore {
     ) -> Result<(), E> {
         let hashes: Vec<i64> = entities.iter().map(|tag| tag_hash(log, tag)).collect();
         let names: Vec<&str> = entities.iter().map(Tag::as_str).collect();
-        let mut rows = sqlx::query("select * from store.load_entities($1, $2, $3, $4)")
+        let statement = sqlx::query("select * from store.load_entities($1, $2, $3, $4)")
             .bind(log.0)
             .bind(hashes)
             .bind(names)
-            .bind(snapshot_version)
-            .fetch(self.pool());
-        while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {
-            visit(read_row(&row).map_err(StoreError::from_read)?)?;
-        }
+            .bind(snapshot_version);
+        self.visit_rows(statement, |row| {
+            visit(read_row(row).map_err(StoreError::from_read)?)?;
+            Ok::<bool, E>(true)
+        })
+        .await?;
         Ok(())
     }
 
@@ -97,21 +98,15 @@ impl EventStore {
         log: LogKey,
         mut visit: impl FnMut(Seen) -> bool,
     ) -> Result<bool, StoreError> {
-        let mut tags =
-            sqlx::query("select tag from store.event_tags where log = $1").bind(log.0).fetch(self.pool());
-        while let Some(row) = tags.try_next().await.map_err(StoreError::from_read)? {
-            if !visit(Seen::Tag(row.try_get(0).map_err(StoreError::from_read)?)) {
-                return Ok(false);
-            }
+        let tags = sqlx::query("select tag from store.event_tags where log = $1").bind(log.0);
+        let seen_tag = |row: &PgRow| row.try_get(0).map(Seen::Tag).map_err(StoreError::from_read);
+        if !self.visit_rows(tags, |row| Ok::<_, StoreError>(visit(seen_tag(row)?))).await? {
+            return Ok(false);
         }
-        let mut keys =
-            sqlx::query("select key from store.outcomes where log = $1").bind(log.0).fetch(self.pool());
-        while let Some(row) = keys.try_next().await.map_err(StoreError::from_read)? {
-            if !visit(Seen::Key(crate::KeyHash(row.try_get(0).map_err(StoreError::from_read)?))) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let keys = sqlx::query("select key from store.outcomes where log = $1").bind(log.0);
+        let seen_key =
+            |row: &PgRow| row.try_get(0).map(KeyHash).map(Seen::Key).map_err(StoreError::from_read);
+        self.visit_rows(keys, |row| Ok(visit(seen_key(row)?))).await
     }
 }
 
@@ -120,7 +115,7 @@ impl EventStore {
 pub enum Seen {
     /// The hash of a tag: see [`tag_hash`].
     Tag(i64),
-    Key(crate::KeyHash),
+    Key(KeyHash),
 }
 
 fn read_row(row: &PgRow) -> Result<EntityRow, sqlx::Error> {

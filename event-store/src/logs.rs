@@ -61,14 +61,17 @@ impl EventStore {
     /// A statement that is still running may commit with an earlier moment than one already seen: ask again with
     /// some overlap.
     pub async fn logs_moved_since(&self, since: Option<DateTime<Utc>>) -> Result<Vec<MovedLog>, StoreError> {
-        let rows = sqlx::query(
+        let statement = sqlx::query(
             "select log, name, head, moved_at from store.logs where moved_at >= coalesce($1, 'epoch') order by moved_at",
         )
-        .bind(since)
-        .fetch_all(self.pool())
-        .await
-        .map_err(StoreError::from_read)?;
-        rows.iter().map(read_moved_log).collect()
+        .bind(since);
+        let mut moved = Vec::new();
+        self.visit_rows(statement, |row| {
+            moved.push(read_moved_log(row)?);
+            Ok::<_, StoreError>(true)
+        })
+        .await?;
+        Ok(moved)
     }
 }
 

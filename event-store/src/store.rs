@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
 use sqlx::{PgPool, Postgres};
 
 use crate::error::StoreError;
@@ -52,5 +55,44 @@ impl EventStore {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|mut connection| {
             connection.close_on_drop();
         });
+    }
+
+    /// Shows `visit` the rows of a statement that may have a great many, for as long as it wants more and does not fail.
+    /// Answers whether it was shown all.
+    pub(crate) async fn visit_rows<E: From<StoreError>>(
+        &self,
+        statement: Query<'_, Postgres, PgArguments>,
+        mut visit: impl FnMut(&PgRow) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let mut reading =
+            Reading { connection: self.pool.acquire().await.map_err(StoreError::from_read)?, is_over: false };
+        {
+            let mut rows = statement.fetch(&mut *reading.connection);
+            while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {
+                if !visit(&row)? {
+                    return Ok(false);
+                }
+                // As long as the server is faster than this loop, the driver finds every row there and never waits.
+                tokio::task::consume_budget().await;
+            }
+        }
+        reading.is_over = true;
+        Ok(true)
+    }
+}
+
+/// A connection with a statement under way. Given up before its end it is closed: the pool would read all that is left
+/// before it lends the connection again.
+#[derive(Debug)]
+struct Reading {
+    connection: PoolConnection<Postgres>,
+    is_over: bool,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.connection.close_on_drop();
+        }
     }
 }

@@ -10,6 +10,7 @@ mod idempotency;
 mod lookups;
 mod memory;
 mod tagged;
+mod turns;
 
 use recount_command_service::engine::Engine;
 use recount_events::LogKey;
