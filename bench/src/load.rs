@@ -169,7 +169,7 @@ mod tests {
     async fn what_was_acknowledged_is_counted_and_so_is_what_failed() {
         let own = std::process::id();
         let processes = Processes { cores: Cores::confine(1).unwrap(), service: own, postgres: own };
-        let (warm_up, duration) = (Duration::from_millis(50), Duration::from_millis(1));
+        let (warm_up, duration) = (Duration::from_millis(200), Duration::from_millis(50));
         let measurement = Measurement { warm_up, duration, processes };
         let steps = Rc::new(Cell::new(0));
         let loaded = drive(vec![Counter(Rc::clone(&steps))], measurement).await.unwrap();
