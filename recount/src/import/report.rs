@@ -81,6 +81,11 @@ impl fmt::Display for Report {
         if self.exchanges > 0 {
             writeln!(f, "Exchanges: {}, with the other side on the conversion account.", self.exchanges)?;
         }
-        writeln!(f, "Ledger {} is at position {}.", self.ledger, self.position)
+        // Read models follow, and who asks at once without it may see a part.
+        let (ledger, position) = (&self.ledger, self.position);
+        writeln!(
+            f,
+            "Ledger {ledger} is at position {position}; queries with Recount-At-Least: {position} see all of it."
+        )
     }
 }

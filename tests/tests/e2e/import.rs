@@ -38,6 +38,7 @@ async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_of
 
     let books = LedgerClient::at(&up.client, "books");
     let head = books.head().await;
+    assert!(ended.stdout.contains(&format!("Recount-At-Least: {head} ")), "{}", ended.stdout);
     let ended = program.run_ok().await;
     assert!(ended.stdout.contains("0 posted, 6 were there already, 0 refused"), "{}", ended.stdout);
     assert_eq!(books.head().await, head);
