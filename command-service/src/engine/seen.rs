@@ -9,15 +9,20 @@ use std::sync::Arc;
 
 use fastbloom::BloomFilter;
 use recount_event_store::{EventStore, KeyHash, Seen, StoreError, tag_hash};
-use recount_events::{LogKey, Tag};
+use recount_events::{LogKey, Position, Tag};
 use tokio::sync::{Semaphore, oneshot};
 
 /// A batch asks for a hundred things, and one false answer costs it a look-up: at this rate a batch in a thousand pays.
 /// It takes three bytes for each thing seen.
 const FALSE_POSITIVE_RATE: f64 = 0.000_01;
-const FIRST_CAPACITY: usize = 1 << 14;
+/// Small: most logs are, and a process may write thousands of them.
+const FIRST_CAPACITY: usize = 1 << 10;
 /// Each filter is this much larger than the one before: few of them, none much too large.
 const GROWTH: usize = 4;
+
+/// What a log has seen is read once this much was looked up. Below it reading a long history costs more than it saves.
+/// A busy writer is there after a few batches.
+const LOOK_UPS_BEFORE_READING: u32 = 1_000;
 
 /// A set that only grows: Bloom filters, each larger than the one before.
 #[derive(Debug)]
@@ -33,6 +38,10 @@ impl GrowingFilter {
     }
 
     fn insert(&mut self, item: i64, items_max: usize) {
+        // A filter has room for things, and a thing may come a thousand times.
+        if self.contains(item) {
+            return;
+        }
         if self.room == 0 {
             let size = u32::try_from(self.filters.len()).unwrap_or(u32::MAX);
             let room = FIRST_CAPACITY.saturating_mul(GROWTH.saturating_pow(size));
@@ -54,45 +63,51 @@ impl GrowingFilter {
 #[derive(Debug)]
 pub(super) struct SeenFilter {
     log: LogKey,
-    /// What was there before this writer. Until it is read, nothing is certainly new.
+    store: EventStore,
+    /// Where a reading takes its place.
+    places: Arc<Semaphore>,
     history: History,
-    /// What came since.
+    /// What came since the history was asked for.
     recent: GrowingFilter,
     items_max: usize,
 }
 
+/// What was in the log before. Until it is read, nothing is certainly new.
 #[derive(Debug)]
 enum History {
+    /// It may not be worth reading. Whatever comes now will be in it.
+    Unread {
+        look_ups: u32,
+    },
     Reading(oneshot::Receiver<Option<GrowingFilter>>),
     Read(GrowingFilter),
     /// It could not be read, or is too large: everything is looked up.
     Unknown,
 }
 
+impl History {
+    /// Of a log with this head, before anything is known.
+    fn at(head: Position) -> History {
+        match head {
+            // No event, no tag. Keys there may be, of rejections; the store's unique constraint knows them.
+            Position::START => History::Read(GrowingFilter::new()),
+            _ => History::Unread { look_ups: 0 },
+        }
+    }
+}
+
 impl SeenFilter {
-    /// Starts to read what has been in the log, when there is a place for it: many writers that start at once read one
-    /// after another. Everything that comes from now on has to be put in.
-    pub(super) fn start(
+    /// A filter that reads what has been in the log once there is enough to look up, and when there is a place for it:
+    /// many writers that start at once read one after another.
+    pub(super) fn new(
         store: &EventStore,
         log: LogKey,
+        head: Position,
         items_max: usize,
         places: Arc<Semaphore>,
     ) -> SeenFilter {
-        let (done, history) = oneshot::channel();
-        let store = store.clone();
-        tokio::spawn(async move {
-            let _place = places.acquire_owned().await;
-            if done.is_closed() {
-                return;
-            }
-            let history = read_history(&store, log, items_max).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "what a log has seen could not be read; it is looked up instead");
-                None
-            });
-            // The writer may be gone again; then nobody needs it.
-            let _ = done.send(history);
-        });
-        SeenFilter { log, history: History::Reading(history), recent: GrowingFilter::new(), items_max }
+        let (history, recent) = (History::at(head), GrowingFilter::new());
+        SeenFilter { log, store: store.clone(), places, history, recent, items_max }
     }
 
     pub(super) fn insert_tag(&mut self, tag: &Tag) {
@@ -114,28 +129,64 @@ impl SeenFilter {
     }
 
     fn insert(&mut self, item: i64) {
-        if self.recent.contains(item) {
-            return;
-        }
-        if self.recent.items < self.items_max {
-            self.recent.insert(item, self.items_max);
-        } else {
-            self.history = History::Unknown;
+        match self.history {
+            History::Unread { .. } | History::Unknown => {}
+            History::Reading(_) | History::Read(_) if self.recent.items < self.items_max => {
+                self.recent.insert(item, self.items_max);
+            }
+            History::Reading(_) | History::Read(_) => self.give_up(),
         }
     }
 
     fn is_new(&mut self, item: i64) -> bool {
-        if let History::Reading(receiver) = &mut self.history {
-            match receiver.try_recv() {
-                Ok(Some(history)) => self.history = History::Read(history),
-                Ok(None) | Err(oneshot::error::TryRecvError::Closed) => self.history = History::Unknown,
-                Err(oneshot::error::TryRecvError::Empty) => {}
+        match &mut self.history {
+            History::Unread { look_ups } => {
+                *look_ups += 1;
+                if *look_ups >= LOOK_UPS_BEFORE_READING {
+                    self.history = History::Reading(self.start_reading());
+                }
             }
+            History::Reading(receiver) => match receiver.try_recv() {
+                Ok(Some(history)) => self.history = History::Read(history),
+                Ok(None) | Err(oneshot::error::TryRecvError::Closed) => self.give_up(),
+                Err(oneshot::error::TryRecvError::Empty) => {}
+            },
+            History::Read(_) | History::Unknown => {}
         }
         match &self.history {
             History::Read(history) => !self.recent.contains(item) && !history.contains(item),
-            History::Reading(_) | History::Unknown => false,
+            History::Unread { .. } | History::Reading(_) | History::Unknown => false,
         }
+    }
+
+    fn give_up(&mut self) {
+        self.history = History::Unknown;
+        self.recent = GrowingFilter::new();
+    }
+
+    fn start_reading(&self) -> oneshot::Receiver<Option<GrowingFilter>> {
+        let (mut done, history) = oneshot::channel();
+        let (store, log, items_max) = (self.store.clone(), self.log, self.items_max);
+        let places = Arc::clone(&self.places);
+        tokio::spawn(async move {
+            let reading = async {
+                let _place = places.acquire_owned().await;
+                read_history(&store, log, items_max).await
+            };
+            let history = tokio::select! {
+                // First, so that it is asked however fast the rows come.
+                biased;
+                // The writer is gone again; nobody needs it.
+                () = done.closed() => return,
+                history = reading => history,
+            };
+            let history = history.unwrap_or_else(|error| {
+                tracing::warn!(%error, "what a log has seen could not be read; it is looked up instead");
+                None
+            });
+            let _ = done.send(history);
+        });
+        history
     }
 }
 
@@ -161,4 +212,60 @@ async fn read_history(
         })
         .await?;
     Ok(whole.then_some(filter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(n: u32) -> Tag {
+        Tag::new("seat", &n.to_string())
+    }
+
+    fn filter(head: Position) -> SeenFilter {
+        let nowhere = sqlx::PgPool::connect_lazy("postgres://127.0.0.1:1/none").unwrap();
+        SeenFilter::new(&EventStore::new(nowhere), LogKey(1), head, 1_000_000, Arc::new(Semaphore::new(0)))
+    }
+
+    #[test]
+    fn a_thing_that_comes_often_takes_room_once() {
+        let mut filter = GrowingFilter::new();
+        for _ in 0..3 {
+            (0..10_000).for_each(|item| filter.insert(item, usize::MAX));
+        }
+        assert!((9_990..=10_000).contains(&filter.items), "{} items", filter.items);
+        assert_eq!(filter.filters.len(), 3);
+        assert!((0..10_000).all(|item| filter.contains(item)));
+    }
+
+    #[test]
+    fn there_are_never_more_things_than_there_may_be() {
+        let mut filter = GrowingFilter::new();
+        (0..100).for_each(|item| filter.insert(item, 100));
+        assert_eq!((filter.items, filter.room), (100, 0));
+    }
+
+    #[tokio::test]
+    async fn a_history_is_read_once_it_pays() {
+        let mut filter = filter(Position(1));
+        for n in 1..LOOK_UPS_BEFORE_READING {
+            assert!(!filter.tag_is_new(&tag(n)));
+            filter.insert_tag(&tag(n));
+        }
+        assert!(matches!(filter.history, History::Unread { .. }));
+        assert_eq!(filter.recent.items, 0, "what comes now is in the history");
+        assert!(!filter.tag_is_new(&tag(0)));
+        assert!(matches!(filter.history, History::Reading(_)));
+        filter.insert_tag(&tag(0));
+        assert_eq!(filter.recent.items, 1);
+    }
+
+    #[tokio::test]
+    async fn of_an_empty_log_everything_is_known() {
+        let mut filter = filter(Position::START);
+        assert!(filter.tag_is_new(&tag(1)));
+        filter.insert_tag(&tag(1));
+        assert!(!filter.tag_is_new(&tag(1)));
+        assert!(filter.tag_is_new(&tag(2)));
+    }
 }

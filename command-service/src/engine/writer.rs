@@ -176,7 +176,7 @@ impl<D: Domain> Writer<D> {
             fence,
             recorded_at,
             entities: Entities::new(tuning.entities_max),
-            seen: SeenFilter::start(store, context.log, tuning.seen_max, history_reads.clone()),
+            seen: SeenFilter::new(store, context.log, head, tuning.seen_max, history_reads.clone()),
             notifier: context.notifier.clone(),
             snapshots: Arc::new(Semaphore::new(1)),
         }))

@@ -1,7 +1,9 @@
 //! What a writer keeps is a cache: with hardly any of it, everything is decided as before.
 
-use recount_command_service::engine::{Engine, Tuning};
-use recount_events::LogName;
+use std::cell::Cell;
+
+use recount_command_service::engine::{Engine, Submission, Tuning};
+use recount_events::{LogKey, LogName};
 use recount_test_support::eventually;
 use recount_tests::theatre::{Command, Theatre, guest_tag, show_tag};
 use recount_tests::world::{World, submission, told, tuning};
@@ -44,37 +46,90 @@ async fn a_writer_without_work_goes_and_comes_back() {
     assert_eq!(world.events().await.len(), 51);
 }
 
+/// Logs in which something has happened.
+async fn logs(world: &World, names: [&str; 3]) -> [LogKey; 3] {
+    let engine: Engine<Theatre> = world.engine(tuning());
+    for name in names {
+        let log: LogName = name.parse().unwrap();
+        world.store.create_log(&log).await.unwrap();
+        engine.submit(log.key(), submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    }
+    names.map(|name| name.parse::<LogName>().unwrap().key())
+}
+
+/// Enough to look up for a writer to read what its log has seen.
+fn much_to_look_up(round: usize) -> Submission<Command> {
+    submission((0..1_000).map(|n| announce(&format!("{round}-{n}"), 1)).collect())
+}
+
+/// The statements that wait for a lock.
+async fn held_up(world: &World) -> Vec<String> {
+    let waiting =
+        "select query from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    sqlx::query_scalar(waiting).fetch_all(world.store.pool()).await.unwrap()
+}
+
 #[tokio::test]
 async fn of_many_writers_that_start_two_at_a_time_read_what_their_logs_have_seen() {
     let world = World::create().await;
+    let logs = logs(&world, ["a", "b", "c"]).await;
     let engine: Engine<Theatre> = world.engine(tuning());
     let mut callers = JoinSet::new();
     let mut blocker = world.store.pool().begin().await.unwrap();
     sqlx::query("lock table store.event_tags in access exclusive mode").execute(&mut *blocker).await.unwrap();
-    for name in ["a", "b", "c"] {
-        let log: LogName = name.parse().unwrap();
-        world.store.create_log(&log).await.unwrap();
+    for log in logs {
         let engine = engine.clone();
-        callers.spawn(async move {
-            told(&engine.submit(log.key(), submission(vec![announce("Hamlet", 9)])).await)
-        });
+        callers.spawn(async move { told(&engine.submit(log, much_to_look_up(0)).await) });
     }
-    let waiting = async || -> Vec<String> {
-        let waiting = "select query from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        sqlx::query_scalar(waiting).fetch_all(world.store.pool()).await.unwrap()
-    };
     let is_history = |query: &String| query.starts_with("select tag from store.event_tags");
     eventually(BOUND, "all writers load what they need", async || {
-        waiting().await.iter().filter(|query| !is_history(query)).count() == 3
+        held_up(&world).await.iter().filter(|query| !is_history(query)).count() == 3
     })
     .await;
     eventually(BOUND, "histories are read", async || {
-        waiting().await.iter().filter(|query| is_history(query)).count() >= 2
+        held_up(&world).await.iter().filter(|query| is_history(query)).count() >= 2
     })
     .await;
-    assert_eq!(waiting().await.len(), 3 + 2);
+    assert_eq!(held_up(&world).await.len(), 3 + 2);
     blocker.rollback().await.unwrap();
     assert_eq!(callers.join_all().await, ["1 events"; 3]);
+}
+
+#[tokio::test]
+async fn a_writer_that_is_gone_reads_no_history_and_leaves_its_place_to_others() {
+    let world = World::create().await;
+    let [first, second, third] = logs(&world, ["a", "b", "c"]).await;
+    let engine: Engine<Theatre> = world.engine(Tuning { idle: Duration::from_millis(1), ..tuning() });
+    // Commands without a key get on without the outcomes, a history does not.
+    let mut outcomes = world.store.pool().begin().await.unwrap();
+    sqlx::query("lock table store.outcomes in access exclusive mode").execute(&mut *outcomes).await.unwrap();
+    let histories = async || {
+        let held_up = held_up(&world).await;
+        held_up.iter().filter(|query| query.starts_with("select key from store.outcomes")).count()
+    };
+    for (started, log) in [first, second].into_iter().enumerate() {
+        let round = Cell::new(0);
+        // One that is gone before it asks for them does not count.
+        eventually(BOUND, "a history is read", async || {
+            round.set(round.get() + 1);
+            engine.submit(log, much_to_look_up(round.get())).await.unwrap();
+            histories().await > started
+        })
+        .await;
+        eventually(BOUND, "the writer is gone", async || !engine.has_writer(log)).await;
+    }
+    // This one stays: its batch does not get on.
+    let mut head = world.store.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs where log = $1 for update")
+        .bind(third.0)
+        .execute(&mut *head)
+        .await
+        .unwrap();
+    let caller = tokio::spawn(async move { told(&engine.submit(third, much_to_look_up(0)).await) });
+    eventually(BOUND, "the third history is read", async || histories().await > 2).await;
+    head.rollback().await.unwrap();
+    outcomes.rollback().await.unwrap();
+    assert_eq!(caller.await.unwrap(), "1 events");
 }
 
 #[tokio::test]
