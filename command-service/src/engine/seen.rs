@@ -110,6 +110,12 @@ impl SeenFilter {
         SeenFilter { log, store: store.clone(), places, history, recent, items_max }
     }
 
+    /// Begins anew: events up to this head have not been put in.
+    pub(super) fn reopen(&mut self, head: Position) {
+        self.history = History::at(head);
+        self.recent = GrowingFilter::new();
+    }
+
     pub(super) fn insert_tag(&mut self, tag: &Tag) {
         let hash = tag_hash(self.log, tag);
         self.insert(hash);

@@ -35,6 +35,10 @@ const LOAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// Events that are read at a time when another process has written.
 const TAIL_PAGE: u32 = 1_000;
 
+/// Events that are read to bring what is in memory up to date. Of a longer tail hardly anything concerns it: whoever
+/// is further behind loads what it needs.
+const TAIL_MAX: i64 = 10_000;
+
 /// What a writer works with.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -61,23 +65,15 @@ pub(super) async fn run<D: Domain>(
             }
         }
         fill(&mut waiting, &mut inbox, context.tuning.batch_commands_max);
-        let active = match &mut writer {
-            Some(writer) => writer,
-            None => match Writer::open(&context).await {
-                Ok(Some(opened)) => writer.insert(opened),
-                Ok(None) => {
-                    refuse(&mut waiting, &SubmitError::LogUnknown);
-                    continue;
-                }
-                Err(error) => {
-                    tracing::warn!(log = context.log.0, %error, "a log cannot be opened");
-                    tokio::time::sleep(BACKOFF_FIRST).await;
-                    refuse(&mut waiting, &SubmitError::Unavailable);
-                    continue;
-                }
-            },
-        };
-        waiting = active.process(std::mem::take(&mut waiting)).await;
+        if writer.is_none() {
+            writer = Writer::open_for(&context, &mut waiting).await;
+        }
+        match &mut writer {
+            Some(writer) => waiting = writer.process(std::mem::take(&mut waiting)).await,
+            // Names that no log has are without number: none of them keeps anything. Whoever came meanwhile is in the
+            // inbox and asks again, for the log may have been made since.
+            None => inbox.close(),
+        }
     }
 }
 
@@ -114,8 +110,14 @@ fn fill<D: Domain>(
     }
 }
 
-fn refuse<D: Domain>(waiting: &mut Vec<Waiting<D>>, error: &SubmitError) {
-    waiting.drain(..).for_each(|mut waiting| waiting.answer(Err(error.clone())));
+fn refuse<D: Domain>(
+    waiting: &mut Vec<Waiting<D>>,
+    which: impl Fn(&Waiting<D>) -> bool,
+    error: &SubmitError,
+) {
+    waiting
+        .extract_if(.., |waiting| which(waiting))
+        .for_each(|mut waiting| waiting.answer(Err(error.clone())));
 }
 
 /// The state of a log's writer between batches.
@@ -163,7 +165,33 @@ impl From<StoreError> for Setback {
 }
 
 impl<D: Domain> Writer<D> {
-    async fn open(context: &Context) -> Result<Option<Writer<D>>, StoreError> {
+    /// Opens the log for those who wait, and tries again as long as one of them has patience. Without a writer, all
+    /// of them have been answered.
+    async fn open_for(context: &Context, waiting: &mut Vec<Waiting<D>>) -> Option<Writer<D>> {
+        let mut backoff = BACKOFF_FIRST;
+        loop {
+            refuse(waiting, Waiting::is_overdue, &SubmitError::Unavailable);
+            if waiting.is_empty() {
+                return None;
+            }
+            let refusal = match within(STATEMENT_TIME_MAX, Writer::open(context)).await {
+                Ok(Some(opened)) => return Some(opened),
+                Ok(None) => SubmitError::LogUnknown,
+                Err(Setback::Refused(reason)) => {
+                    tracing::error!(log = context.log.0, reason, "a log cannot be opened");
+                    SubmitError::Internal
+                }
+                Err(error) => {
+                    tracing::warn!(log = context.log.0, ?error, "a log waits for the store to be opened");
+                    wait(&mut backoff).await;
+                    continue;
+                }
+            };
+            refuse(waiting, |_| true, &refusal);
+        }
+    }
+
+    async fn open(context: &Context) -> Result<Option<Writer<D>>, Setback> {
         let Some(Log { head, fence, recorded_at, .. }) = context.store.log(context.log).await? else {
             return Ok(None);
         };
@@ -288,6 +316,10 @@ impl<D: Domain> Writer<D> {
     async fn catch_up(&mut self) -> Result<(), Setback> {
         let log =
             self.store.log(self.log).await?.ok_or_else(|| Setback::Refused("the log is gone".to_owned()))?;
+        if log.head.0 - self.head.0 > TAIL_MAX {
+            self.reopen(&log);
+            return Ok(());
+        }
         let mut position = self.head;
         while position < log.head {
             let events = self.store.read(self.log, position, TAIL_PAGE).await?;
@@ -312,6 +344,13 @@ impl<D: Domain> Writer<D> {
         self.fence = log.fence;
         self.recorded_at = self.recorded_at.max(log.recorded_at);
         Ok(())
+    }
+
+    /// Begins anew at the head of the log, and forgets what came before.
+    fn reopen(&mut self, log: &Log) {
+        (self.head, self.fence, self.recorded_at) = (log.head, log.fence, log.recorded_at);
+        self.entities.clear();
+        self.seen.reopen(log.head);
     }
 
     /// Finds out whether a batch whose commit broke is in the log, and answers its callers if it is. Answers whether the

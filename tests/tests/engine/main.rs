@@ -9,6 +9,7 @@ mod faults;
 mod idempotency;
 mod lookups;
 mod memory;
+mod opening;
 mod tagged;
 mod turns;
 
