@@ -10,11 +10,13 @@ use crate::Decision;
 use crate::assets;
 use crate::command::OpenAccount;
 use crate::entity::{Account, Ledger, States};
-use crate::rejection::Rejection;
+use crate::rejection::{Listed, Rejection};
 
 pub(crate) fn open(command: &OpenAccount, ledger: &Ledger, states: &States<'_>) -> Decision {
     if let Some(account) = states.account(&command.account) {
         return match differing_field(&account.opened, command) {
+            // It is closed for good: who asks for an open account does not have one.
+            None if account.closed => Err(Rejection::AccountClosed { account: command.account.clone() }),
             None => Ok(vec![]),
             Some(field) => Err(Rejection::AccountConflict { account: command.account.clone(), field }),
         };
@@ -81,7 +83,8 @@ fn allowed_assets(command: &OpenAccount, rule: Option<&ChartRule>) -> Result<Vec
     match command.assets.iter().find(|asset| !of_rule.is_empty() && !of_rule.contains(asset)) {
         None => Ok(command.assets.clone()),
         Some(asset) => {
-            Err(Rejection::AssetNotAllowed { account: command.account.clone(), asset: asset.clone() })
+            let (account, asset) = (command.account.clone(), asset.clone());
+            Err(Rejection::AssetNotAllowed { account, asset, allowed: Listed(of_rule.to_vec()) })
         }
     }
 }
@@ -100,17 +103,15 @@ pub(crate) fn opened_by_rule(account: &AccountName, rule: &ChartRule) -> Account
 }
 
 pub(crate) fn freeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
-    let state = open_account(account, states)?;
-    let frozen = directions(scope).all(|direction| state.frozen_for(direction));
-    let event = AccountFrozen { account: account.clone(), scope };
-    Ok(if frozen { vec![] } else { vec![LedgerEvent::AccountFrozen(event)] })
+    let is_so = |state: &Account| directions(scope).all(|direction| state.frozen_for(direction));
+    let event = || LedgerEvent::AccountFrozen(AccountFrozen { account: account.clone(), scope });
+    change(account, states, is_so, event)
 }
 
 pub(crate) fn unfreeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
-    let state = open_account(account, states)?;
-    let frozen = directions(scope).any(|direction| state.frozen_for(direction));
-    let event = AccountUnfrozen { account: account.clone(), scope };
-    Ok(if frozen { vec![LedgerEvent::AccountUnfrozen(event)] } else { vec![] })
+    let is_so = |state: &Account| !directions(scope).any(|direction| state.frozen_for(direction));
+    let event = || LedgerEvent::AccountUnfrozen(AccountUnfrozen { account: account.clone(), scope });
+    change(account, states, is_so, event)
 }
 
 fn directions(scope: FreezeScope) -> impl Iterator<Item = Direction> {
@@ -139,17 +140,16 @@ pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
 
 pub(crate) fn set_overdraft(account: &AccountName, overdraft: &Overdraft, states: &States<'_>) -> Decision {
     Rejection::first(assets_of_overdraft(overdraft), |asset| assets::check(asset, states))?;
-    let state = open_account(account, states)?;
-    let event = OverdraftPolicySet { account: account.clone(), overdraft: overdraft.clone() };
-    let is_so = state.terms.overdraft == *overdraft;
-    Ok(if is_so { vec![] } else { vec![LedgerEvent::OverdraftPolicySet(event)] })
+    let is_so = |state: &Account| state.terms.overdraft == *overdraft;
+    let set = || OverdraftPolicySet { account: account.clone(), overdraft: overdraft.clone() };
+    change(account, states, is_so, || LedgerEvent::OverdraftPolicySet(set()))
 }
 
 pub(crate) fn set_limits(account: &AccountName, limits: &[BalanceLimit], states: &States<'_>) -> Decision {
     Rejection::first(limits.iter().map(|limit| &limit.asset), |asset| assets::check(asset, states))?;
-    let state = open_account(account, states)?;
-    let event = BalanceLimitsSet { account: account.clone(), limits: limits.to_vec() };
-    Ok(if state.terms.limits == limits { vec![] } else { vec![LedgerEvent::BalanceLimitsSet(event)] })
+    let is_so = |state: &Account| state.terms.limits == limits;
+    let set = || BalanceLimitsSet { account: account.clone(), limits: limits.to_vec() };
+    change(account, states, is_so, || LedgerEvent::BalanceLimitsSet(set()))
 }
 
 /// The account, closed or not.
@@ -160,10 +160,21 @@ pub(crate) fn known_account<'a>(
     states.account(account).ok_or_else(|| Rejection::AccountUnknown { account: account.clone() })
 }
 
-/// The account, if it takes changes.
-fn open_account<'a>(account: &AccountName, states: &States<'a>) -> Result<&'a Account, Rejection> {
+/// Changes an account. One that was closed takes no changes, but what is so already can be asked for again.
+fn change(
+    account: &AccountName,
+    states: &States<'_>,
+    is_so: impl FnOnce(&Account) -> bool,
+    event: impl FnOnce() -> LedgerEvent,
+) -> Decision {
     let state = known_account(account, states)?;
-    if state.closed { Err(Rejection::AccountClosed { account: account.clone() }) } else { Ok(state) }
+    if is_so(state) {
+        Ok(vec![])
+    } else if state.closed {
+        Err(Rejection::AccountClosed { account: account.clone() })
+    } else {
+        Ok(vec![event()])
+    }
 }
 
 /// The assets that a command to open an account names.

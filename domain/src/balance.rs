@@ -28,20 +28,27 @@
 use recount_events::ledger::{AccountKind, Amount, Direction};
 use serde::{Deserialize, Serialize};
 
-/// The sums of both sides in minor units: of the entries that were posted, and of what open holds set aside.
+/// What an account has and has set aside in one asset, in minor units.
 ///
-/// A sum of entries and the sum of holds on the same side never exceed 127 bits together, so no figure overflows, and
-/// whatever is held can be posted.
+/// What is posted, and what it would be if all that open holds bring were posted and nothing of what they take, never
+/// goes beyond 127 bits in either direction: so no figure overflows, and whatever is held can be posted. Nothing here
+/// grows with the past, so that nothing that was posted once can fill an account for good.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Balance {
+    /// The debits that were posted, less the credits.
     #[serde(with = "as_text")]
-    pub debits: i128,
-    #[serde(with = "as_text")]
-    pub credits: i128,
+    pub net: i128,
     #[serde(with = "as_text")]
     pub held_debits: i128,
     #[serde(with = "as_text")]
     pub held_credits: i128,
+}
+
+/// A sum of debits and one of credits, in minor units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sides {
+    pub debits: i128,
+    pub credits: i128,
 }
 
 /// A balance as the account's owner sees it: on the normal side.
@@ -53,49 +60,78 @@ pub struct Figures {
     pub available: i128,
 }
 
+impl Sides {
+    /// The sums with one more, if they can still be counted.
+    pub fn with(mut self, direction: Direction, amount: Amount) -> Option<Sides> {
+        let side = match direction {
+            Direction::Debit => &mut self.debits,
+            Direction::Credit => &mut self.credits,
+        };
+        *side = side.checked_add(amount.minor_units())?;
+        Some(self)
+    }
+}
+
 impl Balance {
     /// The figures of an account of this kind.
     pub fn figures(self, kind: AccountKind) -> Figures {
-        let (raised, lowered, incoming, held) = match kind.normal_side() {
-            Direction::Debit => (self.debits, self.credits, self.held_debits, self.held_credits),
-            Direction::Credit => (self.credits, self.debits, self.held_credits, self.held_debits),
+        let (posted, incoming, held) = match kind.normal_side() {
+            Direction::Debit => (self.net, self.held_debits, self.held_credits),
+            Direction::Credit => (-self.net, self.held_credits, self.held_debits),
         };
-        Figures { posted: raised - lowered, held, incoming, available: raised - (lowered + held) }
+        Figures { posted, held, incoming, available: posted - held }
     }
 
-    /// The sums with an entry added, if they can still be counted.
-    pub fn with_entry(mut self, direction: Direction, amount: Amount) -> Option<Balance> {
-        let (posted, held) = self.side(direction);
-        *posted = posted.checked_add(amount.minor_units())?;
-        posted.checked_add(*held)?;
-        Some(self)
+    /// The balance with all these posted, if it can still be counted.
+    pub fn with_posted(mut self, sides: Sides) -> Option<Balance> {
+        self.net = self.net.checked_add(sides.debits - sides.credits)?;
+        self.if_counted()
     }
 
-    /// The sums with something set aside, if they can still be counted.
-    pub fn with_hold(mut self, direction: Direction, amount: Amount) -> Option<Balance> {
-        let (posted, held) = self.side(direction);
-        *held = held.checked_add(amount.minor_units())?;
-        posted.checked_add(*held)?;
-        Some(self)
+    /// The balance with all these set aside, if it can still be counted.
+    pub fn with_held(mut self, sides: Sides) -> Option<Balance> {
+        self.held_debits = self.held_debits.checked_add(sides.debits)?;
+        self.held_credits = self.held_credits.checked_add(sides.credits)?;
+        self.if_counted()
     }
 
-    /// The sums with something given back that was set aside.
-    pub fn without_hold(mut self, direction: Direction, amount: Amount) -> Balance {
-        let (_, held) = self.side(direction);
-        *held -= amount.minor_units();
-        self
+    fn if_counted(self) -> Option<Balance> {
+        self.net.checked_add(self.held_debits)?;
+        let least = self.net.checked_sub(self.held_credits)?;
+        // The least of all has no opposite.
+        (least != i128::MIN).then_some(self)
     }
 
     /// Whether something is set aside on either side.
     pub fn has_holds(self) -> bool {
         self.held_debits != 0 || self.held_credits != 0
     }
+}
 
-    /// What is posted and what is held on one side.
-    fn side(&mut self, direction: Direction) -> (&mut i128, &mut i128) {
+/// How history changes a balance. It is fact: what could not be counted on the way wraps around, and comes out right
+/// where all of a transaction is posted.
+impl Balance {
+    pub(crate) fn post(&mut self, direction: Direction, amount: Amount) {
+        self.net = match direction {
+            Direction::Debit => self.net.wrapping_add(amount.minor_units()),
+            Direction::Credit => self.net.wrapping_sub(amount.minor_units()),
+        };
+    }
+
+    pub(crate) fn set_aside(&mut self, direction: Direction, amount: Amount) {
+        let held = self.held(direction);
+        *held = held.wrapping_add(amount.minor_units());
+    }
+
+    pub(crate) fn give_back(&mut self, direction: Direction, amount: Amount) {
+        let held = self.held(direction);
+        *held = held.wrapping_sub(amount.minor_units());
+    }
+
+    fn held(&mut self, direction: Direction) -> &mut i128 {
         match direction {
-            Direction::Debit => (&mut self.debits, &mut self.held_debits),
-            Direction::Credit => (&mut self.credits, &mut self.held_credits),
+            Direction::Debit => &mut self.held_debits,
+            Direction::Credit => &mut self.held_credits,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::rejection::Rejection;
 
 pub(crate) fn set(rules: &[ChartRule], ledger: &Ledger, states: &States<'_>) -> Decision {
     Rejection::first(assets_of(rules), |asset| assets::check(asset, states))?;
-    let is_so = ledger.chart.as_ref().is_some_and(|chart| chart.as_slice() == rules);
+    let is_so = ledger.chart.as_ref().is_some_and(|chart| chart.rules() == rules);
     Ok(if is_so { vec![] } else { vec![LedgerEvent::ChartSet(ChartSet { rules: rules.to_vec() })] })
 }
 

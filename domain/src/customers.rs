@@ -54,11 +54,13 @@ pub(crate) fn update(
 }
 
 pub(crate) fn link(customer: &CustomerId, account: &AccountName, states: &States<'_>) -> Decision {
+    if states.is_linked(customer, account) {
+        return Ok(vec![]);
+    }
     remembered(customer, states)?;
     accounts::known_account(account, states)?;
-    let event = AccountLinked { customer: customer.clone(), account: account.clone() };
-    let is_so = states.is_linked(customer, account);
-    Ok(if is_so { vec![] } else { vec![LedgerEvent::AccountLinked(event)] })
+    let (customer, account) = (customer.clone(), account.clone());
+    Ok(vec![LedgerEvent::AccountLinked(AccountLinked { customer, account })])
 }
 
 /// A customer who was forgotten can be unlinked as well: the links are all that is left.

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use recount_events::ledger::{AccountName, Amount, Asset, Direction, Entry};
 
-use crate::balance::Balance;
+use crate::balance::{Balance, Sides};
 use crate::chart::UsedAccounts;
 use crate::entity::Account;
-use crate::rejection::Rejection;
+use crate::rejection::{Listed, Rejection};
 
 /// One side of something to be posted or set aside.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +26,8 @@ impl<'a> From<&'a Entry> for Leg<'a> {
     }
 }
 
-/// What happens to a balance on one side.
-pub(crate) type Change = fn(Balance, Direction, Amount) -> Option<Balance>;
+/// What becomes of a balance when all this happens to it; `None` if it could not be counted.
+pub(crate) type Change = fn(Balance, Sides) -> Option<Balance>;
 
 /// Makes sure that the account of each leg is there, open, not frozen, and may hold the asset. Answers the accounts in
 /// the order of the legs.
@@ -54,7 +54,8 @@ fn check_account<'a>(leg: Leg<'_>, accounts: &'a UsedAccounts<'_, '_>) -> Result
     } else if account.frozen_for(leg.direction) {
         Err(Rejection::AccountFrozen { account: name.clone(), direction: leg.direction })
     } else if !account.takes(leg.asset) {
-        Err(Rejection::AssetNotAllowed { account: name.clone(), asset: leg.asset.clone() })
+        let allowed = Listed(account.opened.assets.clone());
+        Err(Rejection::AssetNotAllowed { account: name.clone(), asset: leg.asset.clone(), allowed })
     } else {
         Ok(account)
     }
@@ -67,17 +68,22 @@ pub(crate) fn check_limits<'a>(
     accounts: &[&Account],
     change: Change,
 ) -> Result<(), Rejection> {
-    let mut after: BTreeMap<(&AccountName, &Asset), Balance> = BTreeMap::new();
-    for (leg, account) in legs.clone().zip(accounts) {
-        let balance = after.entry((leg.account, leg.asset)).or_insert_with(|| account.balance(leg.asset));
-        *balance = change(*balance, leg.direction, leg.amount).ok_or_else(|| Rejection::BalanceOverflow {
-            account: leg.account.clone(),
-            asset: leg.asset.clone(),
-        })?;
+    let mut moved: BTreeMap<(&AccountName, &Asset), Sides> = BTreeMap::new();
+    for leg in legs.clone() {
+        let sides = moved.entry((leg.account, leg.asset)).or_default();
+        *sides = sides.with(leg.direction, leg.amount).ok_or_else(|| overflow(leg))?;
     }
-    Rejection::first(legs.zip(accounts), |(leg, account)| {
-        check_limit(leg, account, after[&(leg.account, leg.asset)])
+    let after = |leg: Leg<'_>, account: &Account| {
+        change(account.balance(leg.asset), moved[&(leg.account, leg.asset)])
+    };
+    Rejection::first(legs.zip(accounts), |(leg, account)| match after(leg, account) {
+        Some(after) => check_limit(leg, account, after),
+        None => Err(overflow(leg)),
     })
+}
+
+fn overflow(leg: Leg<'_>) -> Rejection {
+    Rejection::BalanceOverflow { account: leg.account.clone(), asset: leg.asset.clone() }
 }
 
 fn check_limit(leg: Leg<'_>, account: &Account, after: Balance) -> Result<(), Rejection> {

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use recount_events::ledger::{
-    Amount, Capture, Direction, Entry, HoldExpired, HoldId, HoldPlaced, HoldReleased, LedgerEvent,
+    AccountName, Amount, Capture, Direction, Entry, HoldExpired, HoldId, HoldPlaced, HoldReleased,
+    LedgerEvent, TransactionPosted,
 };
 
 use crate::Decision;
@@ -44,7 +45,7 @@ pub(crate) fn place(
         amount: command.amount,
     });
     let found = funds::check_accounts(legs.clone(), &accounts)?;
-    funds::check_limits(legs, &found, Balance::with_hold)?;
+    funds::check_limits(legs, &found, Balance::with_held)?;
     Ok(accounts.into_events(LedgerEvent::HoldPlaced(HoldPlaced {
         hold: command.hold.clone(),
         debit: command.debit.clone(),
@@ -81,7 +82,7 @@ pub(crate) fn capture(
     now: DateTime<Utc>,
 ) -> Decision {
     if let Some(existing) = states.transaction(&command.transaction) {
-        return repeat(command, existing, states);
+        return repeat(command, existing);
     }
     let (hold, remaining) = open_hold(&command.hold, states, now)?;
     let amount = command.amount.unwrap_or(remaining);
@@ -100,10 +101,10 @@ pub(crate) fn capture(
 
 /// Decides on a capture whose transaction is there already. An amount that was not given does not differ: it is what was
 /// left then.
-fn repeat(command: &CaptureHold, existing: &Transaction, states: &States<'_>) -> Decision {
+fn repeat(command: &CaptureHold, existing: &Transaction) -> Decision {
     let conflict = |field| Err(transactions::conflict(&command.transaction, field));
-    let captures = existing.posted.captures.as_ref().filter(|capture| capture.hold == command.hold);
-    let (Some(captures), Some(hold)) = (captures, states.hold(&command.hold)) else {
+    let TransactionPosted { entries, captures, .. } = &existing.posted;
+    let Some(captures) = captures.as_ref().filter(|capture| capture.hold == command.hold) else {
         return conflict("hold");
     };
     // Whether a capture that leaves nothing was to be the last makes no difference.
@@ -112,21 +113,19 @@ fn repeat(command: &CaptureHold, existing: &Transaction, states: &States<'_>) ->
     if (command.is_final && was_not) || (!command.is_final && was_final) {
         return conflict("final");
     }
-    match (command.amount, existing.posted.entries.first()) {
-        (Some(amount), _) => {
-            wanted(command, &entries(&hold.placed, amount), captures.clone()).repeat(existing)
-        }
-        // Without an amount nothing is left, so one that left something had an amount.
-        (None, _) if was_final || was_not => conflict("amount"),
-        (None, Some(entry)) => {
-            wanted(command, &entries(&hold.placed, entry.amount), captures.clone()).repeat(existing)
-        }
-        (None, None) => conflict("amount"),
+    // Without an amount nothing is left, so one that left something had an amount.
+    let differs = match command.amount {
+        Some(amount) => entries.iter().any(|entry| entry.amount != amount),
+        None => was_final || was_not,
+    };
+    if differs {
+        return conflict("amount");
     }
+    wanted(command, entries, captures.clone()).repeat(existing)
 }
 
 fn entries(hold: &HoldPlaced, amount: Amount) -> [Entry; 2] {
-    let entry = |account: &recount_events::ledger::AccountName, direction| Entry {
+    let entry = |account: &AccountName, direction| Entry {
         account: account.clone(),
         direction,
         asset: hold.asset.clone(),
@@ -139,6 +138,7 @@ fn wanted<'c>(command: &'c CaptureHold, entries: &'c [Entry], captures: Capture)
     Wanted {
         transaction: &command.transaction,
         entries,
+        // A repeat compares the amount itself.
         amounts_in: "amount",
         effective_at: command.effective_at,
         reference: command.reference.as_ref(),

@@ -26,20 +26,21 @@ mod rejection;
 mod reversals;
 mod transactions;
 
-pub use balance::{Balance, Figures};
+pub use balance::{Balance, Figures, Sides};
 pub use command::{
     CaptureHold, Command, Comparison, Expectation, Figure, OpenAccount, PlaceHold, PostTransaction, Request,
     ReversalTime, ReverseTransaction, ReversedPart,
 };
 pub use decide::decide;
 pub use entity::{
-    Account, Customer, Description, Entity, Hold, HoldStatus, Ledger, States, Terms, Transaction, evolve,
+    Account, Chart, Customer, Description, Entity, Hold, HoldStatus, Ledger, States, Terms, Transaction,
+    evolve,
 };
 pub use explain::{BalanceChange, explain};
 pub use metadata::METADATA_BYTES_MAX;
 pub use needs::{needs, needs_more_when_loaded};
-pub use rejection::{Moment, Rejection, RejectionCode};
-pub use transactions::ENTRIES_MAX;
+pub use rejection::{Listed, Moment, Rejection, RejectionCode};
+pub use transactions::{ENTRIES_MAX, ENTRIES_MIN};
 
 /// What becomes of a command: events, none if it is so already, or the reason why not.
 pub type Decision = Result<Vec<recount_events::ledger::LedgerEvent>, Rejection>;

@@ -1,6 +1,6 @@
 //! Deciding on time: which effective times the ledger takes, and which periods are closed.
 
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveTime, Utc};
 use recount_events::ledger::{
     EffectiveWindow, EffectiveWindowSet, LedgerEvent, PeriodClosed, PeriodReopened,
 };
@@ -28,11 +28,6 @@ pub(crate) fn close(through: DateTime<Utc>, ledger: &Ledger, now: DateTime<Utc>)
 pub(crate) fn reopen(from: DateTime<Utc>, ledger: &Ledger) -> Decision {
     let is_closed = ledger.closed_through.is_some_and(|closed| closed >= from);
     Ok(if is_closed { vec![LedgerEvent::PeriodReopened(PeriodReopened { from })] } else { vec![] })
-}
-
-/// The last moment before this one, in the microseconds in which time is recorded.
-pub(crate) fn just_before(moment: DateTime<Utc>) -> DateTime<Utc> {
-    moment.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(moment)
 }
 
 /// Makes sure that something may take effect at this time.

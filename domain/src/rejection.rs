@@ -145,7 +145,7 @@ rejections! {
     /// The hold's deadline has passed.
     HoldExpired { hold: HoldId, expired_at: Moment } = "hold-expired", conflict,
         says("hold `{hold}` expired at {expired_at}"),
-        advises("What it held is available again: place a new hold, or post the transaction without one.");
+        advises("Place a new hold, or post the transaction without one. What this one held is given back by itself, or at once with the command expire.");
     /// The hold was used up, or released.
     HoldClosed { hold: HoldId, hold_status: HoldStatus } = "hold-closed", conflict,
         says("hold `{hold}` is closed: it was {hold_status}"),
@@ -167,8 +167,8 @@ rejections! {
         says("reference `{reference}` belongs to transaction `{transaction}`"),
         advises("References are unique in a ledger: look at the transaction that has it; it may be the one you want.");
     /// A transaction has too few entries or too many.
-    EntriesOutOfBounds { count: usize, max: usize } = "entries-out-of-bounds", rule,
-        says("a transaction has from 2 to {max} entries; this one has {count}"),
+    EntriesOutOfBounds { count: usize, min: usize, max: usize } = "entries-out-of-bounds", rule,
+        says("a transaction has from {min} to {max} entries; this one has {count}"),
         advises("Give at least one debit and one credit, and split a very large transaction.");
     /// Debits and credits differ in an asset.
     Unbalanced { asset: Asset, debits: i128, credits: i128 } = "unbalanced", rule,
@@ -224,8 +224,8 @@ rejections! {
         says("account `{account}` is frozen for {direction}s"),
         advises("Unfreeze the account with the command unfreeze-account, or use another.");
     /// The account may not hold the asset.
-    AssetNotAllowed { account: AccountName, asset: Asset } = "asset-not-allowed", rule,
-        says("account `{account}` may not hold {asset}"),
+    AssetNotAllowed { account: AccountName, asset: Asset, allowed: Listed } = "asset-not-allowed", rule,
+        says("account `{account}` may not hold {asset}; it may hold {allowed}"),
         advises("Use an account that may hold the asset; which assets it may hold was said when it was opened.");
     /// The account has a balance and cannot be closed.
     AccountNotEmpty { account: AccountName, asset: Asset, posted: i128 } = "account-not-empty", rule,
@@ -239,10 +239,10 @@ rejections! {
     MetadataTooLarge { of: MetadataOwner, bytes: usize, max: usize } = "metadata-too-large", rule,
         says("the metadata of {of} would take {bytes} bytes of JSON, and may take {max}"),
         advises("Remove members with the command remove-metadata, or keep large things elsewhere and refer to them.");
-    /// The sums of an account would go beyond what can be counted.
+    /// A balance would go beyond what can be counted.
     BalanceOverflow { account: AccountName, asset: Asset } = "balance-overflow", rule,
-        says("the sums of account `{account}` in {asset} would go beyond what can be counted"),
-        advises("Use a smaller amount: sums are counted in 127 bits.");
+        says("the balance of account `{account}` in {asset} would go beyond what can be counted, or what moves it would"),
+        advises("Use a smaller amount: balances, with what is held and incoming, are counted in 127 bits.");
     /// Less would be available than must stay.
     InsufficientFunds {
         account: AccountName,
@@ -309,6 +309,17 @@ pub struct Moment(pub DateTime<Utc>);
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+/// The assets that something may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed(pub Vec<Asset>);
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(Asset::as_str).collect();
+        f.write_str(&names.join(", "))
     }
 }
 

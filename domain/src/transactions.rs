@@ -9,7 +9,7 @@ use recount_events::ledger::{
 
 use crate::Decision;
 use crate::assets;
-use crate::balance::Balance;
+use crate::balance::{Balance, Sides};
 use crate::chart::UsedAccounts;
 use crate::command::PostTransaction;
 use crate::entity::{Ledger, States, Transaction};
@@ -19,6 +19,9 @@ use crate::rejection::Rejection;
 
 /// The most entries that a transaction can have: a bound on the work and the memory that one command takes.
 pub const ENTRIES_MAX: usize = 1_000;
+
+/// The fewest entries that a transaction can have: value comes from somewhere.
+pub const ENTRIES_MIN: usize = 2;
 
 pub(crate) fn post(
     command: &PostTransaction,
@@ -102,7 +105,7 @@ impl Wanted<'_> {
         // What a capture posts was set aside within the limits: posting it changes neither what is available nor what is
         // posted and incoming, and giving the rest back only eases them.
         if self.captures.is_none() {
-            funds::check_limits(legs, &found, Balance::with_entry)?;
+            funds::check_limits(legs, &found, Balance::with_posted)?;
         }
         Ok(accounts.into_events(LedgerEvent::TransactionPosted(self.posted(now))))
     }
@@ -145,14 +148,15 @@ pub(crate) fn conflict(transaction: &TransactionId, field: &'static str) -> Reje
 /// Makes sure that the debits equal the credits in every asset. Answers the entry with which the sums go beyond what can
 /// be counted, if there is one: it is refused as well, but other faults come first.
 fn check_balanced(entries: &[Entry]) -> Result<Option<&Entry>, Rejection> {
-    if !(2..=ENTRIES_MAX).contains(&entries.len()) {
-        return Err(Rejection::EntriesOutOfBounds { count: entries.len(), max: ENTRIES_MAX });
+    if !(ENTRIES_MIN..=ENTRIES_MAX).contains(&entries.len()) {
+        let (count, min, max) = (entries.len(), ENTRIES_MIN, ENTRIES_MAX);
+        return Err(Rejection::EntriesOutOfBounds { count, min, max });
     }
-    let mut sums: BTreeMap<&Asset, Option<Balance>> = BTreeMap::new();
+    let mut sums: BTreeMap<&Asset, Option<Sides>> = BTreeMap::new();
     let mut beyond = None;
     for entry in entries {
-        let sum = sums.entry(&entry.asset).or_insert(Some(Balance::default()));
-        *sum = sum.and_then(|sum| sum.with_entry(entry.direction, entry.amount));
+        let sum = sums.entry(&entry.asset).or_insert(Some(Sides::default()));
+        *sum = sum.and_then(|sum| sum.with(entry.direction, entry.amount));
         if sum.is_none() {
             beyond = beyond.or(Some(entry));
         }
@@ -160,7 +164,7 @@ fn check_balanced(entries: &[Entry]) -> Result<Option<&Entry>, Rejection> {
     let mut counted = sums.into_iter().filter_map(|(asset, sum)| Some((asset, sum?)));
     match counted.find(|(_, sum)| sum.debits != sum.credits) {
         None => Ok(beyond),
-        Some((asset, Balance { debits, credits, .. })) => {
+        Some((asset, Sides { debits, credits })) => {
             Err(Rejection::Unbalanced { asset: asset.clone(), debits, credits })
         }
     }

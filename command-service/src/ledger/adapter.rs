@@ -18,7 +18,7 @@ impl Domain for Ledger {
     type Entity = Entity;
     type Rejection = Rejection;
 
-    const SNAPSHOT_VERSION: i16 = 2;
+    const SNAPSHOT_VERSION: i16 = 3;
 
     fn needs(request: &Request, find: Find<'_, Entity>) -> Vec<Tag> {
         recount_domain::needs(request, &States::new(find))

@@ -79,7 +79,7 @@ impl Account {
             Overdraft::Unlimited => None,
             Overdraft::Limited(limits) => {
                 let limit = limits.iter().find(|limit| limit.asset == *asset);
-                Some(limit.map_or(0, |limit| -limit.amount.minor_units()))
+                Some(limit.map_or(0, |limit| limit.amount.minor_units().saturating_neg()))
             }
         };
         let must_stay = self.limit(asset).and_then(|limit| limit.minimum).map(Bound::minor_units);
@@ -104,13 +104,11 @@ impl Account {
         }
     }
 
-    /// Changes the sums in an asset. History is fact: sums that cannot be counted were never recorded by `decide`.
-    pub(super) fn change(&mut self, asset: &Asset, change: impl FnOnce(Balance) -> Option<Balance>) {
+    pub(super) fn balance_mut(&mut self, asset: &Asset) -> &mut Balance {
         let place = self.place(asset).unwrap_or_else(|place| {
             self.balances.insert(place, (asset.clone(), Balance::default()));
             place
         });
-        let balance = &mut self.balances[place].1;
-        *balance = change(*balance).unwrap_or(*balance);
+        &mut self.balances[place].1
     }
 }

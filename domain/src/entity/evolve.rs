@@ -24,13 +24,9 @@ pub fn evolve(tag: &Tag, state: &mut Option<Entity>, event: &LedgerEvent) {
         LedgerEvent::PeriodClosed(event) => {
             with_ledger(state, |ledger| ledger.closed_through = Some(event.through))
         }
-        LedgerEvent::PeriodReopened(event) => {
-            with_ledger(state, |ledger| {
-                ledger.closed_through = Some(crate::periods::just_before(event.from))
-            });
-        }
+        LedgerEvent::PeriodReopened(event) => with_ledger(state, |ledger| ledger.reopen(event.from)),
         LedgerEvent::ChartSet(event) => {
-            with_ledger(state, |ledger| ledger.chart = Some(Arc::new(event.rules.clone())));
+            with_ledger(state, |ledger| ledger.chart = Some(Arc::new(event.rules.clone().into())));
         }
         LedgerEvent::ChartRemoved(_) => with_ledger(state, |ledger| ledger.chart = None),
         LedgerEvent::AccountOpened(event) => {
@@ -128,17 +124,12 @@ fn by_transaction(tag: &Tag, state: &mut Option<Entity>, event: &TransactionPost
 /// Posts the entries on the account; those of a capture take from what was set aside for them.
 fn post(account: &mut Account, name: &str, event: &TransactionPosted) {
     for entry in event.entries.iter().filter(|entry| entry.account.as_str() == name) {
-        account.change(&entry.asset, |balance| {
-            let Some(capture) = &event.captures else {
-                return balance.with_entry(entry.direction, entry.amount);
-            };
-            let balance = balance.without_hold(entry.direction, entry.amount);
-            let balance = match capture.released {
-                Some(released) => balance.without_hold(entry.direction, released),
-                None => balance,
-            };
-            balance.with_entry(entry.direction, entry.amount)
-        });
+        let balance = account.balance_mut(&entry.asset);
+        balance.post(entry.direction, entry.amount);
+        if let Some(capture) = &event.captures {
+            balance.give_back(entry.direction, entry.amount);
+            capture.released.into_iter().for_each(|released| balance.give_back(entry.direction, released));
+        }
     }
 }
 
@@ -156,7 +147,7 @@ fn by_hold(tag: &Tag, state: &mut Option<Entity>, event: &HoldPlaced) {
     }
     for (direction, account) in [(Direction::Debit, &event.debit), (Direction::Credit, &event.credit)] {
         with_account_named(tag, state, account, |state| {
-            state.change(&event.asset, |balance| balance.with_hold(direction, event.amount));
+            state.balance_mut(&event.asset).set_aside(direction, event.amount);
         });
     }
 }
@@ -176,7 +167,7 @@ fn give_back(tag: &Tag, state: &mut Option<Entity>, returned: Returned<'_>, stat
     }
     for (direction, account) in [(Direction::Debit, returned.debit), (Direction::Credit, returned.credit)] {
         with_account_named(tag, state, account, |state| {
-            state.change(returned.asset, |balance| Some(balance.without_hold(direction, returned.amount)));
+            state.balance_mut(returned.asset).give_back(direction, returned.amount);
         });
     }
 }

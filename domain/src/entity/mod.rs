@@ -1,6 +1,7 @@
 //! The entities of a ledger as the decider sees them, and where it finds them.
 
 mod account;
+mod chart;
 mod customer;
 mod evolve;
 mod hold;
@@ -8,6 +9,7 @@ mod ledger;
 mod transaction;
 
 pub use account::{Account, Terms};
+pub use chart::Chart;
 pub use customer::{Customer, Description};
 pub use evolve::evolve;
 pub use hold::{Hold, HoldStatus};

@@ -1,6 +1,8 @@
 //! A transaction as the decider sees it.
 
-use recount_events::ledger::{Entry, Metadata, TransactionId, TransactionPosted};
+use std::collections::BTreeMap;
+
+use recount_events::ledger::{Amount, Entry, Metadata, TransactionId, TransactionPosted};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,16 +36,16 @@ impl Transaction {
     }
 
     pub(super) fn reverse(&mut self, reversal: &TransactionPosted) {
-        for entry in &reversal.entries {
-            let same_leg = |taken: &&mut Entry| {
-                (&taken.account, taken.direction, &taken.asset)
-                    == (&entry.account, entry.direction, &entry.asset)
-            };
-            match self.taken_back.iter_mut().find(same_leg) {
-                Some(taken) => taken.amount = taken.amount.saturating_add(entry.amount),
-                None => self.taken_back.push(entry.clone()),
-            }
+        let mut sums: BTreeMap<_, Amount> = BTreeMap::new();
+        for entry in self.taken_back.drain(..).chain(reversal.entries.iter().cloned()) {
+            let Entry { account, direction, asset, amount } = entry;
+            let sum = sums.entry((account, direction, asset));
+            sum.and_modify(|sum| *sum = sum.saturating_add(amount)).or_insert(amount);
         }
+        let entries = sums.into_iter();
+        self.taken_back = entries
+            .map(|((account, direction, asset), amount)| Entry { account, direction, asset, amount })
+            .collect();
         self.reversed_by = Some(reversal.transaction.clone());
     }
 }

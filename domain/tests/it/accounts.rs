@@ -108,7 +108,9 @@ fn an_opening_can_be_repeated_after_everything_about_the_account_was_changed() {
         freeze("alice", FreezeScope::Both),
     ]);
     book.when(open_with("alice", AccountKind::Liability, Overdraft::None)).nothing_happens();
-    book.and(close("alice")).when(open("alice", AccountKind::Liability)).nothing_happens();
+    let closed = book.and(close("alice"));
+    closed.when(open("alice", AccountKind::Liability)).rejected("account-closed");
+    closed.when(open("alice", AccountKind::Asset)).rejected("account-conflict");
 }
 
 #[test]
@@ -136,7 +138,7 @@ fn an_account_holds_only_the_assets_that_it_may_hold() {
     book.when(pay("t1", "bank", "carol", 1)).happens(1);
     let rejection =
         book.when(post("t1", transfer("bank", "carol", "EUR/2", 1))).rejected("asset-not-allowed");
-    assert_eq!(rejection.to_string(), "account `carol` may not hold EUR/2");
+    assert_eq!(rejection.to_string(), "account `carol` may not hold EUR/2; it may hold USD/2");
     let euros = with(placing("h1", "bank", "carol", 1), |hold| hold.asset = "EUR/2".parse().unwrap());
     book.when(Command::Hold(euros)).rejected("asset-not-allowed");
 }
@@ -243,13 +245,27 @@ fn a_closed_account_takes_nothing_but_notes() {
         reverse("t1", "r1"),
         hold("h1", "bank", "alice", 1),
         freeze("alice", FreezeScope::Both),
-        unfreeze("alice", FreezeScope::Both),
-        set_overdraft("alice", Overdraft::None),
-        set_limits("alice", &[]),
+        set_overdraft("alice", Overdraft::Unlimited),
+        set_limits("alice", &[limit("USD/2", None, Some(5))]),
     ] {
         book.when(command).rejected("account-closed");
     }
     book.when(set_metadata(of_account("alice"), json!({"closed": "by request"}))).happens(1);
+}
+
+#[test]
+fn what_is_so_already_can_be_asked_for_after_the_account_was_closed() {
+    let changes = [
+        freeze("alice", FreezeScope::Credits),
+        set_overdraft("alice", Overdraft::Unlimited),
+        set_limits("alice", &[limit("USD/2", None, Some(5))]),
+    ];
+    let book = given(&changes).and(close("alice"));
+    for repeated in changes {
+        book.when(repeated).nothing_happens();
+    }
+    book.when(unfreeze("alice", FreezeScope::Debits)).nothing_happens();
+    book.when(unfreeze("alice", FreezeScope::Both)).rejected("account-closed");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What posted, held, incoming and available are, row by row of the table beside their definition; and that no sum goes
 //! beyond what can be counted.
 
-use recount_domain::{Balance, Command, Figures, PostTransaction};
+use recount_domain::{Balance, Command, Figures, PostTransaction, Sides};
 use recount_events::ledger::{AccountKind, Direction, Overdraft};
 
 use crate::support::*;
@@ -62,36 +62,74 @@ fn a_hold_on_an_account_from_which_it_also_comes_shows_on_both_sides() {
 
 #[test]
 fn the_figures_reach_both_ends_of_what_can_be_counted() {
-    let most = Balance { debits: i128::MAX, ..Balance::default() };
+    let most = Balance { net: i128::MAX, ..Balance::default() };
     let posted = i128::MAX;
     let figures = Figures { posted, held: 0, incoming: 0, available: posted };
     assert_eq!(most.figures(AccountKind::Asset), figures);
     let figures = Figures { posted: -posted, held: 0, incoming: 0, available: -posted };
     assert_eq!(most.figures(AccountKind::Income), figures);
 
-    let (max, one) = (amount(i128::MAX), amount(1));
+    let sides = |direction, minor_units| Sides::default().with(direction, amount(minor_units)).unwrap();
+    let max = i128::MAX;
     for direction in [Direction::Debit, Direction::Credit] {
-        let full = Balance::default().with_entry(direction, max).unwrap();
-        assert_eq!(full.with_entry(direction, one), None);
-        assert_eq!(full.with_hold(direction, one), None);
-        assert!(full.with_hold(direction.opposite(), max).is_some());
-        let held = Balance::default().with_hold(direction, max).unwrap();
-        assert_eq!(held.with_hold(direction, one), None);
-        assert_eq!(held.with_entry(direction, one), None);
-        assert!(held.with_entry(direction.opposite(), max).is_some());
-        assert_eq!(held.without_hold(direction, max), Balance::default());
-        let nearly = Balance::default().with_hold(direction, amount(i128::MAX - 1)).unwrap();
-        assert!(nearly.with_entry(direction, one).is_some() && nearly.with_hold(direction, one).is_some());
-        assert_eq!(nearly.with_entry(direction, amount(2)), None);
-        assert_eq!(nearly.with_hold(direction, amount(2)), None);
+        let other = direction.opposite();
+        let full = Balance::default().with_posted(sides(direction, max)).unwrap();
+        assert_eq!(full.with_posted(sides(direction, 1)), None);
+        assert_eq!(full.with_held(sides(direction, 1)), None);
+        assert_eq!(full.with_posted(sides(other, max)), Some(Balance::default()));
+        assert!(full.with_held(sides(other, max)).is_some());
+        let held = Balance::default().with_held(sides(direction, max)).unwrap();
+        assert_eq!(held.with_held(sides(direction, 1)), None);
+        assert_eq!(held.with_posted(sides(direction, 1)), None);
+        assert!(held.with_posted(sides(other, max)).is_some());
+        let nearly = Balance::default().with_held(sides(direction, max - 1)).unwrap();
+        assert!(nearly.with_posted(sides(direction, 1)).is_some());
+        assert!(nearly.with_held(sides(direction, 1)).is_some());
+        assert_eq!(nearly.with_posted(sides(direction, 2)), None);
+        assert_eq!(nearly.with_held(sides(direction, 2)), None);
+        assert_eq!(sides(direction, max).with(direction, amount(1)), None);
+        assert!(sides(direction, max).with(other, amount(max)).is_some());
     }
 }
 
 #[test]
+fn what_was_posted_by_mistake_can_be_taken_back_however_much_it_is() {
+    let book = given(&[
+        open_with("world", AccountKind::Equity, Overdraft::Unlimited),
+        set_overdraft("bank", Overdraft::Unlimited),
+        pay("t1", "bank", "world", 10),
+        pay("typo", "world", "bank", i128::MAX),
+    ]);
+    let book = book.when(reverse("typo", "undone")).happens(1);
+    assert_eq!((book.posted("bank"), book.posted("world")), (10, 10));
+    // Nor is anything left of it that later postings would run into.
+    let again = |id| pay(id, "bank", "world", i128::MAX - 10);
+    let book = book.when(again("t2")).happens(1).when(reverse("t2", "r2")).happens(1);
+    book.when(again("t3")).happens(1);
+}
+
+#[test]
+fn what_counts_for_the_bounds_is_where_a_transaction_leaves_the_account() {
+    let book = given(&[
+        open_with("world", AccountKind::Equity, Overdraft::Unlimited),
+        pay("t1", "bank", "world", 10),
+    ]);
+    let through =
+        [transfer("bank", "world", "USD/2", i128::MAX), transfer("world", "bank", "USD/2", i128::MAX)];
+    book.when(post("t2", through.concat())).rejected("balance-overflow");
+    let half = i128::MAX / 2;
+    let through = [transfer("bank", "world", "USD/2", half), transfer("world", "bank", "USD/2", half)];
+    let nearly = book.and(pay("t2", "bank", "world", i128::MAX - 10));
+    let nearly = nearly.when(post("t3", through.concat())).happens(1);
+    assert_eq!(nearly.posted("bank"), i128::MAX);
+    nearly.when(reverse("t3", "r3")).happens(1);
+}
+
+#[test]
 fn a_balance_is_kept_as_text_where_a_number_would_lose_digits() {
-    let balance = Balance { debits: i128::MAX, credits: 1, held_debits: 0, held_credits: 1 << 60 };
+    let balance = Balance { net: -i128::MAX, held_debits: 0, held_credits: 1 << 60 };
     let json = serde_json::to_value(balance).unwrap();
-    assert_eq!(json["debits"], i128::MAX.to_string());
+    assert_eq!(json["net"], (-i128::MAX).to_string());
     assert_eq!(json["held_credits"], "1152921504606846976");
     assert_eq!(serde_json::from_value::<Balance>(json).unwrap(), balance);
 }
@@ -105,7 +143,7 @@ fn sums_that_cannot_be_counted_are_refused() {
     let rejection = book.when(pay("t2", "bank", "alice", 1)).rejected("balance-overflow");
     assert_eq!(
         rejection.to_string(),
-        "the sums of account `bank` in USD/2 would go beyond what can be counted"
+        "the balance of account `bank` in USD/2 would go beyond what can be counted, or what moves it would"
     );
     book.when(hold("h1", "bank", "alice", 1)).rejected("balance-overflow");
     let rejection = book.when(hold("h1", "alice", "world", 1)).rejected("balance-overflow");

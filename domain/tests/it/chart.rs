@@ -141,6 +141,29 @@ fn the_first_rule_that_allows_a_name_counts() {
 }
 
 #[test]
+fn the_first_rule_counts_whether_it_names_the_account_or_has_stars() {
+    let rules = [
+        rule("fees:card", AccountKind::Income),
+        rule("fees:*", AccountKind::Expense),
+        rule("fees:wire", AccountKind::Income),
+        rule("fees:card", AccountKind::Equity),
+        rule("world", AccountKind::Asset),
+        rule("**", AccountKind::Liability),
+    ];
+    let book = given(&[set_chart(&rules)]);
+    for (account, kind) in [
+        ("fees:card", AccountKind::Income),
+        ("fees:wire", AccountKind::Expense),
+        ("fees:other", AccountKind::Expense),
+        ("world", AccountKind::Asset),
+        ("worlds", AccountKind::Liability),
+    ] {
+        book.when(open(account, kind)).happens(1);
+        book.when(open(account, AccountKind::Equity)).rejected("kind-not-in-chart");
+    }
+}
+
+#[test]
 fn an_account_is_opened_by_the_first_transaction_that_names_it() {
     let book = charted().when(pay("t1", "bank", "users:al:wallet", 5)).happens(2);
     let (accounts, then) = opened(&book, 1);

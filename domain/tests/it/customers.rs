@@ -121,6 +121,8 @@ fn a_forgotten_customer_is_forgotten_for_good() {
 #[test]
 fn the_links_of_a_forgotten_customer_stay_and_can_be_taken_away() {
     let book = given(&[register("c1", "Alice"), link("c1", "alice"), forget("c1")]);
+    book.when(link("c1", "alice")).nothing_happens();
+    book.when(link("c1", "bob")).rejected("customer-forgotten");
     let book = book.when(unlink("c1", "alice")).happens(1);
     book.when(unlink("c1", "alice")).nothing_happens();
 }

@@ -94,8 +94,8 @@ fn total(book: &Book, asset: &str) -> i128 {
         Entity::Account(account) => Some(account.balance(&asset.parse().unwrap())),
         _ => None,
     });
-    // Each sum can be counted, and the sum of the sums need not be: it wraps around, and comes to zero all the same.
-    accounts.fold(0_i128, |sum, balance| sum.wrapping_add(balance.debits).wrapping_sub(balance.credits))
+    // Each balance can be counted, and their sum need not be on the way: it wraps around, and comes to zero all the same.
+    accounts.fold(0_i128, |sum, balance| sum.wrapping_add(balance.net))
 }
 
 /// No bound is passed by a command, but by one that does not make it worse.

@@ -170,12 +170,13 @@ impl AccountPattern {
     const RULE: &str = "it takes the segments of an account name joined by `:`; any of them may be `*`, for one segment \
                         whatever it is, and the last may be `**`, for one or more";
 
+    /// Whether it stands for one account alone, the one of the same name.
+    pub fn is_name(&self) -> bool {
+        !self.0.contains('*')
+    }
+
     /// Whether the account's name has this form.
     pub fn matches(&self, account: &AccountName) -> bool {
-        // Most rules of a long chart name one account.
-        if !self.0.contains('*') {
-            return self.0 == account.0;
-        }
         let mut segments = account.as_str().split(':');
         for pattern in self.0.split(':') {
             let Some(segment) = segments.next() else { return false };

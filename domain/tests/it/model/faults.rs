@@ -100,9 +100,6 @@ impl Model {
             }
             return account.open.then_some(faults);
         }
-        if !account.open {
-            return Some(Faults::from(["account-closed"]));
-        }
         let is_so = match command {
             Command::FreezeAccount { scope, .. } => match scope {
                 FreezeScope::Debits => !account.takes_debits,
@@ -118,7 +115,8 @@ impl Model {
             Command::SetBalanceLimits { limits, .. } => account.limits == *limits,
             _ => false,
         };
-        (!is_so).then(Faults::new)
+        let faults = if account.open { Faults::new() } else { Faults::from(["account-closed"]) };
+        (!is_so).then_some(faults)
     }
 
     fn faults_of_opening(&self, open: &OpenAccount) -> Option<Faults> {
@@ -129,7 +127,11 @@ impl Model {
                 && (open.limits.is_none() || open.limits == was.limits)
                 && (open.assets.is_empty() || open.assets == was.assets)
                 && open.metadata == was.metadata;
-            return if same { None } else { Some(Faults::from(["account-conflict"])) };
+            return match (same, there.open) {
+                (false, _) => Some(Faults::from(["account-conflict"])),
+                (true, false) => Some(Faults::from(["account-closed"])),
+                (true, true) => None,
+            };
         }
         let mut faults = Faults::new();
         match (self.rule(open.account.as_str()), open.kind) {
@@ -178,7 +180,7 @@ impl Model {
         let movements = movements_of(&draft.entries);
         for entry in &draft.entries {
             match sums(movements.iter(), None, entry.asset.as_str()) {
-                (debits, credits) if uncountable(debits) || uncountable(credits) => {
+                (debits, credits) if debits.counted().is_none() || credits.counted().is_none() => {
                     faults.insert("balance-overflow");
                 }
                 (debits, credits) if debits != credits => {

@@ -5,10 +5,12 @@
 
 mod faults;
 mod happened;
+mod number;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use number::Number;
 use recount_domain::{
     CaptureHold, Command, Comparison, Expectation, Figure, OpenAccount, PlaceHold, RejectionCode, Request,
     ReversalTime, ReverseTransaction, ReversedPart,
@@ -132,35 +134,30 @@ fn sums<'m>(
     movements: impl Iterator<Item = &'m Movement>,
     account: Option<&str>,
     asset: &str,
-) -> (u128, u128) {
+) -> (Number, Number) {
     movements
         .filter(|movement| {
             account.is_none_or(|account| movement.account == account) && movement.asset == asset
         })
-        .fold((0, 0), |(debits, credits), movement| {
-            (debits.saturating_add(movement.debit), credits.saturating_add(movement.credit))
+        .fold((Number::default(), Number::default()), |(debits, credits), movement| {
+            (debits.plus(Number::of(movement.debit)), credits.plus(Number::of(movement.credit)))
         })
-}
-
-fn difference(more: u128, less: u128) -> i128 {
-    i128::try_from(more).unwrap() - i128::try_from(less).unwrap()
-}
-
-fn uncountable(sum: u128) -> bool {
-    i128::try_from(sum).is_err()
 }
 
 /// What an account and its open holds come to.
 #[derive(Clone, Copy)]
 struct Sums {
-    posted: (u128, u128),
-    held: (u128, u128),
+    posted: (Number, Number),
+    held: (Number, Number),
 }
 
 impl Sums {
+    /// Whether it can be counted whatever becomes of the holds.
     fn are_countable(self) -> bool {
-        !uncountable(self.posted.0.saturating_add(self.held.0))
-            && !uncountable(self.posted.1.saturating_add(self.held.1))
+        let net = self.posted.0.less(self.posted.1);
+        let (debits, credits) = self.held;
+        let sums = [net, debits, credits, net.plus(debits), net.less(credits)];
+        sums.into_iter().all(|sum| sum.counted().is_some())
     }
 
     fn figures(self, grows_by_debits: bool) -> ModelFigures {
@@ -170,8 +167,8 @@ impl Sums {
         } else {
             (posted.1, posted.0, held.1, held.0)
         };
-        let (posted, held) = (difference(up, down), difference(outgoing, 0));
-        [posted, held, difference(incoming, 0), posted - held]
+        let available = up.less(down).less(outgoing);
+        [up.less(down), outgoing, incoming, available].map(|figure| figure.counted().unwrap())
     }
 }
 
