@@ -98,8 +98,8 @@ impl Book {
                 Entity::Account(account) => {
                     for (asset, balance) in &account.balances {
                         let sum = sums.entry(asset.clone()).or_default();
-                        sum.debits += balance.debits;
-                        sum.credits += balance.credits;
+                        // On the way it may go beyond what can be counted.
+                        sum.net = sum.net.wrapping_add(balance.net);
                         sum.held_debits += balance.held_debits;
                         sum.held_credits += balance.held_credits;
                     }
@@ -113,7 +113,7 @@ impl Book {
         }
         for (asset, sum) in &sums {
             let open = open.get(asset).copied().unwrap_or(0);
-            if sum.debits != sum.credits || (sum.held_debits, sum.held_credits) != (open, open) {
+            if sum.net != 0 || (sum.held_debits, sum.held_credits) != (open, open) {
                 return Err(format!("the books do not balance in {asset}: {sum:?}, and {open} is on hold"));
             }
         }
