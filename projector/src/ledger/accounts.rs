@@ -184,7 +184,10 @@ async fn load(
     let stored: Vec<(String, Option<String>)> = sqlx::query_as(
         "select a.account, case when t.amended then a.metadata::text end
          from unnest($2::text[], $3::boolean[]) as t(account, amended)
-         join accounts as a on a.log = $1 and a.account = t.account",
+         cross join lateral (
+             select * from accounts as k
+             where k.log = $1 and k.account between t.account and t.account order by k.account
+         ) as a",
     )
     .bind(log.0)
     .bind(column(changed, |(name, _)| name.as_str()))
@@ -274,7 +277,11 @@ async fn update(
          from unnest($2::text[], $3::text[], $4::text[], $5::boolean[], $6::boolean[], $7::boolean[], $8::text[],
                      $9::bigint[])
               as u(account, overdraft, limits, frozen_debits, frozen_credits, closed, metadata, position)
-         where a.log = $1 and a.account = u.account",
+         cross join lateral (
+             select k.ctid from accounts as k
+             where k.log = $1 and k.account between u.account and u.account order by k.account
+         ) as found
+         where a.ctid = found.ctid",
     )
     .bind(log.0)
     .bind(column(rows, |(name, _)| name.as_str()))

@@ -107,7 +107,11 @@ impl Customers {
         }
         let stored: HashMap<String, bool> = sqlx::query_as(
             "select c.customer, c.forgotten
-             from unnest($2::text[]) as t(customer) join customers as c on c.log = $1 and c.customer = t.customer",
+             from unnest($2::text[]) as t(customer)
+             cross join lateral (
+                 select * from customers as k
+                 where k.log = $1 and k.customer between t.customer and t.customer order by k.customer
+             ) as c",
         )
         .bind(log.0)
         .bind(column(&earlier, |customer| customer.id.as_str()))
@@ -191,7 +195,11 @@ async fn update(connection: &mut PgConnection, log: LogKey, rows: &[&Customer]) 
              forgotten = c.forgotten or u.forgotten, changed_position = u.changed_position
          from unnest($2::text[], $3::text[], $4::text[], $5::boolean[], $6::bigint[])
               as u(customer, profile, metadata, forgotten, changed_position)
-         where c.log = $1 and c.customer = u.customer",
+         cross join lateral (
+             select k.ctid from customers as k
+             where k.log = $1 and k.customer between u.customer and u.customer order by k.customer
+         ) as found
+         where c.ctid = found.ctid",
     )
     .bind(log.0)
     .bind(column(rows, |customer| customer.id.as_str()))

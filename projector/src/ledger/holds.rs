@@ -235,7 +235,10 @@ async fn load(
     let rows: Vec<Row> = sqlx::query_as(
         "select h.hold, h.placed_position, h.debit, h.credit, h.asset, h.captured::text, h.released::text,
                 h.remaining::text
-         from unnest($2::text[]) as t(hold) join holds as h on h.log = $1 and h.hold = t.hold",
+         from unnest($2::text[]) as t(hold)
+         cross join lateral (
+             select * from holds as k where k.log = $1 and k.hold between t.hold and t.hold order by k.hold
+         ) as h",
     )
     .bind(log.0)
     .bind(holds)
@@ -334,7 +337,10 @@ async fn update(
              status = u.status, changed_position = u.changed_position, changed_at = u.changed_at
          from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
               as u(hold, captured, released, remaining, status, changed_position, changed_at)
-         where h.log = $1 and h.hold = u.hold",
+         cross join lateral (
+             select k.ctid from holds as k where k.log = $1 and k.hold between u.hold and u.hold order by k.hold
+         ) as found
+         where h.ctid = found.ctid",
     )
     .bind(log.0)
     .bind(column(rows, |(hold, _)| hold.id.as_str()))

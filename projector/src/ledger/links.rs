@@ -69,7 +69,11 @@ impl Links {
         let stored: Vec<(String, String)> = sqlx::query_as(
             "select l.customer, l.account
              from unnest($2::text[], $3::text[]) as t(customer, account)
-             join customer_accounts as l on l.log = $1 and l.customer = t.customer and l.account = t.account",
+             cross join lateral (
+                 select * from customer_accounts as k
+                 where k.log = $1 and k.customer = t.customer and k.account between t.account and t.account
+                 order by k.account
+             ) as l",
         )
         .bind(log.0)
         .bind(column(&keys, |(customer, _)| customer.as_str()))
@@ -115,7 +119,12 @@ async fn delete(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "delete from customer_accounts as l using unnest($2::text[], $3::text[]) as u(customer, account)
-         where l.log = $1 and l.customer = u.customer and l.account = u.account",
+         cross join lateral (
+             select k.ctid from customer_accounts as k
+             where k.log = $1 and k.customer = u.customer and k.account between u.account and u.account
+             order by k.account
+         ) as found
+         where l.ctid = found.ctid",
     )
     .bind(log.0)
     .bind(column(rows, |(customer, _)| customer.as_str()))

@@ -6,6 +6,11 @@
 //! contradicts them is found; and each table is written with one statement for new rows and one for changed ones. A
 //! table that the batch does not concern costs nothing.
 //!
+//! Rows are looked up by `cross join lateral (select … where <the key> order by <its last column>)`, with that column
+//! `between x and x`. By an equality the order would be void; by this form no index but the key's will do, also while the
+//! tables are short and the planner knows nothing of them. What is changed is found so too, and then named by its `ctid`,
+//! which stays as it is while the batch has the log.
+//!
 //! What must not be here: anything about where events come from, progress, duplicates or gaps. The engine sees to
 //! that, and knows nothing of ledgers.
 

@@ -147,7 +147,10 @@ async fn load(
     let stored: Vec<(String, Option<String>)> = sqlx::query_as(
         "select s.transaction, case when t.amended then s.metadata::text end
          from unnest($2::text[], $3::boolean[]) as t(transaction, amended)
-         join transactions as s on s.log = $1 and s.transaction = t.transaction",
+         cross join lateral (
+             select * from transactions as k
+             where k.log = $1 and k.transaction between t.transaction and t.transaction order by k.transaction
+         ) as s",
     )
     .bind(log.0)
     .bind(column(changed, |(transaction, _)| transaction.as_str()))
@@ -212,7 +215,11 @@ impl Transactions {
                  from unnest($2::text[], $3::text[], $4::bigint[]) as r(reversed, reversal, position)
                  group by reversed
              ) as u
-             where t.log = $1 and t.transaction = u.reversed",
+             cross join lateral (
+                 select k.ctid from transactions as k
+                 where k.log = $1 and k.transaction between u.reversed and u.reversed order by k.transaction
+             ) as found
+             where t.ctid = found.ctid",
         )
         .bind(log.0)
         .bind(column(&rows, |(_, reversed)| reversed.as_str()))
@@ -236,7 +243,11 @@ impl Transactions {
             "update transactions as t
              set posting_metadata = coalesce(t.posting_metadata, t.metadata), metadata = u.metadata::json
              from unnest($2::text[], $3::text[]) as u(transaction, metadata)
-             where t.log = $1 and t.transaction = u.transaction",
+             cross join lateral (
+                 select k.ctid from transactions as k
+                 where k.log = $1 and k.transaction between u.transaction and u.transaction order by k.transaction
+             ) as found
+             where t.ctid = found.ctid",
         )
         .bind(log.0)
         .bind(column(&rows, |(transaction, _)| *transaction))

@@ -8,6 +8,7 @@ mod customers;
 mod history;
 mod holds;
 mod ledgers;
+mod lookups;
 mod metadata;
 mod times;
 mod transactions;
