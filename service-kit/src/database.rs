@@ -14,9 +14,10 @@ const CONNECT_WAIT_MAX: Duration = Duration::from_secs(30);
 const CONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
 const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// How long one try may take: a firewall may answer nothing at all.
-const PROBE_WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long a request waits for a connection before it is told that the store is unavailable.
-const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(3);
+const PROBE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection before it is told that the store is unavailable. A machine with much to do
+/// has been seen to take three seconds to make one.
+const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Why there is no connection. Never contains the URL, which holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +81,7 @@ pub async fn connect_within(
     let started = Instant::now();
     let mut pause = CONNECT_PAUSE_MIN;
     loop {
-        let source = match probe(&options).await {
+        let source = match first(&options, &pool).await {
             Ok(()) => return Ok(pool),
             Err(error) => error,
         };
@@ -99,7 +100,13 @@ pub async fn connect_within(
     }
 }
 
-/// Makes one connection, only to see that it works: the pool makes its own.
+/// Makes one connection, only to see that it works, and then the pool's first, so that a start does not fail later for want
+/// of it.
+async fn first(options: &PgConnectOptions, pool: &PgPool) -> Result<(), sqlx::Error> {
+    probe(options).await?;
+    pool.acquire().await.map(drop)
+}
+
 async fn probe(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let probe = async { options.connect().await?.close().await };
     tokio::time::timeout(PROBE_WAIT_MAX, probe).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
