@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use ethnum::I256;
 use recount_events::ledger::{AccountKind, Amount, Asset, Direction};
 use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::accounts::{Accounts, never_opened};
 use super::contradiction;
-use super::rows::{column, minor_units, sparse};
+use super::rows::{column, sparse};
 use crate::engine::ApplyError;
 
 /// The balances that a batch moves, each with an index by which entries and holds name it.
@@ -34,15 +35,16 @@ pub(super) struct Balance {
     position: Position,
 }
 
-/// A sum of each side, in minor units.
+/// A sum of each side, in minor units. What has gone through an account may be any multiple of what it ever had, so the
+/// sums are wider than amounts and balances: 2^127 of the largest amounts fit.
 #[derive(Debug, Default)]
 struct Sides {
-    debits: i128,
-    credits: i128,
+    debits: I256,
+    credits: I256,
 }
 
 impl Sides {
-    fn of(&mut self, direction: Direction) -> &mut i128 {
+    fn of(&mut self, direction: Direction) -> &mut I256 {
         match direction {
             Direction::Debit => &mut self.debits,
             Direction::Credit => &mut self.credits,
@@ -58,15 +60,22 @@ impl Balance {
         direction: Direction,
         amount: Amount,
         accounts: &Accounts,
-    ) -> Result<i128, ApplyError> {
+    ) -> Result<I256, ApplyError> {
         let kind = self.kind_at(position, accounts)?;
-        let sum = self.posted.of(direction).checked_add(amount.minor_units());
-        *self.posted.of(direction) = sum.ok_or_else(|| self.too_large(position, accounts))?;
-        // Both sums are at least zero, so their difference cannot overflow.
+        *self.posted.of(direction) += I256::from(amount.minor_units());
         let Sides { debits, credits } = self.posted;
         Ok(match kind.normal_side() {
             Direction::Debit => debits - credits,
             Direction::Credit => credits - debits,
+        })
+    }
+
+    /// Makes sure that what is posted is what an account may have. On the way through a transaction it may be more.
+    pub(super) fn check(&self, position: Position, accounts: &Accounts) -> Result<(), ApplyError> {
+        let Sides { debits, credits } = self.posted;
+        i128::try_from(debits - credits).map(drop).map_err(|_| {
+            let account = accounts.name(self.account);
+            contradiction(position, format!("the balance of `{account}` goes beyond 128 bits"))
         })
     }
 
@@ -79,14 +88,13 @@ impl Balance {
         accounts: &Accounts,
     ) -> Result<(), ApplyError> {
         self.kind_at(position, accounts)?;
-        let sum = self.held.of(direction).checked_add(amount.minor_units());
-        *self.held.of(direction) = sum.ok_or_else(|| self.too_large(position, accounts))?;
+        *self.held.of(direction) += I256::from(amount.minor_units());
         Ok(())
     }
 
     /// Gives back what was set aside.
     pub(super) fn give_back(&mut self, direction: Direction, minor_units: i128) {
-        *self.held.of(direction) -= minor_units;
+        *self.held.of(direction) -= I256::from(minor_units);
     }
 
     fn kind_at(&self, position: Position, accounts: &Accounts) -> Result<AccountKind, ApplyError> {
@@ -94,11 +102,6 @@ impl Balance {
             Some((kind, since)) if since < position => Ok(kind),
             _ => Err(never_opened(position, accounts.name(self.account))),
         }
-    }
-
-    fn too_large(&self, position: Position, accounts: &Accounts) -> ApplyError {
-        let account = accounts.name(self.account);
-        contradiction(position, format!("the sums of `{account}` go beyond 128 bits"))
     }
 }
 
@@ -199,7 +202,7 @@ impl Balances {
             return Ok(());
         }
         rows.sort_unstable_by_key(|(account, balance, _)| (*account, &balance.asset));
-        let held = |sum: fn(&Sides) -> i128| {
+        let held = |sum: fn(&Sides) -> I256| {
             sparse(&rows, |(_, balance, _)| self.with_holds.then(|| sum(&balance.held).to_string()))
         };
         sqlx::query(
@@ -248,6 +251,6 @@ fn stored_kind(kind: &str) -> Result<AccountKind, sqlx::Error> {
     .ok_or_else(|| sqlx::Error::Decode(format!("`{kind}` is not a kind of account").into()))
 }
 
-fn stored_sum(sum: Option<String>) -> Result<i128, sqlx::Error> {
-    sum.map_or(Ok(0), |sum| minor_units(&sum))
+fn stored_sum(sum: Option<String>) -> Result<I256, sqlx::Error> {
+    sum.map_or(Ok(I256::ZERO), |sum| sum.parse().map_err(|error| sqlx::Error::Decode(Box::new(error))))
 }

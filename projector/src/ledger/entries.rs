@@ -1,5 +1,6 @@
 //! The table `entries`: the entries of transactions, each with the running balance.
 
+use ethnum::I256;
 use recount_events::LogKey;
 use recount_events::ledger::{Amount, Direction, Entry};
 use sqlx::PgConnection;
@@ -24,14 +25,14 @@ struct NewEntry {
     direction: Direction,
     amount: Amount,
     /// The posted balance after it, on the account's normal side. Known once the batch was run.
-    running: i128,
+    running: I256,
 }
 
 impl Entries {
     /// One more entry of the transaction and of the balance with these indexes.
     pub(super) fn add(&mut self, transaction: usize, balance: usize, line: i32, entry: &Entry) {
         let Entry { direction, amount, .. } = *entry;
-        self.0.push(NewEntry { transaction, balance, line, direction, amount, running: 0 });
+        self.0.push(NewEntry { transaction, balance, line, direction, amount, running: I256::ZERO });
     }
 
     /// Runs the entries in their order over the balances, and puts them in the order of their table's key, so that
@@ -42,10 +43,15 @@ impl Entries {
         balances: &mut Balances,
         accounts: &Accounts,
     ) -> Result<(), ApplyError> {
-        for entry in &mut self.0 {
-            let position = transactions.get(entry.transaction).position;
-            let balance = balances.get_mut(entry.balance);
-            entry.running = balance.post(position, entry.direction, entry.amount, accounts)?;
+        for entries in self.0.chunk_by_mut(|one, next| one.transaction == next.transaction) {
+            let position = transactions.get(entries[0].transaction).position;
+            for entry in &mut *entries {
+                let balance = balances.get_mut(entry.balance);
+                entry.running = balance.post(position, entry.direction, entry.amount, accounts)?;
+            }
+            for entry in entries {
+                balances.get(entry.balance).check(position, accounts)?;
+            }
         }
         self.0.sort_unstable_by_key(|entry| {
             (accounts.name(balances.get(entry.balance).account), entry.transaction, entry.line)

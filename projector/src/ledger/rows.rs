@@ -49,7 +49,7 @@ pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("what came from JSON goes back into it")
 }
 
-/// A sum or an amount, which are whole and fit into 128 bits.
+/// An amount, which is whole and fits into 128 bits.
 pub(super) fn minor_units(stored: &str) -> Result<i128, sqlx::Error> {
     stored.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }

@@ -1,5 +1,5 @@
 -- The ledger's read models. Every key starts with the log; names are compared by bytes, which is fast and the same
--- everywhere. Amounts are numeric and whole: the number of minor units may exceed 64 bits.
+-- everywhere. Amounts are numeric and whole: the number of minor units may exceed 64 bits, and sums 128 bits.
 -- Tables whose rows change leave room on their pages, so that rows are updated in place.
 --
 -- Positions: `opened_position`, `placed_position` … is where a thing began, `changed_position` the last event about the

@@ -143,7 +143,7 @@ async fn a_transaction_of_the_first_version_is_one_that_captures_nothing() {
 }
 
 #[tokio::test]
-async fn amounts_beyond_64_bits_are_exact_and_sums_beyond_128_bits_stop_the_log() {
+async fn amounts_beyond_64_bits_are_exact_and_a_balance_beyond_128_bits_stops_the_log() {
     let book = Book::new().await;
     let large = i128::MAX - 1;
     book.happen([
@@ -157,5 +157,37 @@ async fn amounts_beyond_64_bits_are_exact_and_sums_beyond_128_bits_stop_the_log(
     let (large, most) = (large.to_string(), i128::MAX.to_string());
     assert_eq!(book.rows(balances).await, [large.as_str(), &large, &most, &most]);
     let (at, reason) = book.stops([posted("t3", transfer("a", "b", "USD/2", 1))]).await;
-    assert_eq!((at.0, &*reason), (5, "the sums of `a` go beyond 128 bits"));
+    assert_eq!((at.0, &*reason), (5, "the balance of `a` goes beyond 128 bits"));
+}
+
+#[tokio::test]
+async fn what_has_gone_through_an_account_may_be_more_than_any_balance() {
+    let book = Book::new().await;
+    let there = |id| posted(id, transfer("a", "b", "USD/2", i128::MAX));
+    let back = |id, of| reversal(id, of, transfer("b", "a", "USD/2", i128::MAX));
+    book.happen([opened("a", AccountKind::Asset), opened("b", AccountKind::Income), there("t1")]).await;
+    book.happen([back("t2", "t1")]).await;
+    book.happen([there("t3"), back("t4", "t3"), there("t5")]).await;
+    book.happen([back("t6", "t5"), posted("t7", transfer("b", "a", "USD/2", i128::MAX))]).await;
+    // On its way through a transaction a balance is more than it may be in the end.
+    let mut to_and_fro = transfer("a", "a", "USD/2", i128::MAX);
+    to_and_fro.reverse();
+    book.happen([posted("t8", to_and_fro)]).await;
+    // 2^127 - 1 as many times.
+    let three = "510423550381407695195061911147652317181";
+    let [four, five] = ["680564733841876926926749214863536422908", "850705917302346158658436518579420528635"];
+    let (most, least) = (i128::MAX.to_string(), (-i128::MAX).to_string());
+    assert_eq!(
+        book.rows(
+            "select concat_ws(' ', account, debits, credits, posted, available) from read.balances
+             order by account"
+        )
+        .await,
+        [format!("a {four} {five} {least} {least}"), format!("b {four} {three} {least} {least}")]
+    );
+    assert_eq!(
+        book.rows("select balance::text from read.entries where account = 'a' order by position, line").await,
+        [&*most, "0", &most, "0", &most, "0", &least, "-340282366920938463463374607431768211454", &least]
+    );
+    book.stays_the_same_event_by_event().await;
 }
