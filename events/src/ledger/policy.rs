@@ -20,6 +20,19 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
+    pub const ALL: [AccountKind; 5] = [
+        AccountKind::Asset,
+        AccountKind::Liability,
+        AccountKind::Equity,
+        AccountKind::Income,
+        AccountKind::Expense,
+    ];
+
+    /// The kind of this name, as [`as_str`](AccountKind::as_str) gives it.
+    pub fn named(name: &str) -> Option<AccountKind> {
+        AccountKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The side on which the account grows.
     pub fn normal_side(self) -> Direction {
         match self {
@@ -176,18 +189,10 @@ pub type Metadata = serde_json::Map<String, serde_json::Value>;
 mod tests {
     use super::*;
 
-    const KINDS: [AccountKind; 5] = [
-        AccountKind::Asset,
-        AccountKind::Liability,
-        AccountKind::Equity,
-        AccountKind::Income,
-        AccountKind::Expense,
-    ];
-
     #[test]
     fn what_the_equation_has_on_its_left_grows_by_debits() {
         let growing_by_debits: Vec<AccountKind> =
-            KINDS.into_iter().filter(|kind| kind.normal_side() == Direction::Debit).collect();
+            AccountKind::ALL.into_iter().filter(|kind| kind.normal_side() == Direction::Debit).collect();
         assert_eq!(growing_by_debits, [AccountKind::Asset, AccountKind::Expense]);
     }
 
@@ -210,7 +215,7 @@ mod tests {
     #[test]
     fn the_words_are_those_of_the_stored_events() {
         let stored = |word: serde_json::Result<serde_json::Value>| word.unwrap().as_str().unwrap().to_owned();
-        for kind in KINDS {
+        for kind in AccountKind::ALL {
             assert_eq!(stored(serde_json::to_value(kind)), kind.as_str());
             assert_eq!(kind.to_string(), kind.as_str());
         }

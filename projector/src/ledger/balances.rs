@@ -239,16 +239,8 @@ impl Balances {
 type Row = (i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 fn stored_kind(kind: &str) -> Result<AccountKind, sqlx::Error> {
-    [
-        AccountKind::Asset,
-        AccountKind::Liability,
-        AccountKind::Equity,
-        AccountKind::Income,
-        AccountKind::Expense,
-    ]
-    .into_iter()
-    .find(|known| known.as_str() == kind)
-    .ok_or_else(|| sqlx::Error::Decode(format!("`{kind}` is not a kind of account").into()))
+    AccountKind::named(kind)
+        .ok_or_else(|| sqlx::Error::Decode(format!("`{kind}` is not a kind of account").into()))
 }
 
 fn stored_sum(sum: Option<String>) -> Result<I256, sqlx::Error> {

@@ -231,8 +231,8 @@ impl Importer<'_> {
             for outcome in &outcomes {
                 match outcome {
                     Outcome::Accepted(_) => report.accounts_opened += usize::from(happened(outcome)),
-                    // It was opened by somebody else, of this kind: it can be posted to.
-                    Outcome::Rejected(refusal) if was_opened_otherwise(refusal) => {}
+                    // It is there, of this kind: whether it can be posted to is found with what is new.
+                    Outcome::Rejected(refusal) if is_there(refusal) => {}
                     Outcome::Rejected(refusal) => bail!("{} No transaction was posted.", refusal.detail),
                 }
             }
@@ -280,9 +280,11 @@ fn happened(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Accepted(accepted) if !accepted.events.is_empty())
 }
 
-fn was_opened_otherwise(refusal: &Refusal) -> bool {
+/// Whether an account that could not be opened is there, of the kind that was asked for: opened by somebody else, or
+/// closed since.
+fn is_there(refusal: &Refusal) -> bool {
     let field = refusal.details.get("field").and_then(|value| value.as_str());
-    refusal.code == "account-conflict" && field != Some("kind")
+    refusal.code == "account-closed" || (refusal.code == "account-conflict" && field != Some("kind"))
 }
 
 fn style() -> ProgressStyle {

@@ -105,15 +105,7 @@ pub(super) fn parse_account(text: &str) -> Result<(String, String), String> {
 /// `ACCOUNT=KIND`, as in `Bank=asset`.
 pub(super) fn parse_kind(text: &str) -> Result<(String, AccountKind), String> {
     let (account, kind) = pair(text)?;
-    let known = [
-        AccountKind::Asset,
-        AccountKind::Liability,
-        AccountKind::Equity,
-        AccountKind::Income,
-        AccountKind::Expense,
-    ];
-    let found = known.into_iter().find(|known| known.as_str() == kind);
-    let kind = found.ok_or_else(|| {
+    let kind = AccountKind::named(&kind).ok_or_else(|| {
         format!("`{kind}` is not a kind of account: asset, liability, equity, income or expense")
     })?;
     Ok((account, kind))

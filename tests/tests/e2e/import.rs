@@ -6,6 +6,7 @@ use http::Method;
 use recount_tests::http::Client;
 use recount_tests::ledger::LedgerClient;
 use recount_tests::process::{Program, folder};
+use serde_json::json;
 
 use crate::{Up, first_key};
 
@@ -43,6 +44,11 @@ async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_of
     assert!(ended.stdout.contains("0 posted, 6 were there already, 0 refused"), "{}", ended.stdout);
     assert_eq!(books.head().await, head);
     assert_eq!(balances(&up.client, "books").await, expected());
+
+    // Nor does it matter that an account was closed since.
+    books.command("close-account", &json!({"account": "Liabilities:Card"})).ok().await;
+    let ended = program.run_ok().await;
+    assert!(ended.stdout.contains("0 posted, 6 were there already, 0 refused"), "{}", ended.stdout);
 
     // The same journal is another one in another ledger, and as of a day it is what it was then.
     let other = import("journal.csv", "other").argument("--database-url").argument(up.database.url());
