@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use recount_messaging::Topic;
+use recount_kafka::Topic;
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
 
-use crate::engine::Tuning;
+use recount_writer::Tuning;
 
 /// The settings of `recount command-service`.
 #[derive(Args, Clone, Debug)]
@@ -55,7 +55,7 @@ impl EngineArgs {
         Tuning {
             inbox_submissions_max: usize::try_from(self.inbox_max).unwrap_or(usize::MAX),
             entities_max: usize::try_from(self.entities_max).unwrap_or(usize::MAX),
-            patience: Duration::from_secs(self.command_patience),
+            command_timeout: Duration::from_secs(self.command_patience),
             ..Tuning::default()
         }
     }

@@ -1,13 +1,11 @@
 //! HTTP commands become events in the log; the log is relayed to Kafka.
 //!
-//! [`engine`], [`deadlines`] and [`relay`] are generic: they name no domain. [`ledger`] is the command API of the ledger and the one
-//! place where the ledger's domain meets the engine. What is read from read models is not here.
+//! [`ledger`] is the command API of the ledger and the place where the ledger's domain meets the engine
+//! (`recount-writer`). [`CommandService`] runs the engine, the deadline worker and the relay together; [`run`] is the role
+//! as a process. What must not be here: decisions, which are the domain's, and anything that answers a GET.
 
 mod config;
-pub mod deadlines;
-pub mod engine;
 pub mod ledger;
-pub mod relay;
 mod role;
 mod service;
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use recount_event_store::{SERVICE_ROLE, migrations};
 use recount_service_kit::config::NoDatabase;
 use recount_service_kit::database::{self, ConnectError};
 use recount_service_kit::health::Health;
@@ -10,6 +9,7 @@ use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
 use recount_service_kit::identity::Authenticator;
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::telemetry;
+use recount_store::{SERVICE_ROLE, migrations};
 use secrecy::SecretString;
 use sqlx::PgPool;
 

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use recount_event_store::{EventStore, Notifier};
-use recount_messaging::Topic;
+use recount_kafka::{Topic, relay};
 use recount_service_kit::identity::Authenticator;
+use recount_service_kit::{environment, ids};
+use recount_store::{LogReader, LogWriter};
+use recount_writer::deadlines::{self, Pace};
+use recount_writer::{CommandEngine, Tuning};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::deadlines::{self, Pace};
-use crate::engine::{Engine, Tuning};
 use crate::ledger::{self, Ledger, LedgerState};
-use crate::relay;
 
 /// How long each part may take to finish. A command that was taken on is answered within its patience.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// The command side of the ledger in this process.
 #[derive(Debug)]
 pub struct CommandService {
-    engine: Engine<Ledger>,
+    engine: CommandEngine<Ledger>,
     deadlines: JoinHandle<()>,
     deadlines_stopping: CancellationToken,
     relay: Option<JoinHandle<()>>,
@@ -33,16 +33,19 @@ impl CommandService {
     /// Starts it on a database whose schema is up to date, and works off what has fallen due. With a topic it also
     /// relays the log to Kafka.
     pub fn start(pool: PgPool, topic: Option<Topic>, tuning: Tuning) -> CommandService {
-        let store = EventStore::new(pool.clone());
         let relay_stopping = CancellationToken::new();
-        let relay = topic.map(|topic| tokio::spawn(relay::run(store.clone(), topic, relay_stopping.clone())));
-        let engine = Engine::new(store, Notifier::start(pool), tuning);
+        let relay = topic.map(|topic| {
+            let (reader, store) = (LogReader::new(pool.clone()), relay::RelayStore::new(pool.clone()));
+            tokio::spawn(relay::run(reader, store, topic, ids::new_id(), relay_stopping.clone()))
+        });
+        let engine = CommandEngine::start(LogWriter::new(pool), environment(), tuning);
         let deadlines_stopping = CancellationToken::new();
-        let worker = deadlines::run(engine.clone(), Pace::default(), deadlines_stopping.clone());
+        let worker =
+            deadlines::run(engine.clone(), environment(), Pace::default(), deadlines_stopping.clone());
         CommandService { engine, deadlines: tokio::spawn(worker), deadlines_stopping, relay, relay_stopping }
     }
 
-    pub fn engine(&self) -> &Engine<Ledger> {
+    pub fn engine(&self) -> &CommandEngine<Ledger> {
         &self.engine
     }
 

@@ -1,6 +1,6 @@
 //! Which entities deciding a command takes.
 
-use recount_events::Tag;
+use recount_core::Tag;
 use recount_events::ledger::{AccountName, Entry, MetadataOwner, tag};
 
 use crate::command::{

@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
-use recount_events::Tag;
+use recount_core::Tag;
 use recount_events::ledger::codec::EVENT_TYPES;
 use recount_events::ledger::{
     AccountName, Asset, CustomerId, HoldId, LedgerEvent, MetadataOwner, Reference, TransactionId, decode,

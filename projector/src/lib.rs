@@ -1,10 +1,9 @@
 //! Events to read models.
 //!
-//! [`engine`] keeps any projection up to date with the log, from the store or from Kafka; [`ledger`] is the ledger's
-//! projection. [`Projector`] runs the two together in this process, [`run`] is the role. What must not be here:
-//! answering queries, deciding commands, publishing.
+//! [`ledger`] is the projection of the ledger; the engine that keeps it up to date is `recount-projection`. [`Projector`]
+//! runs the two together, with Kafka or without; [`run`] is the role as a process. What must not be here: answering
+//! queries, deciding commands, publishing.
 
-pub mod engine;
 pub mod ledger;
 mod role;
 mod service;

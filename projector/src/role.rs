@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::Router;
 use clap::Args;
-use recount_event_store::{EventStore, migrations};
-use recount_messaging::Topic;
+use recount_kafka::Topic;
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs, NoDatabase, secret};
 use recount_service_kit::database::{self, ConnectError};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
 use recount_service_kit::telemetry;
+use recount_store::{LogReader, migrations};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,7 @@ pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(
     let read_url = config.read_database_url.as_ref().unwrap_or(url);
     let read_pool = database::connect(read_url, READ_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
     let projector =
-        Projector::start(EventStore::new(store_pool.clone()), read_pool.clone(), config.topic()).await?;
+        Projector::start(LogReader::new(store_pool.clone()), read_pool.clone(), config.topic()).await?;
 
     let health = Health::new(token.clone());
     health.add_database("event store", store_pool);

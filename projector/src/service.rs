@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use recount_event_store::EventStore;
-use recount_messaging::{MessagingError, Topic};
+use recount_kafka::{MessagingError, Topic};
+use recount_projection::{ProjectionEngine, SchemaError, Status, go_live, repair_from_store, tail_store};
 use recount_service_kit::health::Health;
+use recount_store::LogReader;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, Engine, SchemaError, Status, follow_kafka, go_live, tail_store};
 use crate::ledger::LedgerProjection;
 
 /// How long the batches under way may take once it is time to stop. A transaction that is dropped then is undone
@@ -19,7 +19,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// Makes the ledger's read models if they are not there. Beside those of an older version, which readers go on seeing, a
 /// [`Projector`] fills them and brings them to the readers.
 pub async fn migrate(read_pool: &PgPool) -> Result<(), SchemaError> {
-    engine::migrate(read_pool, &LedgerProjection).await
+    recount_projection::migrate(read_pool, &LedgerProjection).await
 }
 
 /// Why a projector did not start.
@@ -44,20 +44,22 @@ impl Projector {
     /// Starts it, on schemas that are up to date. With a topic events come from Kafka, and from the store where
     /// Kafka brings nothing; without one, from the store. The read models may live in another database.
     pub async fn start(
-        store: EventStore,
+        reader: LogReader,
         read_pool: PgPool,
         topic: Option<Topic>,
     ) -> Result<Projector, StartError> {
-        engine::verify(&read_pool, &LedgerProjection).await?;
-        let engine = Engine::new(LedgerProjection, store, read_pool);
+        recount_projection::verify(&read_pool, &LedgerProjection).await?;
+        let engine = ProjectionEngine::new(LedgerProjection, reader, read_pool);
         let status = engine.status().clone();
         let token = CancellationToken::new();
         let going_live = go_live(engine.clone(), token.clone());
         let work = match topic {
             None => tokio::spawn(join(tail_store(engine, token.clone()), going_live)),
             Some(topic) => {
-                let following = follow_kafka(engine, topic, token.clone()).map_err(StartError::Kafka)?;
-                tokio::spawn(join(following, going_live))
+                let following = recount_kafka::follow(engine.clone(), topic, token.clone());
+                let following = following.map_err(StartError::Kafka)?;
+                let repair = repair_from_store(engine, token.clone());
+                tokio::spawn(join(join(following, repair), going_live))
             }
         };
         Ok(Projector { status, token, work })
@@ -73,7 +75,7 @@ impl Projector {
         health.add("read models", move || {
             let report = status.report();
             std::future::ready(if report.failure.is_some() {
-                Err("the read models are held up; the process's log says why".to_owned())
+                Err("the read models are held up; the process's output says why".to_owned())
             } else if report.swept {
                 Ok(())
             } else {
@@ -117,6 +119,6 @@ impl Projector {
     }
 }
 
-async fn join(source: impl Future<Output = ()>, going_live: impl Future<Output = ()>) {
-    tokio::join!(source, going_live);
+async fn join(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
+    tokio::join!(one, other);
 }

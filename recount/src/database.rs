@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use recount_embedded::postgres::{Options, Postgres};
-use recount_event_store::migrations;
 use recount_service_kit::config::secret;
 use recount_service_kit::database;
+use recount_store::migrations;
 use secrecy::SecretString;
 use sqlx::PgPool;
 

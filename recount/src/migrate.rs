@@ -2,11 +2,11 @@
 
 use anyhow::Context;
 use clap::Args;
-use recount_event_store::{SERVICE_ROLE, migrations};
-use recount_projector::engine as projection;
+use recount_projection as projection;
 use recount_projector::ledger::LedgerProjection;
 use recount_service_kit::config::{self, secret};
 use recount_service_kit::{database, identity};
+use recount_store::{SERVICE_ROLE, migrations};
 use secrecy::SecretString;
 use sqlx::PgPool;
 
@@ -70,7 +70,7 @@ async fn grant(store: &PgPool) -> Result<(), sqlx::Error> {
 
 #[cfg(test)]
 mod tests {
-    use recount_projector::engine::Projection;
+    use recount_projection::Projection;
 
     use super::LedgerProjection;
 

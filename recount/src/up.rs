@@ -6,8 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use recount_command_service::{CommandService, EngineArgs, ledger, topic};
 use recount_embedded::kafka::{self, Kafka};
-use recount_event_store::EventStore;
-use recount_messaging::Topic;
+use recount_kafka::Topic;
 use recount_projector::Projector;
 use recount_query_service::Reader;
 use recount_service_kit::config::{KafkaArgs, ListenArgs, secret};
@@ -16,6 +15,7 @@ use recount_service_kit::http::{self, Surroundings};
 use recount_service_kit::identity::{self, Authenticator};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::{database, telemetry};
+use recount_store::LogReader;
 use secrecy::SecretString;
 use sqlx::PgPool;
 
@@ -151,7 +151,7 @@ impl Roles {
             database::connect(deployment.url(), PROJECTOR_CONNECTIONS_MAX, "recount-projector", None).await?;
         let queries =
             database::connect(deployment.url(), QUERY_CONNECTIONS_MAX, "recount-query-service", None).await?;
-        let projector = Projector::start(EventStore::new(read.clone()), read, topic.clone())
+        let projector = Projector::start(LogReader::new(read.clone()), read, topic.clone())
             .await
             .context("the projector cannot start")?;
         projector.watch(health);

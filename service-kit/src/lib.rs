@@ -13,3 +13,8 @@ pub mod ids;
 pub mod problem;
 pub mod shutdown;
 pub mod telemetry;
+
+/// The real time and new ids, for the engine.
+pub fn environment() -> recount_core::Environment {
+    recount_core::Environment::new(clock::now, ids::new_id)
+}

@@ -1,10 +1,7 @@
-//! What the tests share: a second domain, which keeps the engine generic, worlds to run things in, and hands on the
-//! real binary: its processes, its HTTP, load on it and a count of what came of the load.
+//! Shared parts of the end-to-end tests: the cases, the processes of the real binary, its HTTP, and load on it.
 
 pub mod cases;
 pub mod http;
 pub mod ledger;
 pub mod load;
 pub mod process;
-pub mod theatre;
-pub mod world;

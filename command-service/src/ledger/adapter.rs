@@ -1,12 +1,12 @@
 //! The ledger as a domain of the engine.
 
 use chrono::{DateTime, Utc};
+use recount_core::Tag;
 use recount_domain::{BalanceChange, Command, Entity, Figures, HoldStatus, Rejection, Request, States};
-use recount_events::Tag;
 use recount_events::ledger::{self, HoldId, LedgerEvent, MetadataOwner};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{DeadlineChange, Domain, Encoded, Find, Refusal, Undecodable};
+use recount_writer::{DeadlineChange, Domain, Encoded, Find, Refusal, Undecodable};
 
 /// The double-entry ledger.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ impl Domain for Ledger {
     type Event = LedgerEvent;
     type Entity = Entity;
     type Rejection = Rejection;
+    type Answer = Map<String, Value>;
+    type Explanation = Map<String, Value>;
 
     const SNAPSHOT_VERSION: i16 = 3;
 

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use recount_core::Position;
 use recount_domain::RejectionCode;
-use recount_events::Position;
 use recount_service_kit::problem::{Problem, ProblemKind, kinds};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::engine::{Accepted, Outcome, Refusal, SubmissionOutcome, SubmitError};
+use recount_writer::{Accepted, Outcome, Refusal, SubmissionOutcome, SubmitError};
 
 static POSITION: HeaderName = HeaderName::from_static("recount-position");
 
@@ -171,9 +171,9 @@ pub(super) fn batch(outcome: SubmissionOutcome) -> Response {
     with_position(position, Json(BatchBody { position: position.0, outcomes: outcomes.collect() }))
 }
 
-impl From<SubmitError> for Problem {
-    fn from(error: SubmitError) -> Problem {
-        match error {
+/// Why there is no outcome, as a problem.
+pub(super) fn submit_problem(error: SubmitError) -> Problem {
+    match error {
             SubmitError::LogUnknown => {
                 Problem::new(&kinds::LEDGER_UNKNOWN, "There is no such ledger. Create it with PUT /v1/ledgers/{ledger}.")
             }
@@ -200,5 +200,4 @@ impl From<SubmitError> for Problem {
             .retry_after_seconds(UNAVAILABLE_SECONDS),
             SubmitError::Internal => Problem::new(&kinds::INTERNAL, "The command could not be processed."),
         }
-    }
 }

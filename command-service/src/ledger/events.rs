@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use recount_events::{Position, RecordedEvent, Tag};
+use recount_core::{Position, RecordedEvent, Tag};
 use recount_service_kit::http::{Path, Query, invalid_parameter};
 use recount_service_kit::problem::{Problem, kinds};
 use serde::{Deserialize, Serialize};
@@ -85,7 +85,7 @@ pub(super) async fn list_events(
     let log = ledger_name(&ledger)?;
     let limit = page_limit(limit)?;
     let after = page_start(after)?;
-    let store = state.engine.store();
+    let store = state.engine.reader();
     let unknown = || Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
     let head = store.log(log.key()).await.map_err(store_problem)?.ok_or_else(unknown)?.head;
     let events = match tag.as_deref().map(entity_tag).transpose()? {

@@ -20,7 +20,7 @@ use super::parse;
 use super::problems::{OfCommands, OfCreation};
 use super::state::{LedgerState, ledger_name, store_problem};
 use super::wire::CommandKind;
-use crate::engine::{IdempotencyKey, Submission};
+use recount_writer::{IdempotencyKey, Submission};
 
 /// The longest idempotency key: room for a few ids, too short for a document.
 const KEY_LEN_MAX: usize = 255;
@@ -156,8 +156,8 @@ pub(super) async fn create_ledger(
         Mode::default(),
         &[b"create-ledger"],
     );
-    let outcome = state.engine.submit(log.key(), submission).await?;
-    let created = matches!(outcome.outcomes.first(), Some(crate::engine::Outcome::Accepted(it)) if !it.events.is_empty());
+    let outcome = state.engine.submit(&log, submission).await.map_err(answers::submit_problem)?;
+    let created = matches!(outcome.outcomes.first(), Some(recount_writer::Outcome::Accepted(it)) if !it.events.is_empty());
     Ok(answers::single(outcome, if created { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
@@ -175,7 +175,7 @@ pub(super) async fn submit(
     let mode = Mode { atomic: false, dry_run };
     // A dry run is the same request: under a key that was used it answers what the real one would be answered.
     let submission = caller.submission(vec![request], mode, &[kind.as_str().as_bytes(), &body]);
-    let outcome = state.engine.submit(log.key(), submission).await?;
+    let outcome = state.engine.submit(&log, submission).await.map_err(answers::submit_problem)?;
     Ok(answers::single(outcome, StatusCode::OK))
 }
 
@@ -348,7 +348,7 @@ pub(super) async fn submit_batch(
     let commands = parse::batch(&body)?;
     let named: &[u8] = if atomic { b"atomic" } else { b"independent" };
     let submission = caller.submission(commands, Mode { atomic, dry_run }, &[b"batch", named, &body]);
-    let outcome = state.engine.submit(log.key(), submission).await?;
+    let outcome = state.engine.submit(&log, submission).await.map_err(answers::submit_problem)?;
     Ok(answers::batch(outcome))
 }
 

@@ -1,16 +1,16 @@
 //! What the handlers share: the engine, the name in the path, and what the store's failures mean to a caller.
 
-use recount_event_store::StoreError;
-use recount_events::{LogName, NameError};
+use recount_core::{LogName, NameError};
 use recount_service_kit::problem::{Problem, kinds};
+use recount_store::StoreError;
 
 use super::adapter::Ledger;
-use crate::engine::Engine;
+use recount_writer::CommandEngine;
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
 pub struct LedgerState {
-    pub engine: Engine<Ledger>,
+    pub engine: CommandEngine<Ledger>,
 }
 
 /// The ledger that the path names.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use recount_events::Tag;
+use recount_core::Tag;
 use recount_events::ledger::{
     AccountName, Amount, Asset, Capture, Direction, HoldPlaced, LedgerEvent, Metadata, MetadataRemoved,
     MetadataSet, TransactionPosted, tag,

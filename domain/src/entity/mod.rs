@@ -16,7 +16,7 @@ pub use hold::{Hold, HoldStatus};
 pub use ledger::Ledger;
 pub use transaction::Transaction;
 
-use recount_events::Tag;
+use recount_core::Tag;
 use recount_events::ledger::{AccountName, Asset, CustomerId, HoldId, Reference, TransactionId, tag};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! What a decision would do to balances.
 
+use recount_core::Tag;
 use recount_domain::{BalanceChange, Command, Figures, States, explain};
-use recount_events::Tag;
 use recount_events::ledger::AccountKind;
 
 use crate::support::*;

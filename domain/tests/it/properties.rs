@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use recount_core::Tag;
 use recount_domain::{Entity, HoldStatus, RejectionCode, Request};
-use recount_events::Tag;
 use recount_events::ledger::codec::EVENT_TYPES;
 use recount_events::ledger::{LedgerEvent, encode};
 

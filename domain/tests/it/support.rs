@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
+use recount_core::Tag;
 use recount_domain::{
     Account, Command, Comparison, Decision, Entity, Expectation, Figure, Figures, Hold, Rejection, Request,
     States,
 };
-use recount_events::Tag;
 use recount_events::ledger::{AccountKind, LedgerEvent, MetadataOwner, decode, encode, tag};
 
 pub(crate) use crate::commands::*;

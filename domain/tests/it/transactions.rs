@@ -52,12 +52,12 @@ fn a_transaction_has_two_entries_at_least_and_a_bounded_number() {
 /// However many entries somebody sends, there is nothing to look up for what is refused for their number.
 #[test]
 fn a_transaction_of_too_many_entries_needs_none_of_its_accounts() {
-    let nothing = |_: &recount_events::Tag| None;
+    let nothing = |_: &recount_core::Tag| None;
     let pairs = |count: usize| -> Vec<_> {
         (0..count).flat_map(|n| transfer("bank", &format!("users:{n}"), "USD/2", 1)).collect()
     };
     let needed = |command: Command| recount_domain::needs(&command.into(), &States::new(&nothing));
-    let names_accounts = |tags: Vec<recount_events::Tag>| tags.iter().any(|tag| tag.parts().0 == "account");
+    let names_accounts = |tags: Vec<recount_core::Tag>| tags.iter().any(|tag| tag.parts().0 == "account");
     assert!(names_accounts(needed(post("t1", pairs(ENTRIES_MAX / 2)))));
     assert!(!names_accounts(needed(post("t1", pairs(ENTRIES_MAX / 2 + 1)))));
     assert!(!names_accounts(needed(reverse_entries("t1", "r1", pairs(ENTRIES_MAX)))));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::NameError;
+use recount_core::NameError;
 
 macro_rules! text_name {
     ($(#[$doc:meta])* $name:ident) => {

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use recount_core::{LogKey, Position};
 use recount_events::ledger::{
     AccountKind, AccountName, AccountOpened, BalanceLimit, Direction, FreezeScope, Overdraft,
 };
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::contradiction;
 use super::metadata::Amendment;
 use super::rows::{At, Span, column, json, sparse};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The accounts that a batch concerns, each with an index by which other tables name it.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The table `assets`.
 
+use recount_core::{LogKey, Position};
 use recount_events::ledger::AssetRegistered;
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::rows::{At, column};

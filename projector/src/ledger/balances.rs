@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use ethnum::I256;
+use recount_core::{LogKey, Position};
 use recount_events::ledger::{AccountKind, Amount, Asset, Direction};
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::accounts::{Accounts, never_opened};
 use super::contradiction;
 use super::rows::{column, sparse};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The balances that a batch moves, each with an index by which entries and holds name it.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! What a batch of events changes: folded in memory, settled with what was there before, and written.
 
-use recount_events::LogKey;
+use recount_core::LogKey;
 use recount_events::ledger::{
     AccountName, Asset, Capture, Direction, Entry, LedgerEvent, MetadataOwner, MetadataRemoved, MetadataSet,
     TransactionPosted,
@@ -19,7 +19,7 @@ use super::links::Links;
 use super::metadata::{Amendment, MetadataChanges};
 use super::rows::At;
 use super::transactions::Transactions;
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The changes of each table.
 #[derive(Debug, Default)]

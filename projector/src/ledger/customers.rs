@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use recount_core::{LogKey, Position};
 use recount_events::ledger::{CustomerId, CustomerRegistered, CustomerUpdated, Metadata, Profile};
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::contradiction;
 use super::rows::{At, Span, column, json, sparse};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The customers whom a batch concerns.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The table `entries`: the entries of transactions, each with the running balance.
 
 use ethnum::I256;
-use recount_events::LogKey;
+use recount_core::LogKey;
 use recount_events::ledger::{Amount, Direction, Entry};
 use sqlx::PgConnection;
 
@@ -9,7 +9,7 @@ use super::accounts::Accounts;
 use super::balances::Balances;
 use super::rows::{column, storable};
 use super::transactions::Transactions;
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The entries that a batch posts.
 #[derive(Debug, Default)]

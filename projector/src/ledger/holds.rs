@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
+use recount_core::{LogKey, Position};
 use recount_events::ledger::{AccountName, Amount, Asset, Capture, Direction, HoldId, HoldPlaced};
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::accounts::Accounts;
 use super::balances::Balances;
 use super::contradiction;
 use super::rows::{At, column, json, minor_units, storable};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The holds that a batch concerns, and what happens to them, in order.
 #[derive(Debug, Default)]

@@ -1,13 +1,13 @@
 //! The table `ledgers`: one row for the book itself.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use recount_core::{LogKey, Position};
 use recount_events::ledger::{ChartRule, EffectiveWindow, LedgerCreated};
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::contradiction;
 use super::rows::{At, Span, json, storable};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// What a batch does to the ledger itself.
 #[derive(Debug, Default)]

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use recount_events::LogKey;
+use recount_core::LogKey;
 use recount_events::ledger::{AccountName, CustomerId};
 use sqlx::PgConnection;
 
 use super::contradiction;
 use super::rows::{At, column};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The links that a batch makes or unmakes.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use recount_events::LogKey;
+use recount_core::LogKey;
 use recount_events::ledger::{Metadata, MetadataOwner};
 use sqlx::PgConnection;
 

@@ -27,12 +27,12 @@ mod metadata;
 mod rows;
 mod transactions;
 
-use recount_events::Position;
+use recount_core::Position;
 use recount_events::ledger::{self, DecodeError};
 use sqlx::PgConnection;
 
-use crate::engine::{ApplyError, LogBatch, Projection};
 use changes::Changes;
+use recount_projection::{ApplyError, LogBatch, Projection};
 use rows::At;
 
 /// The projection of the ledger domain. Its build is the schema `ledger_v2`.

@@ -1,7 +1,7 @@
 //! What all tables have in common: where and when, and rows as columns.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use recount_events::Position;
+use recount_core::Position;
 use serde::Serialize;
 
 /// Where in its log an event stands, and when it was recorded.

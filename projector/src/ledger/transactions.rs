@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
+use recount_core::{LogKey, Position};
 use recount_events::ledger::{HoldId, Reference, TransactionId, TransactionPosted};
-use recount_events::{LogKey, Position};
 use sqlx::PgConnection;
 
 use super::contradiction;
 use super::metadata::Amendment;
 use super::rows::{At, column, json, sparse, storable};
-use crate::engine::ApplyError;
+use recount_projection::ApplyError;
 
 /// The transactions that a batch posts, each with an index by which entries name it, and those that it changes.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use crate::support::{PATIENCE, Tally, World, log, until};
-use recount_events::Position;
-use recount_projector::engine::{self, Outcome, SchemaError, tail_store};
+use recount_core::Position;
+use recount_projection::{FeedOutcome, SchemaError, tail_store};
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
@@ -13,11 +13,11 @@ async fn what_a_feed_brings_twice_is_applied_once() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 10).await;
-    let events = world.store.read(main.key(), Position::START, 10).await.unwrap();
+    let events = world.store.reader().read(main.key(), Position::START, 10).await.unwrap();
     let engine = world.engine(Tally::default()).await;
-    assert_eq!(engine.feed(&main, &events[..6]).await.unwrap(), Outcome::At(Position(6)));
-    assert_eq!(engine.feed(&main, &events[..6]).await.unwrap(), Outcome::At(Position(6)));
-    assert_eq!(engine.feed(&main, &events[3..]).await.unwrap(), Outcome::At(Position(10)));
+    assert_eq!(engine.apply_feed(&main, &events[..6]).await.unwrap(), FeedOutcome::At(Position(6)));
+    assert_eq!(engine.apply_feed(&main, &events[..6]).await.unwrap(), FeedOutcome::At(Position(6)));
+    assert_eq!(engine.apply_feed(&main, &events[3..]).await.unwrap(), FeedOutcome::At(Position(10)));
     assert_eq!(world.tallied(&main).await, 10);
     assert_eq!(engine.status().report().events_applied, 10);
 }
@@ -27,10 +27,10 @@ async fn a_gap_in_a_feed_is_read_from_the_store() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 30).await;
-    let events = world.store.read(main.key(), Position::START, 30).await.unwrap();
+    let events = world.store.reader().read(main.key(), Position::START, 30).await.unwrap();
     let engine = world.engine(Tally::default()).await;
     let with_gaps: Vec<_> = [&events[4..7], &events[9..12], &events[20..21]].concat();
-    assert_eq!(engine.feed(&main, &with_gaps).await.unwrap(), Outcome::At(Position(21)));
+    assert_eq!(engine.apply_feed(&main, &with_gaps).await.unwrap(), FeedOutcome::At(Position(21)));
     assert_eq!(world.tallied(&main).await, 21);
 }
 
@@ -39,10 +39,10 @@ async fn a_feed_that_brings_the_later_events_first_is_put_in_order() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 9).await;
-    let events = world.store.read(main.key(), Position::START, 9).await.unwrap();
+    let events = world.store.reader().read(main.key(), Position::START, 9).await.unwrap();
     let engine = world.engine(Tally::default()).await;
     for part in [&events[6..9], &events[3..6], &events[..3]] {
-        assert_eq!(engine.feed(&main, part).await.unwrap(), Outcome::At(Position(9)));
+        assert_eq!(engine.apply_feed(&main, part).await.unwrap(), FeedOutcome::At(Position(9)));
     }
     assert_eq!(world.tallied(&main).await, 9);
 }
@@ -52,12 +52,12 @@ async fn events_that_the_store_does_not_have_are_left() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 9).await;
-    let mut events = world.store.read(main.key(), Position::START, 9).await.unwrap();
+    let mut events = world.store.reader().read(main.key(), Position::START, 9).await.unwrap();
     for event in &mut events {
         event.position = Position(event.position.0 + 10);
     }
     let engine = world.engine(Tally::default()).await;
-    assert_eq!(engine.feed(&main, &events).await.unwrap(), Outcome::At(Position(9)));
+    assert_eq!(engine.apply_feed(&main, &events).await.unwrap(), FeedOutcome::At(Position(9)));
     assert_eq!(world.tallied(&main).await, 9);
 }
 
@@ -117,7 +117,7 @@ async fn a_poisoned_event_stops_its_log_visibly_and_no_other_until_a_restart_can
 
     tally.mended.store(true, Ordering::Relaxed);
     let restarted = world.engine(tally).await;
-    assert_eq!(restarted.catch_up(&sick, Position(9)).await.unwrap(), Outcome::At(Position(9)));
+    assert_eq!(restarted.catch_up(&sick, Position(9)).await.unwrap(), FeedOutcome::At(Position(9)));
     assert_eq!(world.tallied(&sick).await, 9);
     assert!(
         world.text("select stopped_reason from read.progress where stopped_at is not null").await.is_empty()
@@ -131,11 +131,11 @@ async fn a_log_whose_first_event_is_poisoned_stops_before_it_and_can_go_on_later
     world.append(&main, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
     let tally = Tally::default();
     let engine = world.engine(tally.clone()).await;
-    assert_eq!(engine.catch_up(&main, Position(1)).await.unwrap(), Outcome::Stopped);
+    assert_eq!(engine.catch_up(&main, Position(1)).await.unwrap(), FeedOutcome::Stopped);
     assert_eq!(world.text("select position || ' ' || stopped_at from read.progress").await, ["0 1"]);
     tally.mended.store(true, Ordering::Relaxed);
     let restarted = world.engine(tally).await;
-    assert_eq!(restarted.catch_up(&main, Position(1)).await.unwrap(), Outcome::At(Position(1)));
+    assert_eq!(restarted.catch_up(&main, Position(1)).await.unwrap(), FeedOutcome::At(Position(1)));
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn an_event_that_only_the_database_refuses_is_found_and_stops_its_log() {
     world.append(&main, vec![("refused", "{}".to_owned(), Vec::new())]).await;
     world.count(&main, 100).await;
     let engine = world.engine(Tally::default()).await;
-    assert_eq!(engine.catch_up(&main, Position(201)).await.unwrap(), Outcome::Stopped);
+    assert_eq!(engine.catch_up(&main, Position(201)).await.unwrap(), FeedOutcome::Stopped);
     assert_eq!(world.tallied(&main).await, 100);
     assert_eq!(engine.status().report().stopped[0].1.at, Position(101));
 }
@@ -215,8 +215,8 @@ async fn a_database_that_lost_its_last_commits_is_brought_forward_again() {
     .await
     .unwrap();
     world.count(&main, 1).await;
-    let event = world.store.read(main.key(), Position(20), 1).await.unwrap();
-    assert_eq!(engine.feed(&main, &event).await.unwrap(), Outcome::At(Position(21)));
+    let event = world.store.reader().read(main.key(), Position(20), 1).await.unwrap();
+    assert_eq!(engine.apply_feed(&main, &event).await.unwrap(), FeedOutcome::At(Position(21)));
     assert_eq!(world.tallied(&main).await, 21);
 }
 
@@ -237,12 +237,15 @@ async fn readers_that_listen_hear_of_progress() {
 async fn a_schema_is_made_once_however_many_make_it_and_is_missed_before() {
     let world = World::new().await;
     let tally = Tally::default();
-    assert!(matches!(engine::verify(&world.pool, &tally).await, Err(SchemaError::Missing { .. })));
+    assert!(matches!(
+        recount_projection::verify(&world.pool, &tally).await,
+        Err(SchemaError::Missing { .. })
+    ));
     let (one, two, three) = tokio::join!(
-        engine::migrate(&world.pool, &tally),
-        engine::migrate(&world.pool, &tally),
-        engine::migrate(&world.pool, &tally)
+        recount_projection::migrate(&world.pool, &tally),
+        recount_projection::migrate(&world.pool, &tally),
+        recount_projection::migrate(&world.pool, &tally)
     );
     one.and(two).and(three).unwrap();
-    engine::verify(&world.pool, &tally).await.unwrap();
+    recount_projection::verify(&world.pool, &tally).await.unwrap();
 }

@@ -4,9 +4,9 @@ use crate::support::{PATIENCE, Tally, World, log, until};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use recount_events::{LogName, Position};
-use recount_messaging::{MessagingError, Publisher, Topic, ensure_topic};
-use recount_projector::engine::{Engine, follow_kafka};
+use recount_core::{LogName, Position};
+use recount_kafka::{MessagingError, Publisher, Topic, ensure_topic};
+use recount_projection::{ProjectionEngine, repair_from_store};
 use recount_service_kit::ids;
 use recount_test_support::free_address;
 use tokio::task::JoinHandle;
@@ -19,13 +19,17 @@ fn new_topic() -> Topic {
     Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{}", ids::new_id().simple())) }
 }
 
-fn follow(engine: &Engine<Tally>, topic: &Topic, token: &CancellationToken) -> JoinHandle<()> {
-    tokio::spawn(follow_kafka(engine.clone(), topic.clone(), token.clone()).unwrap())
+fn follow(engine: &ProjectionEngine<Tally>, topic: &Topic, token: &CancellationToken) -> JoinHandle<()> {
+    let following = recount_kafka::follow(engine.clone(), topic.clone(), token.clone()).unwrap();
+    let repair = repair_from_store(engine.clone(), token.clone());
+    tokio::spawn(async move {
+        tokio::join!(following, repair);
+    })
 }
 
 /// Publishes the log's events after a position, as the relay does.
 async fn publish(world: &World, publisher: &Publisher, name: &LogName, after: i64) {
-    let mut events = world.store.read(name.key(), Position(after), 10_000).await.unwrap();
+    let mut events = world.store.reader().read(name.key(), Position(after), 10_000).await.unwrap();
     let until = Instant::now() + PATIENCE;
     while !events.is_empty() {
         assert!(Instant::now() < until, "{} events are not taken", events.len());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use recount_projector::engine::Projection;
+use recount_projection::Projection;
 use recount_projector::ledger::LedgerProjection;
 use recount_projector::{ProjectorConfig, ProjectorError, StartError, migrate, run};
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};

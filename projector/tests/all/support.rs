@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use recount_event_store::{Append, Appended, EventStore};
-use recount_events::{LogName, NewEvent, Position, Tag};
-use recount_projector::engine::{self, ApplyError, Engine, LogBatch, Projection};
+use recount_core::{LogName, NewEvent, Position, Tag};
+use recount_projection::{ApplyError, LogBatch, Projection, ProjectionEngine};
 use recount_service_kit::{clock, ids};
+use recount_store::{Append, Appended, LogReader, LogWriter};
 use recount_test_support::eventually;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool};
@@ -30,7 +30,7 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl 
 pub(crate) struct World {
     /// The test's own connections.
     pub(crate) pool: PgPool,
-    pub(crate) store: EventStore,
+    pub(crate) store: LogWriter,
     /// Where that is.
     pub(crate) url: String,
     /// Those of the engines, under the application name `projector`.
@@ -54,8 +54,8 @@ impl World {
             .connect_with(options.application_name("projector"))
             .await
             .unwrap();
-        recount_event_store::migrations::run(&pool).await.unwrap();
-        World { url, store: EventStore::new(pool.clone()), pool, engines }
+        recount_store::migrations::run(&pool).await.unwrap();
+        World { url, store: LogWriter::new(pool.clone()), pool, engines }
     }
 
     async fn drop_database(url: &str) -> Result<(), sqlx::Error> {
@@ -68,9 +68,9 @@ impl World {
         Ok(())
     }
 
-    pub(crate) async fn engine<P: Projection>(&self, projection: P) -> Engine<P> {
-        engine::migrate(&self.pool, &projection).await.unwrap();
-        Engine::new(projection, EventStore::new(self.engines.clone()), self.engines.clone())
+    pub(crate) async fn engine<P: Projection>(&self, projection: P) -> ProjectionEngine<P> {
+        recount_projection::migrate(&self.pool, &projection).await.unwrap();
+        ProjectionEngine::new(projection, LogReader::new(self.engines.clone()), self.engines.clone())
     }
 
     /// Appends events of these types, with these data, in one batch.
@@ -91,7 +91,7 @@ impl World {
         events: Vec<(&'static str, i16, String, Vec<Tag>)>,
     ) -> Position {
         self.store.create_log(log).await.unwrap();
-        let head = self.store.log(log.key()).await.unwrap().unwrap();
+        let head = self.store.reader().log(log.key()).await.unwrap().unwrap();
         let mut batch = Append::new(log.key(), head.head, head.fence, clock::now());
         for (event_type, version, data, tags) in events {
             let (id, meta) = (ids::new_id(), "{}".into());

@@ -1,8 +1,8 @@
 //! A newer version of a projection takes the place of the one that readers see, on a real Postgres.
 
-use recount_events::{LogName, Position};
-use recount_projector::engine::{
-    self, Catching, Engine, Outcome, Projection, SchemaError, go_live, tail_store,
+use recount_core::{LogName, Position};
+use recount_projection::{
+    CatchingUp, FeedOutcome, Projection, ProjectionEngine, SchemaError, go_live, tail_store,
 };
 use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinHandle;
@@ -60,7 +60,7 @@ impl World {
 }
 
 /// A projector: a source, and what brings the build to the readers.
-fn project<P: Projection>(engine: &Engine<P>, token: &CancellationToken) -> JoinHandle<()> {
+fn project<P: Projection>(engine: &ProjectionEngine<P>, token: &CancellationToken) -> JoinHandle<()> {
     let (source, going_live) =
         (tail_store(engine.clone(), token.clone()), go_live(engine.clone(), token.clone()));
     tokio::spawn(async move {
@@ -215,12 +215,12 @@ async fn the_old_build_stands_still_until_the_new_one_is_nowhere_behind_what_rea
     })
     .await;
     world.count(&main, 5).await;
-    assert_eq!(old.catch_up(&main, Position(15)).await.unwrap(), Outcome::At(Position(15)));
+    assert_eq!(old.catch_up(&main, Position(15)).await.unwrap(), FeedOutcome::At(Position(15)));
     busy.rollback().await.unwrap();
 
     until("the old build stands still", async || {
         world.count(&main, 1).await;
-        old.catch_up(&main, Position(1_000)).await.unwrap() == Outcome::Busy
+        old.catch_up(&main, Position(1_000)).await.unwrap() == FeedOutcome::Busy
     })
     .await;
     let mut reader = world.engines.acquire().await.unwrap();
@@ -331,7 +331,7 @@ async fn how_far_the_build_is_can_be_seen_until_it_is_live() {
     let new = world.engine(Tally::second()).await;
     let token = CancellationToken::new();
     let going_live = tokio::spawn(go_live(new.clone(), token.clone()));
-    let catching = |events_applied| Some(Catching { events_applied, events: 30 });
+    let catching = |events_applied| Some(CatchingUp { events_applied, events: 30 });
     until("nothing is there", async || new.status().report().catching == catching(0)).await;
     new.catch_up(&main, Position(20)).await.unwrap();
     until("some is there", async || new.status().report().catching == catching(20)).await;
@@ -424,7 +424,7 @@ async fn where_there_was_nothing_or_no_event_the_new_version_is_live_without_wai
     go_live(engine, CancellationToken::new()).await;
 
     let empty = World::new().await;
-    engine::migrate(&empty.pool, &Tally::default()).await.unwrap();
+    recount_projection::migrate(&empty.pool, &Tally::default()).await.unwrap();
     let engine = empty.engine(Tally::second()).await;
     go_live(engine, CancellationToken::new()).await;
     assert_eq!((empty.live().await, empty.builds().await), (2, vec!["tally_v2".to_owned()]));
@@ -448,7 +448,7 @@ async fn read_models_that_the_program_before_this_register_made_are_upgraded_too
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     sqlx::raw_sql("drop table public.recount_builds").execute(&world.pool).await.unwrap();
-    engine::verify(&world.pool, &Tally::default()).await.unwrap();
+    recount_projection::verify(&world.pool, &Tally::default()).await.unwrap();
     let token = CancellationToken::new();
     let work = project(&world.engine(Tally::second()).await, &token);
     until("the new build alone is left", async || world.builds().await == ["tally_v2"]).await;
@@ -459,23 +459,26 @@ async fn read_models_that_the_program_before_this_register_made_are_upgraded_too
 #[tokio::test]
 async fn an_older_version_that_was_not_migrated_is_refused_with_what_to_run() {
     let world = with_first_version(&log("main"), 1).await;
-    let error = engine::verify(&world.pool, &Tally::second()).await.unwrap_err();
+    let error = recount_projection::verify(&world.pool, &Tally::second()).await.unwrap_err();
     assert!(matches!(error, SchemaError::Older { there: 1, needed: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("run `recount migrate`"), "{error}");
-    engine::migrate(&world.pool, &Tally::second()).await.unwrap();
-    engine::verify(&world.pool, &Tally::second()).await.unwrap();
+    recount_projection::migrate(&world.pool, &Tally::second()).await.unwrap();
+    recount_projection::verify(&world.pool, &Tally::second()).await.unwrap();
     // The older program is not disturbed until the newer one has taken its place.
-    engine::verify(&world.pool, &Tally::default()).await.unwrap();
-    engine::migrate(&world.pool, &Tally::default()).await.unwrap();
+    recount_projection::verify(&world.pool, &Tally::default()).await.unwrap();
+    recount_projection::migrate(&world.pool, &Tally::default()).await.unwrap();
     assert_eq!(world.builds().await, ["tally_v1", "tally_v2"]);
 }
 
 #[tokio::test]
 async fn a_newer_version_is_refused_and_left_as_it_is() {
     let world = World::new().await;
-    engine::migrate(&world.pool, &Tally::second()).await.unwrap();
+    recount_projection::migrate(&world.pool, &Tally::second()).await.unwrap();
     let old = Tally::default();
-    for refused in [engine::verify(&world.pool, &old).await, engine::migrate(&world.pool, &old).await] {
+    for refused in [
+        recount_projection::verify(&world.pool, &old).await,
+        recount_projection::migrate(&world.pool, &old).await,
+    ] {
         let error = refused.unwrap_err();
         assert!(matches!(error, SchemaError::Newer { there: 2, needed: 1, .. }), "{error:?}");
         assert!(error.to_string().contains("run the newer program"), "{error}");

@@ -19,11 +19,11 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use recount_command_service::CommandService;
-use recount_command_service::engine::{Engine, Outcome, Refusal, Submission, Tuning};
 use recount_command_service::ledger::Ledger;
+use recount_core::{LogKey, LogName, Position};
 use recount_domain::{Command, Request};
 use recount_events::ledger::{AccountKind, AccountName};
-use recount_events::{LogKey, LogName, Position};
+use recount_writer::{CommandEngine, Outcome, Refusal, Submission, Tuning};
 
 use crate::database::{DatabaseArgs, Deployment};
 use form::Form;
@@ -128,14 +128,14 @@ fn listed(errors: &[LineError]) -> String {
 
 /// Commands on their way into one ledger.
 struct Importer<'e> {
-    engine: &'e Engine<Ledger>,
+    engine: &'e CommandEngine<Ledger>,
     ledger: LogName,
     log: LogKey,
 }
 
 impl Importer<'_> {
     async fn import(&self, journal: &journal::Journal, mut plan: Plan<'_>) -> anyhow::Result<Report> {
-        if self.engine.store().log(self.log).await?.is_some_and(|log| log.head > Position::START) {
+        if self.engine.reader().log(self.log).await?.is_some_and(|log| log.head > Position::START) {
             self.use_assets(journal, &mut plan, true).await?;
             self.refuse_another_journal(&plan).await?;
         }
@@ -271,7 +271,7 @@ impl Importer<'_> {
         let submission = Submission { commands, atomic: false, dry_run, key: None, meta, bytes };
         // What was committed so far is recognised by the next run.
         let outcome =
-            self.engine.submit(self.log, submission).await.context("the import stopped; run it again")?;
+            self.engine.submit(&self.ledger, submission).await.context("the import stopped; run it again")?;
         Ok((outcome.position, outcome.outcomes))
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
+use recount_core::LogName;
 use recount_domain::{Command, OpenAccount, PostTransaction, Request};
-use recount_events::LogName;
 use recount_events::ledger::{
     AccountKind, AccountName, Amount, Asset, Direction, Entry, Metadata, Overdraft, TransactionId,
 };

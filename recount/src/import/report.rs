@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use recount_command_service::engine::Refusal;
-use recount_events::{LogName, Position};
+use recount_core::{LogName, Position};
+use recount_writer::Refusal;
 
 use super::journal::{Journal, Transaction};
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use recount_core::Tag;
 use recount_domain::{Balance, BalanceChange, Decision, Entity, Request, States};
-use recount_events::Tag;
 use recount_events::ledger::{self, Asset, LedgerEvent};
 use recount_tests::cases::Figures;
 

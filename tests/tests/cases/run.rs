@@ -1,12 +1,12 @@
 //! A case from its setup to its end.
 
 use chrono::{DateTime, Utc};
-use recount_command_service::engine::Domain;
 use recount_command_service::ledger::{CommandKind, Ledger, read_request};
 use recount_domain::{Command, Rejection, Request};
 use recount_events::ledger::{self, LedgerEvent};
 use recount_service_kit::problem::Problem;
 use recount_tests::cases::{Case, NOWHERE, Step, Told, Written, compare, compare_changes, setup};
+use recount_writer::Domain;
 use serde_json::{Value, json};
 
 use crate::book::Book;

@@ -1,6 +1,6 @@
 //! The roles as processes of their own, with a real Kafka between them.
 
-use recount_messaging::Topic;
+use recount_kafka::Topic;
 use recount_test_support::{TestDatabase, kafka_brokers, unique_topic};
 use recount_tests::ledger::LedgerClient;
 use recount_tests::process::{Process, Program};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use recount_embedded::{Kafka, kafka};
-use recount_messaging::Topic;
+use recount_kafka::Topic;
 use recount_test_support::TestDatabase;
 use recount_tests::ledger::LedgerClient;
 use recount_tests::load::Load;

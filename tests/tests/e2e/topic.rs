@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use recount_messaging::{Consumer, Topic};
+use recount_kafka::{Consumer, Topic};
 use recount_test_support::unique_name;
 use serde_json::Value;
 

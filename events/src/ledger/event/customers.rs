@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::tag;
-use crate::envelope::Tag;
 use crate::ledger::{AccountName, CustomerId, Metadata, Profile};
+use recount_core::Tag;
 
 /// A customer is known from now on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::tag;
-use crate::envelope::Tag;
 use crate::ledger::{AccountName, Amount, Asset, HoldId, Metadata};
+use recount_core::Tag;
 
 /// A debit of one account and a credit of another were set aside.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::tag;
-use crate::envelope::Tag;
 use crate::ledger::{AccountName, Metadata, TransactionId};
+use recount_core::Tag;
 
 /// What metadata belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -20,7 +20,7 @@ pub use metadata::{MetadataOwner, MetadataRemoved, MetadataSet};
 pub use transactions::{Capture, Entry, TransactionPosted};
 
 use super::names::CustomerId;
-use crate::envelope::Tag;
+use recount_core::Tag;
 
 /// Everything that can have happened in a ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]

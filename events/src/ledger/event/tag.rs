@@ -1,7 +1,7 @@
 //! The tags of the ledger's entities.
 
-use crate::envelope::Tag;
 use crate::ledger::{AccountName, Asset, CustomerId, HoldId, Reference, TransactionId};
+use recount_core::Tag;
 
 pub const LEDGER: &str = "ledger";
 pub const ASSET: &str = "asset";

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::tag;
-use crate::envelope::Tag;
 use crate::ledger::{AccountName, Amount, Asset, Direction, HoldId, Metadata, Reference, TransactionId};
+use recount_core::Tag;
 
 /// Value moved: entries whose debits equal their credits in every asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,12 +1,12 @@
 //! A ledger to make things happen in, and the words for them.
 
+use recount_core::{LogName, Position, RecordedEvent};
 use recount_events::ledger::{
     AccountKind, AccountName, AccountOpened, Amount, Asset, Bound, Capture, CustomerId, Direction, Entry,
     HoldExpired, HoldId, HoldPlaced, HoldReleased, LedgerCreated, LedgerEvent, Metadata, MetadataOwner,
     Overdraft, TransactionPosted, encode,
 };
-use recount_events::{LogName, Position, RecordedEvent};
-use recount_projector::engine::{Engine, Outcome};
+use recount_projection::{FeedOutcome, ProjectionEngine};
 use recount_projector::ledger::LedgerProjection;
 use sqlx::AssertSqlSafe;
 
@@ -29,7 +29,7 @@ pub(super) const TABLES: [&str; 10] = [
 pub(super) struct Book {
     pub(super) world: World,
     pub(super) log: LogName,
-    engine: Engine<LedgerProjection>,
+    engine: ProjectionEngine<LedgerProjection>,
 }
 
 impl Book {
@@ -47,13 +47,13 @@ impl Book {
     pub(super) async fn happen(&self, events: impl AsRef<[LedgerEvent]>) {
         let head = self.append(events.as_ref()).await;
         let outcome = self.engine.catch_up(&self.log, head).await.unwrap();
-        assert_eq!(outcome, Outcome::At(head), "{:?}", self.engine.status().report());
+        assert_eq!(outcome, FeedOutcome::At(head), "{:?}", self.engine.status().report());
     }
 
     /// Appends the events, of which one cannot be applied; answers where and why.
     pub(super) async fn stops(&self, events: impl AsRef<[LedgerEvent]>) -> (Position, String) {
         let head = self.append(events.as_ref()).await;
-        assert_eq!(self.engine.catch_up(&self.log, head).await.unwrap(), Outcome::Stopped);
+        assert_eq!(self.engine.catch_up(&self.log, head).await.unwrap(), FeedOutcome::Stopped);
         let stopped = &self.engine.status().report().stopped[0].1;
         (stopped.at, stopped.reason.clone())
     }
@@ -75,7 +75,7 @@ impl Book {
     }
 
     pub(super) async fn recorded(&self) -> Vec<RecordedEvent> {
-        self.world.store.read(self.log.key(), Position::START, 10_000).await.unwrap()
+        self.world.store.reader().read(self.log.key(), Position::START, 10_000).await.unwrap()
     }
 
     /// Throws the read models away.
@@ -93,7 +93,7 @@ impl Book {
         let mut rest = recorded.as_slice();
         while !rest.is_empty() {
             let (batch, later) = rest.split_at(rest.len().min(size()));
-            self.engine.feed(&self.log, batch).await.unwrap();
+            self.engine.apply_feed(&self.log, batch).await.unwrap();
             rest = later;
         }
     }

@@ -1,11 +1,11 @@
 //! Events that contradict what came before them: the log stops before such an event, wherever it falls in a batch.
 
-use recount_events::Position;
+use recount_core::Position;
 use recount_events::ledger::{
     AccountFrozen, AccountKind, Capture, Direction, FreezeScope, LedgerEvent, MetadataRemoved, PeriodClosed,
     TransactionPosted,
 };
-use recount_projector::engine::Outcome;
+use recount_projection::FeedOutcome;
 use recount_projector::ledger::LedgerProjection;
 
 use super::book::{
@@ -94,11 +94,11 @@ async fn an_event_that_contradicts_what_came_before_stops_the_log_before_it_wher
         let recorded = book.recorded().await;
         for size in [usize::MAX, 4, 1] {
             let engine = book.world.engine(LedgerProjection).await;
-            let mut outcome = Outcome::At(Position::START);
+            let mut outcome = FeedOutcome::At(Position::START);
             for batch in recorded.chunks(size.min(recorded.len())) {
-                outcome = engine.feed(&book.log, batch).await.unwrap();
+                outcome = engine.apply_feed(&book.log, batch).await.unwrap();
             }
-            assert_eq!(outcome, Outcome::Stopped, "{bad:?} in batches of {size}, up to {head}");
+            assert_eq!(outcome, FeedOutcome::Stopped, "{bad:?} in batches of {size}, up to {head}");
             let stopped = engine.status().report().stopped[0].1.clone();
             assert_eq!(stopped.at, blamed, "{bad:?} in batches of {size}: {}", stopped.reason);
             assert!(stopped.reason.contains(reason), "{bad:?} in batches of {size}: {}", stopped.reason);
@@ -164,7 +164,7 @@ async fn an_event_of_a_newer_program_stops_the_log_and_says_so() {
     book.append(&[created()]).await;
     let head = book.world.append(&book.log, vec![("account-merged", "{}".to_owned(), Vec::new())]).await;
     let engine = book.world.engine(LedgerProjection).await;
-    assert_eq!(engine.catch_up(&book.log, head).await.unwrap(), Outcome::Stopped);
+    assert_eq!(engine.catch_up(&book.log, head).await.unwrap(), FeedOutcome::Stopped);
     assert!(engine.status().report().stopped[0].1.reason.contains("newer program"));
     assert_eq!(book.rows("select ledger from read.ledgers").await, ["main"]);
 }

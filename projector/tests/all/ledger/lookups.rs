@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use recount_events::ledger::{
     AccountFrozen, AccountKind, FreezeScope, HoldPlaced, HoldReleased, LedgerEvent, Metadata, MetadataSet,
 };
-use recount_projector::engine::{ApplyError, Engine, LogBatch, Outcome, Projection};
+use recount_projection::{ApplyError, FeedOutcome, LogBatch, Projection, ProjectionEngine};
 use recount_projector::ledger::LedgerProjection;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -138,9 +138,9 @@ async fn a_batch_reads_what_it_changes_however_much_there_is_and_whatever_the_pl
     assert!(read <= events * ROWS_READ_MAX, "{read} rows were read for {events} events of change");
 }
 
-async fn happen(world: &World, engine: &Engine<Counting>, events: &[LedgerEvent]) {
+async fn happen(world: &World, engine: &ProjectionEngine<Counting>, events: &[LedgerEvent]) {
     let main = log("main");
     let head = append(world, &main, events).await;
     let outcome = engine.catch_up(&main, head).await.unwrap();
-    assert_eq!(outcome, Outcome::At(head), "{:?}", engine.status().report());
+    assert_eq!(outcome, FeedOutcome::At(head), "{:?}", engine.status().report());
 }

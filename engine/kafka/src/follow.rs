@@ -1,0 +1,162 @@
+//! Following the topic: events from Kafka into any sink.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use recount_core::{ErrorChain, EventSink, LogName, RecordedEvent};
+use tokio::task::JoinError;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::consumer::Consumer;
+use crate::error::MessagingError;
+use crate::topic::{Topic, ensure_topic};
+
+/// Events taken from Kafka at once: some batches of some logs.
+const TAKE_EVENTS_MAX: usize = 5_000;
+const TAKE_INTERVAL: Duration = Duration::from_millis(500);
+/// Logs that are fed at the same time.
+const CONCURRENT_LOGS_MAX: usize = 4;
+/// The pause after a failure: at first, doubled each time, and at most.
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Feeds a sink from Kafka until the token is cancelled.
+///
+/// If Kafka is away, the sink gets nothing, so run a repair from the store beside it. Offsets are committed only after
+/// the sink has taken the events in.
+///
+/// # Errors
+///
+/// Fails at once, before there is anything to await, if the settings for Kafka are not usable. Must be called within a
+/// tokio runtime.
+pub fn follow<S: EventSink>(
+    sink: S,
+    topic: Topic,
+    token: CancellationToken,
+) -> Result<impl Future<Output = ()> + Send + 'static, MessagingError> {
+    // With the topic in its name, two deployments on one Kafka do not share a group.
+    let group = format!("recount-projector-{}-{}", sink.name(), topic.name);
+    let consumer = Consumer::new(&topic, &group)?;
+    Ok(async move {
+        tokio::join!(create_topic(&topic, &token), consume(&sink, consumer, &token));
+    })
+}
+
+/// Tries until the topic exists: whichever process starts first creates it.
+async fn create_topic(topic: &Topic, token: &CancellationToken) {
+    let mut pause = BACKOFF_FIRST;
+    while let Err(error) = ensure_topic(topic).await {
+        tracing::warn!(topic = topic.name, %error, "the topic does not exist yet");
+        if is_cancelled_within(token, pause).await {
+            return;
+        }
+        pause = BACKOFF_MAX.min(pause * 2);
+    }
+}
+
+async fn consume<S: EventSink>(sink: &S, mut consumer: Consumer, token: &CancellationToken) {
+    let mut out_of_order = false;
+    loop {
+        let taken = tokio::select! {
+            () = token.cancelled() => break,
+            taken = consumer.next_batch(TAKE_EVENTS_MAX, TAKE_INTERVAL) => taken,
+        };
+        match taken {
+            Ok(mut batch) => {
+                if std::mem::take(&mut out_of_order) {
+                    tracing::info!("Kafka answers again");
+                }
+                if !batch.rejected.is_empty() {
+                    sink.count_unreadable(batch.rejected.len());
+                }
+                let events = std::mem::take(&mut batch.events);
+                if !feed(sink, by_log(events), token).await {
+                    break;
+                }
+                consumer.commit(&batch);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut out_of_order, true) {
+                    tracing::warn!(error = %ErrorChain(&error), "Kafka brings nothing");
+                }
+                if is_cancelled_within(token, BACKOFF_FIRST).await {
+                    break;
+                }
+            }
+        }
+    }
+    consumer.close().await;
+}
+
+/// Feeds a batch, however often the sink fails. Returns false if it gave up because the process ends.
+async fn feed<S: EventSink>(
+    sink: &S,
+    mut waiting: HashMap<LogName, Vec<RecordedEvent>>,
+    token: &CancellationToken,
+) -> bool {
+    let mut pause = BACKOFF_FIRST;
+    while !waiting.is_empty() {
+        let results: Vec<_> = stream::iter(waiting)
+            .map(|(log, events)| {
+                let sink = sink.clone();
+                // A task each, so that several logs use several cores.
+                tokio::spawn(async move {
+                    let fed = sink.feed(&log, &events).await;
+                    (log, events, fed)
+                })
+            })
+            .buffer_unordered(CONCURRENT_LOGS_MAX)
+            .collect()
+            .await;
+        waiting = results.into_iter().filter_map(failed).collect();
+        if !waiting.is_empty() {
+            if is_cancelled_within(token, pause).await {
+                return false;
+            }
+            pause = BACKOFF_MAX.min(pause * 2);
+        }
+    }
+    true
+}
+
+type Fed<E> = (LogName, Vec<RecordedEvent>, Result<(), E>);
+
+/// The events to feed again.
+fn failed<E: std::error::Error + 'static>(
+    fed: Result<Fed<E>, JoinError>,
+) -> Option<(LogName, Vec<RecordedEvent>)> {
+    match fed {
+        Ok((_, _, Ok(()))) => None,
+        Ok((log, events, Err(error))) => {
+            tracing::debug!(%log, error = %ErrorChain(&error), "events were not taken in and are fed again");
+            Some((log, events))
+        }
+        Err(panicked) => {
+            tracing::error!(%panicked, "events of a log could not be taken in; they are left to the repair");
+            None
+        }
+    }
+}
+
+/// The events of each log in rising order. A topic may hold a stretch twice, after a relay was interrupted.
+fn by_log(events: Vec<(LogName, RecordedEvent)>) -> HashMap<LogName, Vec<RecordedEvent>> {
+    let mut logs: HashMap<LogName, Vec<RecordedEvent>> = HashMap::new();
+    for (name, event) in events {
+        logs.entry(name).or_default().push(event);
+    }
+    for events in logs.values_mut() {
+        events.sort_by_key(|event| event.position);
+        events.dedup_by_key(|event| event.position);
+    }
+    logs
+}
+
+async fn is_cancelled_within(token: &CancellationToken, time: Duration) -> bool {
+    tokio::select! {
+        () = token.cancelled() => true,
+        () = sleep(time) => false,
+    }
+}

@@ -1,0 +1,153 @@
+//! An event as a Kafka record and back: CloudEvents 1.0 in binary mode.
+//!
+//! The key is the log's name, so a log stays in one partition and in order. The value is the event's data, byte for
+//! byte. Everything else of the envelope is a header; see [`header`]. A value is never null: the event's data is
+//! always there, so no record is a tombstone.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use rdkafka::message::{Header, Headers, OwnedHeaders};
+use recount_core::{LogName, NameError, Position, RecordedEvent, Tag};
+use serde::de::IgnoredAny;
+use uuid::Uuid;
+
+/// The names of the headers.
+pub mod header {
+    pub const SPEC_VERSION: &str = "ce_specversion";
+    pub const ID: &str = "ce_id";
+    /// The event's type.
+    pub const TYPE: &str = "ce_type";
+    /// `/logs/` and the log's name.
+    pub const SOURCE: &str = "ce_source";
+    /// When it was recorded: RFC 3339, microseconds, UTC.
+    pub const TIME: &str = "ce_time";
+    pub const POSITION: &str = "ce_position";
+    /// The version of the shape of the data.
+    pub const SCHEMA_VERSION: &str = "ce_schemaversion";
+    /// A JSON array of strings.
+    pub const TAGS: &str = "ce_tags";
+    /// The event's meta, as the exact JSON text.
+    pub const META: &str = "ce_meta";
+    pub const CONTENT_TYPE: &str = "content-type";
+    /// How many headers a record has.
+    pub(super) const COUNT: usize = 10;
+}
+
+const SPEC_VERSION: &str = "1.0";
+const CONTENT_TYPE: &str = "application/json";
+const SOURCE_PREFIX: &str = "/logs/";
+
+/// Why a record is not one of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    #[error("its {0} cannot be read: {1}")]
+    Unreadable(&'static str, String),
+    #[error("its key is not a log's name: {0}")]
+    Log(#[from] NameError),
+    #[error("its source is `{source_header}`, and its key says `{log}`")]
+    OtherSource { source_header: String, log: LogName },
+    #[error("its position is {0}, and the first is 1")]
+    Position(i64),
+}
+
+/// The headers of the event's record.
+pub fn headers(log: &LogName, event: &RecordedEvent) -> OwnedHeaders {
+    let tags = serde_json::to_string(&event.tags).expect("tags are strings");
+    let source = format!("{SOURCE_PREFIX}{log}");
+    let time = event.recorded_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let mut id = Uuid::encode_buffer();
+    [
+        (header::SPEC_VERSION, SPEC_VERSION),
+        (header::ID, event.id.hyphenated().encode_lower(&mut id)),
+        (header::TYPE, &event.event_type),
+        (header::SOURCE, &source),
+        (header::TIME, &time),
+        (header::POSITION, &event.position.to_string()),
+        (header::SCHEMA_VERSION, &event.version.to_string()),
+        (header::TAGS, &tags),
+        (header::META, &event.meta),
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+    ]
+    .into_iter()
+    .fold(OwnedHeaders::new_with_capacity(header::COUNT), |headers, (key, value)| {
+        headers.insert(Header { key, value: Some(value) })
+    })
+}
+
+/// The event that a record carries.
+pub fn event<H: Headers>(
+    key: Option<&[u8]>,
+    headers: Option<&H>,
+    value: Option<&[u8]>,
+) -> Result<(LogName, RecordedEvent), RecordError> {
+    let headers = Found::new(headers.ok_or(RecordError::Missing("header"))?);
+    let key = key.ok_or(RecordError::Missing("key"))?;
+    let log: LogName = utf8("key", key)?.parse()?;
+    let source = headers.text(header::SOURCE)?;
+    if source.strip_prefix(SOURCE_PREFIX) != Some(log.as_str()) {
+        return Err(RecordError::OtherSource { source_header: source.to_owned(), log });
+    }
+    let position: i64 = headers.parsed(header::POSITION)?;
+    if position < 1 {
+        return Err(RecordError::Position(position));
+    }
+    let recorded_at: DateTime<chrono::FixedOffset> = headers.parsed(header::TIME)?;
+    let tags: Vec<Tag> = serde_json::from_str(headers.text(header::TAGS)?)
+        .map_err(|error| RecordError::Unreadable(header::TAGS, error.to_string()))?;
+    let event = RecordedEvent {
+        log: log.key(),
+        position: Position(position),
+        id: headers.parsed(header::ID)?,
+        event_type: headers.text(header::TYPE)?.to_owned(),
+        version: headers.parsed(header::SCHEMA_VERSION)?,
+        tags,
+        data: json("value", value.ok_or(RecordError::Missing("value"))?)?,
+        meta: json(header::META, headers.bytes(header::META)?)?,
+        recorded_at: recorded_at.with_timezone(&Utc),
+    };
+    Ok((log, event))
+}
+
+/// The headers of a record, found by name. Of two with one name the first counts.
+struct Found<'a>(Vec<Header<'a, &'a [u8]>>);
+
+impl<'a> Found<'a> {
+    fn new<H: Headers>(headers: &'a H) -> Found<'a> {
+        Found(headers.iter().collect())
+    }
+
+    fn bytes(&self, name: &'static str) -> Result<&'a [u8], RecordError> {
+        self.0
+            .iter()
+            .find(|header| header.key == name)
+            .and_then(|header| header.value)
+            .ok_or(RecordError::Missing(name))
+    }
+
+    fn text(&self, name: &'static str) -> Result<&'a str, RecordError> {
+        utf8(name, self.bytes(name)?)
+    }
+
+    fn parsed<T>(&self, name: &'static str) -> Result<T, RecordError>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        self.text(name)?.parse().map_err(|error: T::Err| RecordError::Unreadable(name, error.to_string()))
+    }
+}
+
+fn utf8<'a>(what: &'static str, bytes: &'a [u8]) -> Result<&'a str, RecordError> {
+    std::str::from_utf8(bytes).map_err(|error| RecordError::Unreadable(what, error.to_string()))
+}
+
+/// The exact text, if it is JSON.
+fn json(what: &'static str, bytes: &[u8]) -> Result<String, RecordError> {
+    let text = utf8(what, bytes)?;
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|error| RecordError::Unreadable(what, error.to_string()))?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

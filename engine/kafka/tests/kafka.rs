@@ -1,0 +1,275 @@
+//! The publisher and the consumer against a real Apache Kafka, at `RECOUNT_TEST_KAFKA`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use recount_core::{LogName, Position, RecordedEvent, Tag};
+use recount_kafka::{Batch, Consumer, Publisher, Topic, ensure_topic, reachable};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// For a slow machine that does many other things; every wait ends with what it waits for.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+fn new_topic() -> Topic {
+    let brokers = std::env::var("RECOUNT_TEST_KAFKA")
+        .expect("RECOUNT_TEST_KAFKA names a broker: `cargo xtask test` starts one and sets it");
+    let unique = uuid_like();
+    Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{unique}")) }
+}
+
+/// Unique enough for a name: the address space layout and the thread differ between processes and tests.
+fn uuid_like() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+fn log(name: &str) -> LogName {
+    name.parse().unwrap()
+}
+
+fn events(log: &LogName, positions: std::ops::RangeInclusive<i64>) -> Vec<RecordedEvent> {
+    positions
+        .map(|position| RecordedEvent {
+            log: log.key(),
+            position: Position(position),
+            id: Uuid::from_u64_pair(log.key().0.cast_unsigned(), position.cast_unsigned()),
+            event_type: "counted".to_owned(),
+            version: 1,
+            tags: vec![Tag::new("counter", "one")],
+            data: format!("{{\"n\":{position}}}"),
+            meta: "{}".to_owned(),
+            recorded_at: "2026-11-21T09:30:00.000120Z".parse().unwrap(),
+        })
+        .collect()
+}
+
+/// What comes next. Errors of a Kafka that is not ready are reported as retryable: to a consumer nothing has come then.
+async fn next(consumer: &mut Consumer, max: usize, max_wait: Duration) -> Batch {
+    match consumer.next_batch(max, max_wait).await {
+        Ok(batch) => batch,
+        Err(error) => {
+            assert!(error.retryable(), "{error:?}");
+            Batch::default()
+        }
+    }
+}
+
+/// Waits until the brokers know of the topic, or no longer do.
+async fn until_reachable(topic: &Topic, expected: bool) {
+    let until = Instant::now() + PATIENCE;
+    while reachable(topic).await != expected {
+        assert!(Instant::now() < until, "{topic:?} is not there or does not go away");
+    }
+}
+
+/// Reads and commits until so many different positions of the log were seen, in rising order but for repeats.
+async fn read_until(consumer: &mut Consumer, log: &LogName, wanted: usize) -> BTreeSet<i64> {
+    let until = Instant::now() + PATIENCE;
+    let mut seen = BTreeSet::new();
+    while seen.len() < wanted {
+        assert!(Instant::now() < until, "{} of {wanted} events came within {PATIENCE:?}", seen.len());
+        let batch = next(consumer, 500, Duration::from_millis(500)).await;
+        seen.extend(batch.events.iter().filter(|(name, _)| name == log).map(|(_, event)| event.position.0));
+        consumer.commit(&batch);
+    }
+    seen
+}
+
+async fn delete(topic: &Topic) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
+    admin.delete_topics(&[&topic.name], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_published_is_consumed_in_order_and_byte_for_byte() {
+    let topic = new_topic();
+    assert!(!reachable(&topic).await);
+    ensure_topic(&topic).await.unwrap();
+    until_reachable(&topic, true).await;
+    let name = log("main");
+    let written = events(&name, 1..=5_000);
+    let delivered = Publisher::new(&topic).unwrap().publish(&name, &written).await;
+    assert_eq!(delivered.prefix, 5_000);
+    assert!(delivered.error.is_none());
+
+    let mut consumer = Consumer::new(&topic, "readers").unwrap();
+    let mut read = Vec::new();
+    let until = Instant::now() + PATIENCE;
+    while read.len() < written.len() && Instant::now() < until {
+        let batch = next(&mut consumer, 700, Duration::from_secs(1)).await;
+        assert!(batch.events.len() <= 700);
+        assert!(batch.rejected.is_empty());
+        read.extend(batch.events.into_iter().map(|(_, event)| event));
+    }
+    assert_eq!(read, written);
+    consumer.close().await;
+}
+
+#[tokio::test]
+async fn a_topic_may_be_ensured_any_number_of_times_and_by_several_at_once() {
+    let topic = new_topic();
+    let (one, two, three) = tokio::join!(ensure_topic(&topic), ensure_topic(&topic), ensure_topic(&topic));
+    one.and(two).and(three).unwrap();
+    let grown = Topic { partitions: 7, ..topic.clone() };
+    ensure_topic(&grown).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_member_that_comes_back_goes_on_after_what_was_committed() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let name = log("main");
+    let publisher = Publisher::new(&topic).unwrap();
+    assert_eq!(publisher.publish(&name, &events(&name, 1..=100)).await.prefix, 100);
+    let mut first = Consumer::new(&topic, "readers").unwrap();
+    read_until(&mut first, &name, 100).await;
+    first.close().await;
+
+    assert_eq!(publisher.publish(&name, &events(&name, 101..=150)).await.prefix, 50);
+    let mut second = Consumer::new(&topic, "readers").unwrap();
+    let seen = read_until(&mut second, &name, 50).await;
+    assert_eq!(seen, (101..=150).collect());
+    second.close().await;
+}
+
+#[tokio::test]
+async fn what_was_read_and_not_committed_comes_again() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let name = log("main");
+    let publisher = Publisher::new(&topic).unwrap();
+    assert_eq!(publisher.publish(&name, &events(&name, 1..=20)).await.prefix, 20);
+    let mut first = Consumer::new(&topic, "readers").unwrap();
+    let until = Instant::now() + PATIENCE;
+    while next(&mut first, 20, Duration::from_secs(1)).await.is_empty() {
+        assert!(Instant::now() < until, "nothing came");
+    }
+    first.close().await;
+    let mut second = Consumer::new(&topic, "readers").unwrap();
+    assert_eq!(read_until(&mut second, &name, 20).await.len(), 20);
+    second.close().await;
+}
+
+#[tokio::test]
+async fn a_second_member_shares_the_work_and_nothing_is_lost_on_the_way() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let publisher = Publisher::new(&topic).unwrap();
+    let names: Vec<LogName> = (0..12).map(|n| log(&format!("log-{n}"))).collect();
+    let mut one = Consumer::new(&topic, "readers").unwrap();
+    let mut two = None;
+    let mut seen = BTreeSet::new();
+    let mut by_two = 0;
+    let mut published = 0;
+    let until = Instant::now() + PATIENCE;
+    while by_two == 0 || seen.len() < names.len() * published {
+        assert!(
+            Instant::now() < until,
+            "{} of {} came, {by_two} to the second",
+            seen.len(),
+            names.len() * published
+        );
+        if by_two == 0 {
+            published += 1;
+            let position = i64::try_from(published).unwrap();
+            for name in &names {
+                assert_eq!(publisher.publish(name, &events(name, position..=position)).await.prefix, 1);
+            }
+        }
+        for (member, consumer) in std::iter::once(&mut one).chain(&mut two).enumerate() {
+            let batch = next(consumer, 1_000, Duration::from_millis(200)).await;
+            by_two += member * batch.events.len();
+            seen.extend(batch.events.iter().map(|(name, event)| (name.clone(), event.position)));
+            consumer.commit(&batch);
+        }
+        if two.is_none() && !seen.is_empty() {
+            two = Some(Consumer::new(&topic, "readers").unwrap());
+        }
+    }
+    one.close().await;
+}
+
+#[tokio::test]
+async fn a_record_that_is_no_event_of_ours_is_reported_and_skipped() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let stranger: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
+    for record in [
+        BaseRecord::to(&topic.name).partition(0).key("main").payload("no headers"),
+        BaseRecord::to(&topic.name).partition(0).key("main"),
+    ] {
+        assert!(stranger.send(record).is_ok());
+    }
+    stranger.flush(PATIENCE).unwrap();
+    let name = log("main");
+    let publisher = Publisher::new(&topic).unwrap();
+    assert_eq!(publisher.publish(&name, &events(&name, 1..=3)).await.prefix, 3);
+
+    let mut consumer = Consumer::new(&topic, "readers").unwrap();
+    let (mut read, mut rejected) = (0, Vec::new());
+    let until = Instant::now() + PATIENCE;
+    while read < 3 || rejected.len() < 2 {
+        assert!(Instant::now() < until, "{read} events and {rejected:?} came");
+        let batch = next(&mut consumer, 100, Duration::from_secs(1)).await;
+        read += batch.events.len();
+        rejected.extend(batch.rejected.iter().map(|rejected| (rejected.partition, rejected.offset)));
+        consumer.commit(&batch);
+    }
+    assert_eq!(rejected, [(0, 0), (0, 1)]);
+    consumer.close().await;
+}
+
+#[tokio::test]
+async fn a_kafka_that_is_not_there_is_a_retryable_error_in_bounded_time() {
+    // Taken by somebody who does not listen.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let topic = Topic::at(nobody.local_addr().unwrap().to_string());
+    let started = Instant::now();
+    assert!(!reachable(&topic).await);
+    assert!(ensure_topic(&topic).await.unwrap_err().retryable());
+    let name = log("main");
+    let delivered = Publisher::new(&topic).unwrap().publish(&name, &events(&name, 1..=3)).await;
+    assert_eq!(delivered.prefix, 0);
+    assert!(delivered.error.unwrap().retryable());
+    let mut consumer = Consumer::new(&topic, "readers").unwrap();
+    match consumer.next_batch(10, Duration::from_millis(200)).await {
+        Ok(batch) => assert!(batch.is_empty()),
+        Err(error) => assert!(error.retryable(), "{error:?}"),
+    }
+    consumer.close().await;
+    assert!(started.elapsed() < PATIENCE);
+}
+
+#[tokio::test]
+async fn after_a_topic_was_deleted_and_made_again_both_sides_go_on() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let name = log("main");
+    let publisher = Publisher::new(&topic).unwrap();
+    assert_eq!(publisher.publish(&name, &events(&name, 1..=10)).await.prefix, 10);
+    let mut consumer = Consumer::new(&topic, "readers").unwrap();
+    read_until(&mut consumer, &name, 10).await;
+
+    delete(&topic).await;
+    // Until it is gone, what is published may still go where nobody will read it.
+    until_reachable(&topic, false).await;
+    let until = Instant::now() + PATIENCE;
+    let mut rest = events(&name, 11..=15);
+    while !rest.is_empty() {
+        assert!(Instant::now() < until, "the publisher did not go on");
+        let delivered = publisher.publish(&name, &rest).await;
+        assert!(delivered.error.is_none_or(|error| error.retryable()));
+        rest.drain(..delivered.prefix);
+    }
+    assert!(read_until(&mut consumer, &name, 1).await.iter().all(|position| *position > 10));
+    consumer.close().await;
+}

@@ -1,0 +1,45 @@
+//! Following the store: notifications for latency, polls for truth.
+
+use std::time::Duration;
+
+use recount_store::CommitListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::follow::engine::ProjectionEngine;
+use crate::follow::lagging::LaggingLogs;
+use crate::projection::Projection;
+
+/// How long a commit may go unnoticed if no notification comes.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// While a log is paused, or held by another process, it is looked at this often.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Keeps a build up to date from the store until the token is cancelled; then ends after the running batches.
+pub async fn tail_store<P: Projection>(engine: ProjectionEngine<P>, token: CancellationToken) {
+    let mut listener = CommitListener::listen(engine.reader()).await;
+    let mut lagging = LaggingLogs::new(engine.clone(), token.clone());
+    while !token.is_cancelled() {
+        let moved = match lagging.look().await {
+            Ok(()) => {
+                if lagging.logs().is_empty() {
+                    engine.status().mark_healthy();
+                }
+                let due = lagging.due();
+                lagging.bring_forward(&due).await
+            }
+            Err(error) => {
+                engine.status().failed(&error);
+                lagging.forget();
+                false
+            }
+        };
+        if moved {
+            continue;
+        }
+        let at_most = if lagging.logs().is_empty() { POLL_INTERVAL } else { RETRY_INTERVAL };
+        tokio::select! {
+            () = token.cancelled() => {}
+            () = listener.changed(at_most) => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Projections: read models that follow the logs, each event applied exactly once and in order.
+//!
+//! A [`Projection`] says what a batch of events changes in its tables. A [`ProjectionEngine`] applies batches of one log
+//! in order, each in one transaction with the progress that it makes, so data and progress never disagree. The crate has
+//! two subjects, apart from each other:
+//!
+//! - [`follow`]: keeping a build up to date, from the store ([`tail_store`]) or from any feed, with
+//!   [`repair_from_store`] beside it for whatever the feed does not bring;
+//! - [`builds`]: making the tables of a build ([`migrate`]), and replacing the live build by a newer one without a
+//!   moment in which readers see neither ([`go_live()`]).
+//!
+//! ```
+//! use recount_projection::{ApplyError, LogBatch, Projection};
+//! use sqlx::PgConnection;
+//!
+//! /// Counts the events of each type.
+//! struct EventCounts;
+//!
+//! impl Projection for EventCounts {
+//!     fn name(&self) -> &'static str {
+//!         "event_counts"
+//!     }
+//!
+//!     fn version(&self) -> u16 {
+//!         1
+//!     }
+//!
+//!     fn tables_sql(&self) -> &'static str {
+//!         "create table counts (log bigint, event_type text, events bigint not null, primary key (log, event_type))"
+//!     }
+//!
+//!     fn views(&self) -> &'static [(&'static str, &'static str)] {
+//!         &[("event_counts", "select log, event_type, events from counts")]
+//!     }
+//!
+//!     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
+//!         let types: Vec<&str> = batch.events.iter().map(|event| event.event_type.as_str()).collect();
+//!         sqlx::query(
+//!             "insert into counts as c (log, event_type, events)
+//!              select $1, t, count(*) from unnest($2::text[]) as t group by t order by t
+//!              on conflict (log, event_type) do update set events = c.events + excluded.events",
+//!         )
+//!         .bind(batch.log.0)
+//!         .bind(types)
+//!         .execute(connection)
+//!         .await?;
+//!         Ok(())
+//!     }
+//! }
+//! ```
+//!
+//! Running it:
+//!
+//! ```no_run
+//! # use recount_projection::{Projection, ProjectionEngine, migrate, tail_store};
+//! use recount_store::LogReader;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn example(pool: sqlx::PgPool, projection: impl Projection) -> Result<(), Box<dyn std::error::Error>> {
+//! migrate(&pool, &projection).await?;
+//! let engine = ProjectionEngine::new(projection, LogReader::new(pool.clone()), pool);
+//! tail_store(engine, CancellationToken::new()).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Who may rely on it
+//!
+//! Services with read models. Its public API follows semantic versioning. It reads logs and never appends: it holds a
+//! `LogReader` and no writer. What must not be here: any word of a domain, Kafka, answering queries.
+
+pub mod builds;
+pub mod follow;
+mod projection;
+
+pub use builds::go_live::go_live;
+pub use builds::schema::{SchemaError, migrate, verify};
+pub use follow::apply::{Applied, ApplyFailure};
+pub use follow::engine::{CatchUpError, FeedOutcome, ProjectionEngine};
+pub use follow::progress::{Progress, Stopped};
+pub use follow::repair::repair_from_store;
+pub use follow::status::{CatchingUp, Status, StatusReport};
+pub use follow::tail::tail_store;
+pub use projection::{ApplyError, LogBatch, Projection};

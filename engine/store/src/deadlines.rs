@@ -1,0 +1,149 @@
+//! Deadlines: what falls due in a log, and when. They change with the events that they follow from.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use recount_core::{LogKey, LogName};
+use sqlx::postgres::PgRow;
+
+use crate::error::StoreError;
+use crate::logs::{column, log_name};
+use crate::reader::LogReader;
+
+/// What an event does to the deadlines of its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadlineChange {
+    /// This falls due at this moment, instead of any other that it had. A name is unique in its log, one line, and at
+    /// most about 2,500 bytes: it has to fit an index.
+    Set { name: String, at: DateTime<Utc> },
+    /// This does not fall due any more, if it did.
+    Clear { name: String },
+}
+
+/// A deadline. They are ordered as they are met.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    pub due_at: DateTime<Utc>,
+    pub log: LogKey,
+    pub name: String,
+    pub log_name: LogName,
+}
+
+/// The changes of a batch: of each name the last one.
+#[derive(Debug, Default)]
+pub(crate) struct DeadlineChanges {
+    by_name: BTreeMap<String, Option<DateTime<Utc>>>,
+}
+
+/// The changes of a batch as parameters of a statement.
+#[derive(Debug)]
+pub(crate) struct DeadlineArrays<'a> {
+    pub set: Vec<&'a str>,
+    pub due_at: Vec<DateTime<Utc>>,
+    pub cleared: Vec<&'a str>,
+}
+
+impl DeadlineChanges {
+    pub(crate) fn push(&mut self, change: DeadlineChange) {
+        match change {
+            DeadlineChange::Set { name, at } => self.by_name.insert(name, Some(at)),
+            DeadlineChange::Clear { name } => self.by_name.insert(name, None),
+        };
+    }
+
+    /// `None` without changes, which is the usual thing.
+    pub(crate) fn arrays(&self) -> Option<DeadlineArrays<'_>> {
+        if self.by_name.is_empty() {
+            return None;
+        }
+        let mut arrays = DeadlineArrays { set: Vec::new(), due_at: Vec::new(), cleared: Vec::new() };
+        for (name, at) in &self.by_name {
+            match at {
+                Some(at) => {
+                    arrays.set.push(name);
+                    arrays.due_at.push(*at);
+                }
+                None => arrays.cleared.push(name),
+            }
+        }
+        Some(arrays)
+    }
+}
+
+impl LogReader {
+    /// The deadlines of all logs that are due at `now`, in order, from the one that follows `after`: at most `limit`, and
+    /// fewer only if there are no more.
+    pub async fn due_deadlines(
+        &self,
+        now: DateTime<Utc>,
+        after: Option<&Deadline>,
+        limit: u32,
+    ) -> Result<Vec<Deadline>, StoreError> {
+        let rows = sqlx::query(
+            "select log, name, due_at, (select l.name from store.logs l where l.log = d.log) as log_name
+             from store.deadlines d
+             where due_at <= $1 and (due_at, log, name) > (coalesce($2, '-infinity'), $3, $4)
+             order by due_at, log, name limit $5",
+        )
+        .bind(now)
+        .bind(after.map(|after| after.due_at))
+        .bind(after.map_or(i64::MIN, |after| after.log.0))
+        .bind(after.map_or("", |after| &after.name))
+        .bind(i64::from(limit))
+        .fetch_all(self.pool())
+        .await
+        .map_err(StoreError::from_read)?;
+        rows.iter().map(read_deadline).collect()
+    }
+
+    /// When the first deadline of any log falls due, or fell due: of those after a moment, or of all.
+    pub async fn next_deadline(
+        &self,
+        after: Option<DateTime<Utc>>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        sqlx::query_scalar("select min(due_at) from store.deadlines where due_at > coalesce($1, '-infinity')")
+            .bind(after)
+            .fetch_one(self.pool())
+            .await
+            .map_err(StoreError::from_read)
+    }
+}
+
+fn read_deadline(row: &PgRow) -> Result<Deadline, StoreError> {
+    Ok(Deadline {
+        due_at: column(row, "due_at")?,
+        log: LogKey(column(row, "log")?),
+        name: column(row, "name")?,
+        log_name: log_name(row, "log_name")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(name: &str, seconds: i64) -> DeadlineChange {
+        DeadlineChange::Set { name: name.to_owned(), at: moment(seconds) }
+    }
+
+    fn clear(name: &str) -> DeadlineChange {
+        DeadlineChange::Clear { name: name.to_owned() }
+    }
+
+    fn moment(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    #[test]
+    fn of_several_changes_of_one_name_the_last_one_counts() {
+        let mut changes = DeadlineChanges::default();
+        assert!(changes.arrays().is_none());
+        for change in [set("a", 1), clear("b"), set("c", 2), set("a", 3), set("b", 4), clear("c")] {
+            changes.push(change);
+        }
+        let arrays = changes.arrays().unwrap();
+        assert_eq!(arrays.set, ["a", "b"]);
+        assert_eq!(arrays.due_at, [moment(3), moment(4)]);
+        assert_eq!(arrays.cleared, ["c"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! Loading entities: a snapshot, if there is one, and the later events that carry the entity's tag.
+
+use recount_core::{LogKey, Position, Tag};
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::error::StoreError;
+use crate::outcomes::KeyHash;
+use crate::reader::LogReader;
+use crate::writer::LogWriter;
+
+/// The 64 bits by which the store finds a tag in a log. Part of the stored format.
+///
+/// Not collision-free: whoever reads by it compares the real tags.
+pub fn tag_hash(log: LogKey, tag: &Tag) -> i64 {
+    xxh3_64_with_seed(tag.as_str().as_bytes(), log.0.cast_unsigned()).cast_signed()
+}
+
+/// An entity's state after the event at `position`, as text that only the writer understands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub entity: Tag,
+    pub version: i16,
+    pub position: Position,
+    pub state: String,
+}
+
+/// What comes back when entities are loaded.
+#[derive(Clone, Debug)]
+pub enum EntityRow {
+    Snapshot(Snapshot),
+    Event { position: Position, event_type: String, version: i16, tags: Vec<Tag>, data: String },
+}
+
+impl LogReader {
+    /// Reads the snapshots of the entities (those of `snapshot_version`, others are passed over) and all later events
+    /// that concern them, with one query for all, and shows `visit` each row once: snapshots first, then the events
+    /// in order.
+    ///
+    /// An event may concern a loaded entity before the position of that entity's snapshot, because it concerns
+    /// another one too, and a hash may bring an event that concerns none of them: `visit` compares.
+    pub async fn load_entities<E: From<StoreError>>(
+        &self,
+        log: LogKey,
+        entities: &[Tag],
+        snapshot_version: i16,
+        mut visit: impl FnMut(EntityRow) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let hashes: Vec<i64> = entities.iter().map(|tag| tag_hash(log, tag)).collect();
+        let names: Vec<&str> = entities.iter().map(Tag::as_str).collect();
+        let statement = sqlx::query("select * from store.load_entities($1, $2, $3, $4)")
+            .bind(log.0)
+            .bind(hashes)
+            .bind(names)
+            .bind(snapshot_version);
+        self.visit_rows(statement, |row| {
+            visit(read_row(row).map_err(StoreError::from_read)?)?;
+            Ok::<bool, E>(true)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Shows `visit` the hash of every tag in the log and every idempotency key (by its hash), for as long as it wants
+    /// more: what a writer needs in order to know without asking that something has never been there. Answers whether
+    /// it was shown all.
+    pub async fn visit_seen(
+        &self,
+        log: LogKey,
+        mut visit: impl FnMut(Seen) -> bool,
+    ) -> Result<bool, StoreError> {
+        let tags = sqlx::query("select tag from store.event_tags where log = $1").bind(log.0);
+        let seen_tag = |row: &PgRow| row.try_get(0).map(Seen::Tag).map_err(StoreError::from_read);
+        if !self.visit_rows(tags, |row| Ok::<_, StoreError>(visit(seen_tag(row)?))).await? {
+            return Ok(false);
+        }
+        let keys = sqlx::query("select key from store.outcomes where log = $1").bind(log.0);
+        let seen_key =
+            |row: &PgRow| row.try_get(0).map(KeyHash).map(Seen::Key).map_err(StoreError::from_read);
+        self.visit_rows(keys, |row| Ok(visit(seen_key(row)?))).await
+    }
+}
+
+impl LogWriter {
+    /// Keeps snapshots, each unless a later one of its version is there already.
+    pub async fn save_snapshots(&self, log: LogKey, snapshots: &[Snapshot]) -> Result<(), StoreError> {
+        let hashes: Vec<i64> = snapshots.iter().map(|snapshot| tag_hash(log, &snapshot.entity)).collect();
+        let entities: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.entity.as_str()).collect();
+        let versions: Vec<i16> = snapshots.iter().map(|snapshot| snapshot.version).collect();
+        let positions: Vec<i64> = snapshots.iter().map(|snapshot| snapshot.position.0).collect();
+        let states: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.state.as_str()).collect();
+        sqlx::query(
+            "insert into store.snapshots (log, tag, entity, version, position, state)
+             select $1, s.tag, s.entity, s.version, s.position, s.state::json
+             from unnest($2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::text[])
+                  as s(tag, entity, version, position, state)
+             order by s.tag, s.entity
+             on conflict (log, tag, entity) do update
+             set version = excluded.version, position = excluded.position, state = excluded.state
+             where (snapshots.version, snapshots.position) < (excluded.version, excluded.position)",
+        )
+        .bind(log.0)
+        .bind(hashes)
+        .bind(entities)
+        .bind(versions)
+        .bind(positions)
+        .bind(states)
+        .execute(self.pool())
+        .await
+        .map(|_| ())
+        .map_err(StoreError::from_read)
+    }
+}
+
+/// Something that has been in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The hash of a tag: see [`tag_hash`].
+    Tag(i64),
+    Key(KeyHash),
+}
+
+fn read_row(row: &PgRow) -> Result<EntityRow, sqlx::Error> {
+    let position = Position(row.try_get("place")?);
+    let version = row.try_get("version")?;
+    let name: String = row.try_get("name")?;
+    let body = row.try_get("body")?;
+    Ok(match row.try_get::<i32, _>("part")? {
+        0 => {
+            EntityRow::Snapshot(Snapshot { entity: Tag::from_stored(&name), version, position, state: body })
+        }
+        _ => EntityRow::Event {
+            position,
+            event_type: name,
+            version,
+            tags: row.try_get::<Vec<String>, _>("tags")?.iter().map(|tag| Tag::from_stored(tag)).collect(),
+            data: body,
+        },
+    })
+}

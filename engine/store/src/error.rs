@@ -1,0 +1,69 @@
+//! What can go wrong with the store, and what a caller may do about it.
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was changed; the same call may succeed later.
+    #[error("the event store cannot be reached")]
+    Unavailable(#[source] sqlx::Error),
+    /// The connection broke while a change was on its way: it may or may not have been made.
+    #[error("the connection to the event store broke during a change")]
+    OutcomeUnknown(#[source] sqlx::Error),
+    /// Nothing was changed, and the same call will fail again.
+    #[error("the event store refused the statement")]
+    Refused(#[source] sqlx::Error),
+    /// Two log names have the same key.
+    #[error("the key of log `{wanted}` is taken by log `{existing}`; choose another name")]
+    KeyCollision { wanted: String, existing: String },
+    /// What is stored is not what this program writes.
+    #[error("the event store holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+impl StoreError {
+    /// The error of a statement that changed nothing, or whose change does not matter.
+    pub fn from_read(error: sqlx::Error) -> StoreError {
+        if is_definite_refusal(&error) { StoreError::Refused(error) } else { StoreError::Unavailable(error) }
+    }
+
+    /// The error of a statement that was sent to change the log.
+    ///
+    /// Only a refusal is certain. A server that says it is shutting down may say so after the commit.
+    pub(crate) fn from_change(error: sqlx::Error) -> StoreError {
+        if is_definite_refusal(&error) {
+            StoreError::Refused(error)
+        } else {
+            StoreError::OutcomeUnknown(error)
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn retryable(&self) -> bool {
+        matches!(self, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))
+    }
+}
+
+/// Whether the server understood the statement and will never take it. Classes by SQLSTATE, never by text.
+fn is_definite_refusal(error: &sqlx::Error) -> bool {
+    const RETRYABLE_CLASSES: [&str; 7] = [
+        "08", // connection exception
+        "25", // invalid transaction state, read-only after a failover among them
+        "40", // transaction rollback
+        "53", // insufficient resources
+        "55", // object not in prerequisite state
+        "57", // operator intervention
+        "58", // system error
+    ];
+    match error {
+        sqlx::Error::Database(error) => {
+            error.code().is_none_or(|code| !RETRYABLE_CLASSES.iter().any(|class| code.starts_with(class)))
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => false,
+        _ => true,
+    }
+}

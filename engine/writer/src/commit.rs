@@ -1,0 +1,61 @@
+//! Step 4: commit the batch, then answer its callers.
+
+use std::time::Instant;
+
+use recount_store::Appended;
+
+use crate::batch::{Batch, PreparedAppend};
+use crate::domain::Domain;
+use crate::writer::{AttemptError, STATEMENT_TIMEOUT, Writer};
+
+impl<D: Domain> Writer<D> {
+    /// Appends the batch. Once it is durable, its drafts are this writer's truth and its callers are answered.
+    pub(crate) async fn commit(
+        &mut self,
+        batch: &mut Batch<D>,
+        prepared: &PreparedAppend,
+    ) -> Result<(), AttemptError> {
+        let started = Instant::now();
+        let appended = self.store.append(&prepared.append, STATEMENT_TIMEOUT).await?;
+        metrics::histogram!("recount_append_seconds").record(started.elapsed());
+        metrics::counter!("recount_events_appended_total").increment(prepared.append.events() as u64);
+        match appended {
+            Appended::HeadMoved => return Err(AttemptError::HeadMoved),
+            Appended::KeyTaken => return Err(AttemptError::KeyTaken),
+            Appended::Done => {}
+        }
+        self.succeed(batch, prepared);
+        Ok(())
+    }
+
+    fn succeed(&mut self, batch: &mut Batch<D>, prepared: &PreparedAppend) {
+        self.entities.commit_drafts();
+        self.head = prepared.append.next_position();
+        self.recorded_at = prepared.recorded_at;
+        prepared.new_tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+        batch.answer_decided(&mut self.seen);
+        if prepared.append.events() > 0 {
+            self.notifier.notify();
+        }
+        self.save_snapshots();
+        self.entities.put_back();
+    }
+
+    /// Saves the snapshots that are due, in the background. They are a cache: a failure costs nothing but time.
+    fn save_snapshots(&mut self) {
+        let Ok(permit) = self.snapshots.clone().try_acquire_owned() else {
+            return;
+        };
+        let due = self.entities.due_snapshots(self.tuning.snapshot_every);
+        if due.is_empty() {
+            return;
+        }
+        let (store, log) = (self.store.clone(), self.log);
+        tokio::spawn(async move {
+            if let Err(error) = store.save_snapshots(log, &due).await {
+                tracing::debug!(%error, "snapshots were not saved; later ones will be");
+            }
+            drop(permit);
+        });
+    }
+}

@@ -1,0 +1,185 @@
+//! The front of the engine: finds the writer of a log, or starts it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use recount_core::{Environment, LogName};
+use recount_store::{CommitNotifier, LogReader, LogWriter, StoreError};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::Domain;
+use crate::pending::PendingSubmission;
+use crate::submission::{Submission, SubmissionOutcome, SubmitError};
+use crate::tuning::Tuning;
+use crate::writer::{self, Context};
+
+/// Writers that read the history of their logs at the same time: a process that starts must not keep the store busy with
+/// it. Until its turn, a writer looks up what it needs.
+const HISTORY_READS_MAX: usize = 2;
+
+/// Takes the commands of a domain and returns their outcomes. Cheap to clone.
+#[derive(Debug)]
+pub struct CommandEngine<D: Domain> {
+    inner: Arc<Inner<D>>,
+}
+
+impl<D: Domain> Clone for CommandEngine<D> {
+    fn clone(&self) -> CommandEngine<D> {
+        CommandEngine { inner: self.inner.clone() }
+    }
+}
+
+#[derive(Debug)]
+struct Inner<D: Domain> {
+    context: Context,
+    writers: Mutex<HashMap<LogName, Inbox<D>>>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+/// The way to a writer.
+#[derive(Debug)]
+struct Inbox<D: Domain> {
+    submissions: mpsc::Sender<PendingSubmission<D>>,
+    /// One permit per byte.
+    room: Arc<Semaphore>,
+}
+
+impl<D: Domain> Clone for Inbox<D> {
+    fn clone(&self) -> Inbox<D> {
+        Inbox { submissions: self.submissions.clone(), room: self.room.clone() }
+    }
+}
+
+impl<D: Domain> CommandEngine<D> {
+    /// Starts an engine on a store whose schema is up to date. Must be called within a tokio runtime.
+    pub fn start(store: LogWriter, environment: Environment, tuning: Tuning) -> CommandEngine<D> {
+        let notifier = CommitNotifier::start(&store);
+        let history_reads = Arc::new(Semaphore::new(HISTORY_READS_MAX));
+        let context = Context { store, notifier, environment, tuning, history_reads };
+        let inner = Inner {
+            context,
+            writers: Mutex::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        };
+        CommandEngine { inner: Arc::new(inner) }
+    }
+
+    /// Reads the logs that this engine writes.
+    pub fn reader(&self) -> &LogReader {
+        self.inner.context.store.reader()
+    }
+
+    /// Creates the log if it does not exist.
+    pub async fn create_log(&self, log: &LogName) -> Result<(), StoreError> {
+        self.inner.context.store.create_log(log).await
+    }
+
+    /// Hands a submission to the writer of its log and waits for the outcome.
+    ///
+    /// Dropping the future does not take the submission back. The writer answers within [`Tuning::command_timeout`].
+    pub async fn submit(
+        &self,
+        log: &LogName,
+        submission: Submission<D::Command>,
+    ) -> Result<SubmissionOutcome, SubmitError> {
+        let (reply, outcome) = oneshot::channel();
+        let timeout = self.inner.context.tuning.command_timeout;
+        let unanswered =
+            if submission.dry_run { SubmitError::Unavailable } else { SubmitError::OutcomeUnknown };
+        self.enqueue(log, submission, reply)?;
+        // The writer answers in time by itself; the double is for a writer that cannot.
+        match tokio::time::timeout(timeout * 2, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(unanswered),
+        }
+    }
+
+    /// Whether this process has a writer for the log right now.
+    pub fn has_writer(&self, log: &LogName) -> bool {
+        let writers = self.inner.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.get(log).is_some_and(|inbox| !inbox.submissions.is_closed())
+    }
+
+    fn enqueue(
+        &self,
+        log: &LogName,
+        submission: Submission<D::Command>,
+        reply: oneshot::Sender<Result<SubmissionOutcome, SubmitError>>,
+    ) -> Result<(), SubmitError> {
+        let mut inbox = self.inbox(log)?;
+        let bytes = submission.bytes.clamp(1, self.inner.context.tuning.inbox_bytes_max);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let room = inbox.room.clone().try_acquire_many_owned(bytes).map_err(|_| SubmitError::Busy)?;
+        let Context { environment, tuning, .. } = &self.inner.context;
+        let deadline = environment.now() + tuning.command_timeout;
+        let mut pending = PendingSubmission::new(submission, reply, room, deadline);
+        loop {
+            match inbox.submissions.try_send(pending) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Full(_)) => return Err(SubmitError::Busy),
+                Err(mpsc::error::TrySendError::Closed(returned)) => {
+                    // The writer was idle and has just stopped.
+                    pending = returned;
+                    inbox = self.replace_inbox(log, &inbox)?;
+                }
+            }
+        }
+    }
+
+    fn inbox(&self, log: &LogName) -> Result<Inbox<D>, SubmitError> {
+        let mut writers = self.inner.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        match writers.entry(log.clone()) {
+            Entry::Occupied(entry) => Ok(entry.get().clone()),
+            Entry::Vacant(entry) => Ok(entry.insert(self.start_writer(log)?).clone()),
+        }
+    }
+
+    fn replace_inbox(&self, log: &LogName, closed: &Inbox<D>) -> Result<Inbox<D>, SubmitError> {
+        let mut writers = self.inner.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        match writers.get(log) {
+            Some(inbox) if !inbox.submissions.same_channel(&closed.submissions) => Ok(inbox.clone()),
+            _ => {
+                let inbox = self.start_writer(log)?;
+                writers.insert(log.clone(), inbox.clone());
+                Ok(inbox)
+            }
+        }
+    }
+
+    fn start_writer(&self, log: &LogName) -> Result<Inbox<D>, SubmitError> {
+        if self.inner.stopping.is_cancelled() {
+            return Err(SubmitError::ShuttingDown);
+        }
+        let tuning = &self.inner.context.tuning;
+        let (submissions, inbox) = mpsc::channel(tuning.inbox_submissions_max);
+        let room = Arc::new(Semaphore::new(tuning.inbox_bytes_max));
+        let sender = Inbox { submissions, room };
+        let (inner, log) = (self.inner.clone(), log.clone());
+        self.inner.tasks.spawn(async move {
+            writer::run::<D>(inner.context.clone(), &log, inbox, inner.stopping.clone()).await;
+            inner.forget_closed(&log);
+        });
+        Ok(sender)
+    }
+
+    /// Lets the writers finish the submissions in their inboxes, and waits until they have.
+    pub async fn stop(&self) {
+        self.inner.stopping.cancel();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+}
+
+impl<D: Domain> Inner<D> {
+    fn forget_closed(&self, log: &LogName) {
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        if writers.get(log).is_some_and(|inbox| inbox.submissions.is_closed()) {
+            writers.remove(log);
+        }
+    }
+}

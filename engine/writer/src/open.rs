@@ -1,0 +1,80 @@
+//! Before the first batch: opening a log.
+
+use std::sync::Arc;
+
+use recount_core::LogName;
+use recount_store::Log;
+use tokio::sync::Semaphore;
+
+use crate::domain::Domain;
+use crate::entities::Entities;
+use crate::pending::PendingSubmission;
+use crate::seen::SeenFilter;
+use crate::submission::SubmitError;
+use crate::writer::{AttemptError, Backoff, Context, STATEMENT_TIMEOUT, Writer, within};
+
+impl<D: Domain> Writer<D> {
+    /// Opens the log for these submissions, and tries again as long as one of them has time left. Without a writer, all
+    /// of them have been answered.
+    pub(crate) async fn open_for(
+        context: &Context,
+        log: &LogName,
+        pending: &mut Vec<PendingSubmission<D>>,
+    ) -> Option<Writer<D>> {
+        let mut backoff = Backoff::default();
+        loop {
+            let now = context.environment.now();
+            refuse(pending, |pending| pending.is_overdue(now), &SubmitError::Unavailable);
+            if pending.is_empty() {
+                return None;
+            }
+            let refusal = match within(STATEMENT_TIMEOUT, Writer::open(context, log)).await {
+                Ok(Some(opened)) => return Some(opened),
+                Ok(None) => SubmitError::LogUnknown,
+                Err(AttemptError::Refused(reason)) => {
+                    tracing::error!(%log, reason, "a log cannot be opened");
+                    SubmitError::Internal
+                }
+                Err(error) => {
+                    tracing::warn!(%log, ?error, "a log waits for the store to be opened");
+                    backoff.pause().await;
+                    continue;
+                }
+            };
+            refuse(pending, |_| true, &refusal);
+        }
+    }
+
+    async fn open(context: &Context, log: &LogName) -> Result<Option<Writer<D>>, AttemptError> {
+        let Context { store, tuning, history_reads, .. } = context;
+        // Another name may have the same key.
+        let found = store.reader().log(log.key()).await?.filter(|found| found.name == *log);
+        let Some(Log { key, name, head, fence, recorded_at }) = found else {
+            return Ok(None);
+        };
+        Ok(Some(Writer {
+            log: key,
+            name,
+            store: store.clone(),
+            environment: context.environment.clone(),
+            tuning: tuning.clone(),
+            head,
+            fence,
+            recorded_at,
+            entities: Entities::new(tuning.entities_max),
+            seen: SeenFilter::new(store.reader(), key, head, tuning.seen_max, history_reads.clone()),
+            notifier: context.notifier.clone(),
+            snapshots: Arc::new(Semaphore::new(1)),
+        }))
+    }
+}
+
+fn refuse<D: Domain>(
+    pending: &mut Vec<PendingSubmission<D>>,
+    which: impl Fn(&PendingSubmission<D>) -> bool,
+    error: &SubmitError,
+) {
+    pending
+        .extract_if(.., |pending| which(pending))
+        .for_each(|mut pending| pending.answer(Err(error.clone())));
+}

@@ -1,0 +1,246 @@
+//! The writer: the one loop per log and process that decides and appends.
+//!
+//! It takes the submissions that wait, decides them in memory one after another, and commits all of them with one
+//! statement. Only then does it answer the callers. Each step of a batch is a file:
+//!
+//! 1. `recall.rs`: answer what was decided before under the same idempotency key
+//! 2. `load.rs`: bring the entities that the commands read into memory
+//! 3. `decide.rs`: ask the domain, fold what it decides into drafts
+//! 4. `commit.rs`: append, then answer
+//! 5. `recover.rs`: when another process wrote first, or the connection broke
+//!
+//! `open.rs` comes before the first batch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use recount_core::{Environment, LogKey, LogName, Position};
+use recount_store::{CommitNotifier, LogWriter, StoreError};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Batch;
+use crate::domain::Domain;
+use crate::entities::Entities;
+use crate::pending::PendingSubmission;
+use crate::seen::SeenFilter;
+use crate::submission::SubmitError;
+use crate::tuning::Tuning;
+
+/// The pause before the store is tried again: at first, and at most.
+const BACKOFF_FIRST: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_millis(200);
+
+/// After this long without an answer the connection counts as dead.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For loading the entities of a batch: one without a snapshot may have a long history.
+pub(crate) const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The surroundings of the writers of one engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub store: LogWriter,
+    pub notifier: CommitNotifier,
+    pub environment: Environment,
+    pub tuning: Tuning,
+    /// Permits to read the history of a log.
+    pub history_reads: Arc<Semaphore>,
+}
+
+/// Runs the writer of a log until it has been idle for a while, or until the engine stops and the inbox is empty.
+pub(crate) async fn run<D: Domain>(
+    context: Context,
+    log: &LogName,
+    mut inbox: mpsc::Receiver<PendingSubmission<D>>,
+    stopping: CancellationToken,
+) {
+    let mut writer: Option<Writer<D>> = None;
+    let mut pending: Vec<PendingSubmission<D>> = Vec::new();
+    loop {
+        if pending.is_empty() {
+            match next(&mut inbox, context.tuning.idle, &stopping).await {
+                Some(first) => pending.push(first),
+                None => return,
+            }
+        }
+        fill(&mut pending, &mut inbox, context.tuning.batch_commands_max);
+        if writer.is_none() {
+            writer = Writer::open_for(&context, log, &mut pending).await;
+        }
+        match &mut writer {
+            Some(writer) => pending = writer.process(std::mem::take(&mut pending)).await,
+            // Callers may invent any number of names, so a log that does not exist keeps no writer. A submission that
+            // arrived meanwhile is still in the inbox and starts another one: the log may exist by now.
+            None => inbox.close(),
+        }
+    }
+}
+
+/// The next submission; `None` when the writer should end. It closes the inbox first, so that nothing is left in it.
+async fn next<D: Domain>(
+    inbox: &mut mpsc::Receiver<PendingSubmission<D>>,
+    idle: Duration,
+    stopping: &CancellationToken,
+) -> Option<PendingSubmission<D>> {
+    tokio::select! {
+        biased;
+        first = inbox.recv() => return first,
+        () = stopping.cancelled() => {}
+        () = tokio::time::sleep(idle) => {}
+    }
+    inbox.close();
+    inbox.recv().await
+}
+
+fn fill<D: Domain>(
+    pending: &mut Vec<PendingSubmission<D>>,
+    inbox: &mut mpsc::Receiver<PendingSubmission<D>>,
+    commands_max: usize,
+) {
+    let mut commands: usize = pending.iter().map(|pending| pending.submission.commands.len()).sum();
+    while commands < commands_max {
+        match inbox.try_recv() {
+            Ok(next) => {
+                commands += next.submission.commands.len();
+                pending.push(next);
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// The state of a log's writer between batches.
+#[derive(Debug)]
+pub(crate) struct Writer<D: Domain> {
+    pub(crate) log: LogKey,
+    /// For the output of the process: people know logs by name.
+    pub(crate) name: LogName,
+    pub(crate) store: LogWriter,
+    pub(crate) environment: Environment,
+    pub(crate) tuning: Tuning,
+    pub(crate) head: Position,
+    pub(crate) fence: i64,
+    pub(crate) recorded_at: DateTime<Utc>,
+    pub(crate) entities: Entities<D>,
+    pub(crate) seen: SeenFilter,
+    pub(crate) notifier: CommitNotifier,
+    /// One task at a time saves snapshots.
+    pub(crate) snapshots: Arc<Semaphore>,
+}
+
+/// Why an attempt did not commit its batch, and so how to go on.
+#[derive(Debug)]
+pub(crate) enum AttemptError {
+    /// Another process wrote first: read the log and decide again.
+    HeadMoved,
+    /// A decision read an entity that it had not named: load it and decide again.
+    Incomplete,
+    /// A key that seemed to be new has an outcome.
+    KeyTaken,
+    /// The store cannot be reached; nothing was sent.
+    Unavailable(StoreError),
+    /// The connection was lost during the commit.
+    OutcomeUnknown(StoreError),
+    /// The store or the domain cannot take this batch, now or later.
+    Refused(String),
+}
+
+impl From<StoreError> for AttemptError {
+    fn from(error: StoreError) -> AttemptError {
+        match error {
+            StoreError::Unavailable(_) => AttemptError::Unavailable(error),
+            StoreError::OutcomeUnknown(_) => AttemptError::OutcomeUnknown(error),
+            StoreError::Refused(source) => AttemptError::Refused(source.to_string()),
+            StoreError::KeyCollision { .. } | StoreError::Corrupt(_) => {
+                AttemptError::Refused(error.to_string())
+            }
+        }
+    }
+}
+
+impl<D: Domain> Writer<D> {
+    /// Sees submissions through to their answers. Returns those that have to wait for what this batch wrote.
+    async fn process(&mut self, pending: Vec<PendingSubmission<D>>) -> Vec<PendingSubmission<D>> {
+        let mut batch = Batch::new(pending);
+        let mut backoff = Backoff::default();
+        // The answer for a caller whose time runs out before there is an outcome.
+        let mut overdue = SubmitError::Unavailable;
+        loop {
+            batch.answer_overdue(self.environment.now(), &overdue);
+            if batch.is_empty() {
+                self.entities.put_back();
+                return batch.into_deferred();
+            }
+            let Err(mut error) = self.attempt(&mut batch).await else { return batch.into_deferred() };
+            self.entities.discard_drafts();
+            if matches!(error, AttemptError::HeadMoved) {
+                metrics::counter!("recount_writer_lost_races_total").increment(1);
+                match within(LOAD_TIMEOUT, self.catch_up()).await {
+                    Ok(()) => continue,
+                    Err(why) => error = why,
+                }
+            }
+            match error {
+                AttemptError::HeadMoved | AttemptError::Incomplete => {}
+                AttemptError::KeyTaken => batch.look_up_all_keys(),
+                AttemptError::Unavailable(error) => {
+                    tracing::warn!(log = %self.name, %error, source = ?error, "a batch waits for the store");
+                    backoff.pause().await;
+                }
+                AttemptError::OutcomeUnknown(error) => {
+                    tracing::warn!(log = %self.name, %error, source = ?error, "the outcome of a batch is unknown");
+                    overdue = SubmitError::OutcomeUnknown;
+                    if self.settle(&mut batch).await {
+                        return batch.into_deferred();
+                    }
+                }
+                AttemptError::Refused(reason) => {
+                    tracing::error!(log = %self.name, reason, "a batch was refused");
+                    // One submission that cannot be stored must not take the others with it.
+                    self.entities.put_back();
+                    batch.isolate(&SubmitError::Internal);
+                }
+            }
+        }
+    }
+
+    /// Takes the batch through its steps once.
+    async fn attempt(&mut self, batch: &mut Batch<D>) -> Result<(), AttemptError> {
+        within(STATEMENT_TIMEOUT, self.recall(batch)).await?;
+        if batch.is_empty() {
+            self.entities.put_back();
+            return Ok(());
+        }
+        within(LOAD_TIMEOUT, self.load(batch)).await?;
+        let prepared = self.decide(batch)?;
+        self.commit(batch, &prepared).await
+    }
+}
+
+/// Gives up work on the store after a while: a host that has vanished answers nothing, not even an error.
+pub(crate) async fn within<T>(
+    timeout: Duration,
+    work: impl Future<Output = Result<T, AttemptError>>,
+) -> Result<T, AttemptError> {
+    let gone = || AttemptError::Unavailable(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_elapsed| Err(gone()))
+}
+
+/// Pauses that get longer.
+#[derive(Debug)]
+pub(crate) struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff(BACKOFF_FIRST)
+    }
+}
+
+impl Backoff {
+    pub(crate) async fn pause(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(BACKOFF_MAX);
+    }
+}

@@ -1,0 +1,121 @@
+//! What the store keeps: the deadlines of what happened, and of nothing else.
+
+use crate::theatre::{Theatre, deadline_name};
+use crate::world::now;
+use crate::world::{World, dry_run, submission, told, tuning};
+use chrono::{DateTime, TimeDelta, Utc};
+use recount_core::{LogKey, LogName};
+use recount_store::{Append, Appended, Deadline};
+use recount_writer::{CommandEngine, DeadlineChange, Submission};
+
+use super::{BOUND, append, confirm, deadlines, history, long_ago, names, noted, reserve_until, set, soon};
+use crate::{announce, reserve};
+
+#[tokio::test]
+async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
+    let world = World::create().await;
+    let engine: CommandEngine<Theatre> = world.engine(tuning());
+    let log = world.log.clone();
+    engine.submit(&log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
+    // In one submission, and in two that are committed together.
+    engine
+        .submit(&log, submission(vec![reserve_until("Hamlet", "a", long_ago()), confirm("Hamlet", 1)]))
+        .await
+        .unwrap();
+    let (reserved, confirmed) = tokio::join!(
+        engine.submit(&log, submission(vec![reserve_until("Hamlet", "b", long_ago())])),
+        engine.submit(&log, submission(vec![confirm("Hamlet", 2)])),
+    );
+    assert_eq!((told(&reserved), told(&confirmed)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert!(deadlines(&world).await.is_empty());
+    let events = world.events().await;
+    assert_eq!(events.len(), 5);
+    assert_eq!(events[3].recorded_at, events[4].recorded_at, "they were committed together");
+}
+
+#[tokio::test]
+async fn what_does_not_happen_sets_no_deadline() {
+    let world = World::create().await;
+    let engine: CommandEngine<Theatre> = world.engine(tuning());
+    let log = world.log.clone();
+    engine.submit(&log, submission(vec![announce("Hamlet", 1)])).await.unwrap();
+    let reservations =
+        || vec![reserve_until("Hamlet", "a", long_ago()), reserve_until("Hamlet", "b", long_ago())];
+    let (atomic, dry, other) = tokio::join!(
+        engine.submit(&log, Submission { atomic: true, ..submission(reservations()) }),
+        engine.submit(&log, dry_run(reservations())),
+        // Something else is in the batch, so that it is appended.
+        engine.submit(&log, submission(vec![announce("Faust", 1)])),
+    );
+    assert_eq!(atomic.unwrap().failed, Some(1));
+    assert_eq!((told(&dry), told(&other)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert!(deadlines(&world).await.is_empty());
+    assert_eq!(history(&world).await, ["announced", "announced"]);
+}
+
+#[tokio::test]
+async fn a_batch_that_lost_its_race_sets_the_deadlines_of_what_was_decided_in_the_end() {
+    let world = World::create().await;
+    let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
+    let log = world.log.clone();
+    engines[0].submit(&log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
+    for engine in &engines {
+        assert_eq!(told(&engine.submit(&log, dry_run(vec![reserve("Hamlet", "x")])).await), "1 events");
+    }
+    engines[0].submit(&log, submission(vec![reserve("Hamlet", "a")])).await.unwrap();
+    // This process believes that the first seat is free.
+    engines[1].submit(&log, submission(vec![reserve_until("Hamlet", "b", long_ago())])).await.unwrap();
+    assert_eq!(names(&world).await, [deadline_name("Hamlet", 2)]);
+}
+
+#[tokio::test]
+async fn a_deadline_that_moves_has_one_moment_and_the_pages_leave_none_out() {
+    let world = World::create().await;
+    let (one, two) = (world.log.key(), "two".parse::<LogName>().unwrap());
+    world.store.create_log(&two).await.unwrap();
+    let (first, second, later) = (long_ago(), long_ago() + TimeDelta::days(1), soon() + TimeDelta::days(1));
+    append(&world, one, vec![set("a", later), set("b", first), set("c", first), set("moved", first)]).await;
+    append(&world, one, vec![set("moved", second), DeadlineChange::Clear { name: "never set".to_owned() }])
+        .await;
+    append(&world, two.key(), vec![set("a", first), set("b", second)]).await;
+    let now = now();
+    let mut found: Vec<Deadline> = Vec::new();
+    loop {
+        let page = world.store.reader().due_deadlines(now, found.last(), 2).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        found.extend(page);
+    }
+    assert!(found.is_sorted(), "the order is that of the store: {found:?}");
+    let mut expected: Vec<(DateTime<Utc>, LogKey, &str)> = vec![
+        (first, one, "b"),
+        (first, one, "c"),
+        (second, one, "moved"),
+        (first, two.key(), "a"),
+        (second, two.key(), "b"),
+    ];
+    expected.sort();
+    let found: Vec<_> = found.iter().map(|found| (found.due_at, found.log, &*found.name)).collect();
+    assert_eq!(found, expected);
+    assert_eq!(world.store.reader().next_deadline(None).await.unwrap(), Some(first));
+    assert_eq!(world.store.reader().next_deadline(Some(now)).await.unwrap(), Some(later));
+    assert_eq!(world.store.reader().next_deadline(Some(later)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn deadlines_do_not_change_without_an_event_nor_at_another_head() {
+    let world = World::create().await;
+    let log = world.log.clone();
+    let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
+    let mut alone = Append::new(log.key(), head.head, head.fence, head.recorded_at);
+    alone.push_deadline(set("a", soon()));
+    let error = world.store.append(&alone, BOUND).await.unwrap_err();
+    assert!(!error.retryable(), "{error:?}");
+    append(&world, log.key(), vec![]).await;
+    let mut late = Append::new(log.key(), head.head, head.fence, head.recorded_at);
+    late.push_event(noted());
+    late.push_deadline(set("a", soon()));
+    assert_eq!(world.store.append(&late, BOUND).await.unwrap(), Appended::HeadMoved);
+    assert!(deadlines(&world).await.is_empty());
+}

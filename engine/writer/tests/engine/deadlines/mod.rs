@@ -1,0 +1,100 @@
+//! What falls due is done by itself: once, however many processes see to it, and however late.
+
+mod kept;
+mod stuck;
+mod work;
+
+use std::time::Duration;
+
+use crate::theatre::Command;
+use crate::world::World;
+use crate::world::{new_id, now};
+use chrono::{DateTime, TimeDelta, Utc};
+use recount_core::{LogKey, NewEvent};
+use recount_store::{Append, Appended, Deadline};
+use recount_test_support::eventually;
+use recount_writer::DeadlineChange;
+use recount_writer::deadlines::Pace;
+
+/// For a slow machine that does many other things; every wait ends with what it waits for.
+const BOUND: Duration = Duration::from_secs(120);
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// For tests that wait for several looks.
+fn quick() -> Pace {
+    Pace {
+        poll: Duration::from_millis(20),
+        head_start: Duration::ZERO,
+        retry_first: Duration::from_millis(20),
+        retry_max: Duration::from_millis(100),
+        ..Pace::default()
+    }
+}
+
+fn soon() -> DateTime<Utc> {
+    now() + TimeDelta::milliseconds(200)
+}
+
+fn long_ago() -> DateTime<Utc> {
+    now() - TimeDelta::days(300)
+}
+
+fn reserve_until(show: &str, guest: &str, until: DateTime<Utc>) -> Command {
+    Command::Reserve { show: show.to_owned(), guest: guest.to_owned(), until: Some(until) }
+}
+
+fn confirm(show: &str, seat: u32) -> Command {
+    Command::Confirm { show: show.to_owned(), seat }
+}
+
+fn close(show: &str) -> Command {
+    Command::Close { show: show.to_owned() }
+}
+
+/// The deadlines of all logs, whenever they fall due.
+async fn deadlines(world: &World) -> Vec<Deadline> {
+    let end = now() + TimeDelta::days(10_000);
+    world.store.reader().due_deadlines(end, None, 100_000).await.unwrap()
+}
+
+async fn names(world: &World) -> Vec<String> {
+    deadlines(world).await.into_iter().map(|deadline| deadline.name).collect()
+}
+
+async fn none_is_left(world: &World) {
+    eventually(BOUND, "no deadline is left", async || deadlines(world).await.is_empty()).await;
+}
+
+/// The types of the events of the log, in order.
+async fn history(world: &World) -> Vec<String> {
+    world.events().await.into_iter().map(|event| event.event_type).collect()
+}
+
+async fn outcomes(world: &World) -> i64 {
+    sqlx::query_scalar("select count(*) from store.outcomes").fetch_one(world.pool()).await.unwrap()
+}
+
+/// An event that means nothing.
+fn noted() -> NewEvent {
+    NewEvent {
+        id: new_id(),
+        event_type: "noted",
+        version: 1,
+        tags: vec![],
+        data: "{}".to_owned(),
+        meta: "{}".into(),
+    }
+}
+
+/// Appends an event that does this to the deadlines of its log.
+async fn append(world: &World, log: LogKey, changes: Vec<DeadlineChange>) {
+    let head = world.store.reader().log(log).await.unwrap().unwrap();
+    let mut batch = Append::new(log, head.head, head.fence, head.recorded_at);
+    batch.push_event(noted());
+    changes.into_iter().for_each(|change| batch.push_deadline(change));
+    assert_eq!(world.store.append(&batch, BOUND).await.unwrap(), Appended::Done);
+}
+
+fn set(name: &str, at: DateTime<Utc>) -> DeadlineChange {
+    DeadlineChange::Set { name: name.to_owned(), at }
+}

@@ -1,0 +1,185 @@
+//! The store goes away, the connection breaks in the middle of a commit, hands reach into the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::theatre::{Theatre, show_tag};
+use crate::world::{World, keyed, submission, told, tuning};
+use recount_test_support::eventually;
+use recount_writer::{CommandEngine, Tuning};
+use tokio::task::JoinSet;
+
+use crate::{announce, done, reserve};
+
+/// For a slow machine that does many other things; every wait ends with what it waits for.
+const BOUND: Duration = Duration::from_secs(120);
+/// Ends while a statement hangs, and not before it is sent.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
+    let world = World::create().await;
+    let engine: CommandEngine<Theatre> = world.engine(tuning());
+    let log = world.log.clone();
+    engine.submit(&log, submission(vec![announce("Hamlet", 1_000_000)])).await.unwrap();
+    let mut callers = JoinSet::new();
+    let broken = Arc::new(AtomicBool::new(false));
+    for caller in 0..8 {
+        let (engine, log, broken) = (engine.clone(), log.clone(), Arc::clone(&broken));
+        callers.spawn(async move {
+            let mut sold = 0;
+            while sold < 50 || !broken.load(Ordering::Relaxed) {
+                let key = format!("{caller}-{sold}");
+                // As a client does: the same command with the same key until there is an answer.
+                while told(&engine.submit(&log, keyed(reserve("Hamlet", &key), &key)).await) != "1 events" {}
+                sold += 1;
+            }
+            sold
+        });
+    }
+    let mut sold_by_all = 0;
+    while !callers.is_empty() {
+        let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid() and query like 'select store.append%'";
+        let killed = sqlx::query_scalar::<_, i64>(kill).fetch_one(world.pool()).await.unwrap_or(0);
+        broken.fetch_or(killed > 0, Ordering::Relaxed);
+        if let Ok(Some(sold)) = tokio::time::timeout(Duration::from_millis(20), callers.join_next()).await {
+            sold_by_all += sold.unwrap();
+        }
+    }
+    assert!(sold_by_all >= 400);
+    assert_eq!(world.events().await.len(), 1 + sold_by_all);
+}
+
+#[tokio::test]
+async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
+    let world = World::create().await;
+    let log = world.log.clone();
+    let before = world.store.reader().log(log.key()).await.unwrap().unwrap();
+    world.store.raise_fence(log.key()).await.unwrap();
+    let mut late = recount_store::Append::new(log.key(), before.head, before.fence, before.recorded_at);
+    late.push_event(recount_core::NewEvent {
+        id: "018f0000-0000-7000-8000-000000000000".parse().unwrap(),
+        event_type: "announced",
+        version: 1,
+        tags: vec![],
+        data: "{}".to_owned(),
+        meta: "{}".into(),
+    });
+    let appended = world.store.append(&late, BOUND).await.unwrap();
+    assert_eq!(appended, recount_store::Appended::HeadMoved);
+    assert!(world.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns() {
+    let world = World::create().await;
+    let log = world.log.clone();
+    let engine: CommandEngine<Theatre> = world.engine(tuning());
+    engine.submit(&log, submission(vec![announce("Hamlet", 9), announce("Faust", 9)])).await.unwrap();
+    // A newer program has written behind the back of the running writer.
+    let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
+    let mut newer = recount_store::Append::new(log.key(), head.head, head.fence, head.recorded_at);
+    newer.push_event(recount_core::NewEvent {
+        id: "018f0000-0000-7000-8000-000000000001".parse().unwrap(),
+        event_type: "renamed",
+        version: 1,
+        tags: vec![show_tag("Faust")],
+        data: "{\"what\":\"renamed\"}".to_owned(),
+        meta: "{}".into(),
+    });
+    let appended = world.store.append(&newer, BOUND).await.unwrap();
+    assert_eq!(appended, recount_store::Appended::Done);
+    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "1 events");
+    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Faust", "a")])).await), "Internal");
+    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
+}
+
+#[tokio::test]
+async fn the_log_cannot_be_changed_even_by_its_owner() {
+    let world = World::create().await;
+    let engine: CommandEngine<Theatre> = world.engine(tuning());
+    engine.submit(&world.log, submission(vec![announce("Hamlet", 1)])).await.unwrap();
+    for statement in [
+        "update store.events set data = '{}'",
+        "delete from store.events",
+        "truncate store.events",
+        "update store.event_tags set tag = 0",
+        "delete from store.event_tags",
+        "truncate store.event_tags",
+    ] {
+        let error = sqlx::query(statement).execute(world.pool()).await.expect_err(statement);
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        assert_eq!(code, "23001", "{statement}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_service_role_can_append_and_nothing_else() {
+    let world = World::create().await;
+    let mut connection = world.pool().acquire().await.unwrap();
+    sqlx::query("set role recount_service").execute(&mut *connection).await.unwrap();
+    for statement in [
+        "insert into store.events values (1, 1, gen_random_uuid(), 'x', 1, '{}', '{}', '{}', now())",
+        "insert into store.event_tags values (1, 1, 1)",
+        "insert into store.logs (log, name) values (1, 'x')",
+        "update store.logs set head = 0",
+        "delete from store.outcomes",
+        "insert into store.deadlines values (1, 'x', now())",
+        "delete from store.deadlines",
+        "alter table store.events disable trigger all",
+    ] {
+        let error = sqlx::query(statement).execute(&mut *connection).await.expect_err(statement);
+        let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+        assert_eq!(code, "42501", "{statement}: {error}");
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_whose_store_is_gone_for_good_stops_all_the_same() {
+    let world = World::create().await;
+    let engine: CommandEngine<Theatre> =
+        world.engine(Tuning { command_timeout: SHORT_PATIENCE, ..Tuning::default() });
+    let log = world.log.clone();
+    done(&engine, &log, announce("Hamlet", 9)).await;
+    let mut blocker = world.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
+    let submitted = engine.submit(&log, submission(vec![reserve("Hamlet", "a")]));
+    let stopped = async {
+        let hanging = "select count(*) from pg_stat_activity where datname = current_database()
+                       and wait_event_type = 'Lock' and query like 'select store.append%'";
+        eventually(BOUND, "the commit hangs", async || {
+            sqlx::query_scalar::<_, i64>(hanging).fetch_one(world.pool()).await.unwrap() == 1
+        })
+        .await;
+        // From now on nobody gets a connection; the one that hangs in its commit is given up.
+        let pool = world.pool().clone();
+        tokio::spawn(async move { pool.close().await });
+        tokio::time::timeout(BOUND, engine.stop()).await
+    };
+    let (answer, stopped) = tokio::join!(submitted, stopped);
+    assert_eq!(told(&answer), "OutcomeUnknown");
+    assert!(stopped.is_ok(), "the engine did not stop");
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_callers_are_told_and_afterwards_all_is_well() {
+    let world = World::create().await;
+    let engine: CommandEngine<Theatre> =
+        world.engine(Tuning { command_timeout: SHORT_PATIENCE, ..Tuning::default() });
+    let log = world.log.clone();
+    done(&engine, &log, announce("Hamlet", 9)).await;
+    // The head is locked: the statement hangs, and is given up as of unknown outcome.
+    let mut blocker = world.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
+    let answer = told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await);
+    assert_eq!(answer, "OutcomeUnknown");
+    blocker.rollback().await.unwrap();
+    eventually(BOUND, "the command is done once", async || {
+        told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await) == "1 events"
+    })
+    .await;
+    assert_eq!(world.events().await.len(), 2);
+}

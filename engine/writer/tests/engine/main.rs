@@ -1,0 +1,34 @@
+//! The engine on a real Postgres, with a domain that is no ledger.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
+mod concurrency;
+mod deadlines;
+mod dry_run;
+mod faults;
+mod idempotency;
+mod lookups;
+mod memory;
+mod opening;
+mod tagged;
+mod theatre;
+mod turns;
+mod world;
+
+use crate::theatre::{Command, Theatre};
+use crate::world::{keyed, told};
+use recount_core::LogName;
+use recount_writer::CommandEngine;
+
+fn announce(show: &str, seats: u32) -> Command {
+    Command::Announce { show: show.to_owned(), seats }
+}
+
+fn reserve(show: &str, guest: &str) -> Command {
+    Command::Reserve { show: show.to_owned(), guest: guest.to_owned(), until: None }
+}
+
+/// Submits it until it is done, as a client does: for an engine that tells its callers soon to come again.
+async fn done(engine: &CommandEngine<Theatre>, log: &LogName, command: Command) {
+    while told(&engine.submit(log, keyed(command.clone(), "until it is done")).await) != "1 events" {}
+}

@@ -1,0 +1,136 @@
+//! An event store for one test, and engines on it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use recount_core::{Environment, LogName, Position, RecordedEvent};
+use recount_store::{LogWriter, migrations};
+use recount_test_support::TestDatabase;
+use recount_writer::deadlines::{self, Pace};
+use recount_writer::{
+    CommandEngine, Domain, IdempotencyKey, Outcome, Submission, SubmissionOutcome, SubmitError, Tuning,
+};
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A database with an event store and a log in it.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) store: LogWriter,
+    pub(crate) log: LogName,
+}
+
+impl World {
+    pub(crate) async fn create() -> World {
+        let database = TestDatabase::create().await;
+        migrations::run(database.pool()).await.expect("the schema is new");
+        let store = LogWriter::new(database.pool().clone());
+        let log: LogName = "main".parse().expect("it is a name");
+        store.create_log(&log).await.expect("the log is new");
+        World { database, store, log }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.database.pool()
+    }
+
+    /// An engine of its own, as another process would have it.
+    pub(crate) fn engine<D: Domain>(&self, tuning: Tuning) -> CommandEngine<D> {
+        CommandEngine::start(self.store.clone(), environment(), tuning)
+    }
+
+    /// The whole log. Reading it checks that its positions have no gap.
+    pub(crate) async fn events(&self) -> Vec<RecordedEvent> {
+        let mut events: Vec<RecordedEvent> = Vec::new();
+        loop {
+            let after = events.last().map_or(Position::START, |event| event.position);
+            let page =
+                self.store.reader().read(self.log.key(), after, 1_000).await.expect("the log can be read");
+            if page.is_empty() {
+                return events;
+            }
+            events.extend(page);
+        }
+    }
+}
+
+/// As a service has it, but for callers with the patience that it takes on a slow machine.
+pub(crate) fn tuning() -> Tuning {
+    Tuning { command_timeout: Duration::from_secs(120), ..Tuning::default() }
+}
+
+/// Commands of one caller.
+pub(crate) fn submission<C>(commands: Vec<C>) -> Submission<C> {
+    Submission { commands, atomic: false, dry_run: false, key: None, meta: "{}".into(), bytes: 1 }
+}
+
+/// What would become of these commands.
+pub(crate) fn dry_run<C>(commands: Vec<C>) -> Submission<C> {
+    Submission { dry_run: true, ..submission(commands) }
+}
+
+/// Something that works off deadlines, as a process does.
+#[derive(Debug)]
+pub(crate) struct DeadlineWorker {
+    task: JoinHandle<()>,
+    stopping: CancellationToken,
+}
+
+impl DeadlineWorker {
+    pub(crate) fn start<D: Domain>(engine: &CommandEngine<D>, pace: Pace) -> DeadlineWorker {
+        DeadlineWorker::start_at(engine, environment(), pace)
+    }
+
+    /// One with a clock of its own.
+    pub(crate) fn start_at<D: Domain>(
+        engine: &CommandEngine<D>,
+        environment: Environment,
+        pace: Pace,
+    ) -> DeadlineWorker {
+        let stopping = CancellationToken::new();
+        let task = tokio::spawn(deadlines::run(engine.clone(), environment, pace, stopping.clone()));
+        DeadlineWorker { task, stopping }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stopping.cancel();
+        self.task.await.expect("the worker does not panic");
+    }
+}
+
+/// One command under an idempotency key.
+pub(crate) fn keyed<C: std::fmt::Debug>(command: C, key: &str) -> Submission<C> {
+    let request = format!("{command:?}");
+    let key = IdempotencyKey::new(key, &[request.as_bytes()]);
+    Submission { key: Some(key), ..submission(vec![command]) }
+}
+
+/// The code of a rejection, or the number of events.
+pub(crate) fn told(outcome: &Result<SubmissionOutcome, SubmitError>) -> String {
+    match outcome {
+        Ok(outcome) => match outcome.outcomes.first() {
+            Some(Outcome::Accepted(accepted)) => format!("{} events", accepted.events.len()),
+            Some(Outcome::Rejected(refusal)) => refusal.code.clone(),
+            None => "nothing".to_owned(),
+        },
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// The real time and new ids.
+pub(crate) fn environment() -> Environment {
+    Environment::new(now, new_id)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of these tests")]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the ids of these tests")]
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
