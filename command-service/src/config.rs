@@ -27,7 +27,7 @@ impl CommandServiceConfig {
     }
 }
 
-/// The topic that the settings name, on these brokers.
+/// The topic of these settings, on these brokers.
 pub fn topic(args: &KafkaArgs, brokers: &str) -> Topic {
     Topic {
         partitions: args.partitions,
@@ -36,18 +36,18 @@ pub fn topic(args: &KafkaArgs, brokers: &str) -> Topic {
     }
 }
 
-/// The bounds of the engine that an operator may want to move.
+/// The limits of the engine that an operator may want to change.
 #[derive(Args, Clone, Debug)]
 pub struct EngineArgs {
-    /// Submissions that may wait for one ledger; more are answered with 503 and Retry-After.
+    /// Submissions that may wait for one ledger. Further ones are refused with 503 and Retry-After.
     #[arg(long, env = "RECOUNT_INBOX_MAX", default_value_t = 4_096, value_parser = clap::value_parser!(u32).range(1..))]
     pub inbox_max: u32,
-    /// Entities of one ledger (accounts, most of all) that are kept in memory.
+    /// Entities of one ledger (mostly accounts) that are kept in memory.
     #[arg(long, env = "RECOUNT_ENTITIES_MAX", default_value_t = 1 << 18, value_parser = clap::value_parser!(u32).range(1..))]
     pub entities_max: u32,
-    /// How long a command may take, in seconds, before its caller is told to repeat it.
-    #[arg(long, env = "RECOUNT_COMMAND_PATIENCE", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
-    pub command_patience: u64,
+    /// The time that a command may take, in seconds. After it the caller is asked to repeat the command.
+    #[arg(long = "command-patience", env = "RECOUNT_COMMAND_PATIENCE", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub command_timeout: u64,
 }
 
 impl EngineArgs {
@@ -55,7 +55,7 @@ impl EngineArgs {
         Tuning {
             inbox_submissions_max: usize::try_from(self.inbox_max).unwrap_or(usize::MAX),
             entities_max: usize::try_from(self.entities_max).unwrap_or(usize::MAX),
-            command_timeout: Duration::from_secs(self.command_patience),
+            command_timeout: Duration::from_secs(self.command_timeout),
             ..Tuning::default()
         }
     }

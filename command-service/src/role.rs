@@ -1,4 +1,4 @@
-//! The role as a process: settings in, a server that runs until it is asked to finish.
+//! The role as a process: from its settings to a server that runs until shutdown.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use crate::ledger;
 use crate::service::CommandService;
 
 const APPLICATION_NAME: &str = "recount-command-service";
-/// Each log's writer uses one connection at a time, and so does each look at the log.
+/// Connections in the pool. Each log's writer uses one at a time, and so does each read of the log.
 const CONNECTIONS_MAX: u32 = 16;
-/// Commands are answered within their patience; this is a little more than the usual one.
-const DRAIN_BOUND: Duration = Duration::from_secs(12);
+/// The time that open requests have to finish: slightly more than the default timeout of a command.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// Whether this login may act as a role. From Postgres 16 on a member may lack that right.
+/// Whether this login may act as a role. Since Postgres 16 a member can lack that right.
 const MAY_ACT_AS: &str = "
     select pg_has_role(current_user, oid,
                        case when current_setting('server_version_num')::int < 160000 then 'member' else 'set' end)
@@ -38,7 +38,7 @@ pub enum CommandServiceError {
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Schema(#[from] migrations::MigrationError),
-    #[error("the rights of this login could not be looked up")]
+    #[error("the privileges of this login could not be looked up")]
     Rights(#[source] sqlx::Error),
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -46,11 +46,11 @@ pub enum CommandServiceError {
     Serve(#[from] ServeError),
 }
 
-/// Runs the role until it is asked to finish. The schemas must be there: `recount migrate` makes them.
+/// Runs the role until shutdown. The schemas must exist: `recount migrate` creates them.
 pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(), CommandServiceError> {
-    // The address first: it is the cheapest thing that can be wrong.
+    // The address first: it is the cheapest setting to check.
     let listener = http::bind(config.listen.listen).await?;
-    // Before anything counts.
+    // Before anything records a metric.
     let metrics = telemetry::metrics_handle();
     let pool = connect(config.database.required()?).await?;
     migrations::verify(&pool).await?;
@@ -61,13 +61,13 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
     let router = Surroundings::new(health, metrics)
         .with_catalogue(ledger::catalogue())
         .surround(routes.merge(http::openapi(document)));
-    tracing::info!(address = %config.listen.listen, "the command service takes commands");
-    let served = http::serve(router, listener, shutdown.token(), DRAIN_BOUND).await;
+    tracing::info!(address = %config.listen.listen, "the command service accepts commands");
+    let served = http::serve(router, listener, shutdown.token(), DRAIN_TIMEOUT).await;
     service.stop().await;
     Ok(served?)
 }
 
-/// Connects as the role that may append to the log and not change it, where this login may act as it.
+/// Connects and, if this login may, acts as the role that can append to the log but not change it.
 pub async fn connect(url: &SecretString) -> Result<PgPool, CommandServiceError> {
     let login = database::connect(url, 1, APPLICATION_NAME, None).await?;
     let may: Option<bool> = sqlx::query_scalar(MAY_ACT_AS)
@@ -80,7 +80,7 @@ pub async fn connect(url: &SecretString) -> Result<PgPool, CommandServiceError> 
     if role.is_none() {
         tracing::warn!(
             role = SERVICE_ROLE,
-            "this login may not act as the service role; only triggers keep the log from being changed"
+            "this login may not act as the service role; only triggers protect the log from changes"
         );
     }
     Ok(database::connect(url, CONNECTIONS_MAX, APPLICATION_NAME, role).await?)

@@ -14,15 +14,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::ledger::{self, Ledger, LedgerState};
+use crate::ledger::{self, LedgerDomain, LedgerState};
 
-/// How long each part may take to finish. A command that was taken on is answered within its patience.
-const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// The time that each part has to stop. Every accepted command is answered within its timeout.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The command side of the ledger in this process.
 #[derive(Debug)]
 pub struct CommandService {
-    engine: CommandEngine<Ledger>,
+    engine: CommandEngine<LedgerDomain>,
     deadlines: JoinHandle<()>,
     deadlines_stopping: CancellationToken,
     relay: Option<JoinHandle<()>>,
@@ -30,8 +30,8 @@ pub struct CommandService {
 }
 
 impl CommandService {
-    /// Starts it on a database whose schema is up to date, and works off what has fallen due. With a topic it also
-    /// relays the log to Kafka.
+    /// Starts the service on a database whose schema is up to date, including the worker of deadlines. With a topic it
+    /// also relays the log to Kafka.
     pub fn start(pool: PgPool, topic: Option<Topic>, tuning: Tuning) -> CommandService {
         let relay_stopping = CancellationToken::new();
         let relay = topic.map(|topic| {
@@ -45,34 +45,36 @@ impl CommandService {
         CommandService { engine, deadlines: tokio::spawn(worker), deadlines_stopping, relay, relay_stopping }
     }
 
-    pub fn engine(&self) -> &CommandEngine<Ledger> {
+    pub fn engine(&self) -> &CommandEngine<LedgerDomain> {
         &self.engine
     }
 
-    /// The command API, which asks for a key.
+    /// The command API. Every request needs a key.
     pub fn router(&self, authenticator: Authenticator) -> OpenApiRouter {
         let state = LedgerState { engine: self.engine.clone() };
         ledger::router(state, authenticator)
     }
 
-    /// Finishes what was taken on, then stops. Nothing may be submitted any more.
+    /// Finishes the commands that were submitted, then stops. Nothing more may be submitted.
     pub async fn stop(self) {
-        // First what submits by itself: the engine finishes what it has submitted.
+        // First the worker, which submits commands of its own: the engine then finishes them.
         self.deadlines_stopping.cancel();
         if let Err(error) = self.deadlines.await {
-            tracing::error!(%error, "the worker of deadlines ended in a panic");
+            tracing::error!(%error, "the worker of deadlines panicked");
         }
-        if timeout(STOP_TIME_MAX, self.engine.stop()).await.is_err() {
-            // Its callers have been told by now, or their connections are gone.
-            tracing::warn!("commands were given up: the event store did not answer");
+        if timeout(STOP_TIMEOUT, self.engine.stop()).await.is_err() {
+            // By now the callers have an answer, or their connections are closed.
+            tracing::warn!("commands were abandoned: the event store did not answer");
         }
         self.relay_stopping.cancel();
         let Some(relay) = self.relay else { return };
-        match timeout(STOP_TIME_MAX, relay).await {
+        match timeout(STOP_TIMEOUT, relay).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the relay ended in a panic"),
+            Ok(Err(error)) => tracing::error!(%error, "the relay panicked"),
             Err(_elapsed) => {
-                tracing::warn!("the relay was given up; what it had not noted is published again")
+                tracing::warn!(
+                    "the relay did not stop in time; events whose progress it had not saved are published again"
+                )
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The log as it is, for those who want to see every event with their own eyes.
+//! Reads the log: its events, exactly as they were recorded.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::problems::OfEvents;
-use super::state::{LedgerState, ledger_name, store_problem};
+use super::endpoint::store_problem;
+use super::ledger_name::ledger_name;
+use super::problems::EventsProblems;
+use super::state::LedgerState;
 
 const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: i64 = 100;
@@ -22,16 +24,16 @@ const LIMIT_DEFAULT: i64 = 100;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
-    /// The events after this position: `next` of the page before.
+    /// Return the events after this position: `next` of the previous page.
     #[serde(default)]
     #[param(minimum = 0, default = 0)]
     after: i64,
-    /// At most this many, from 1 to 1,000; 100 unless told.
+    /// The maximum number of events, from 1 to 1,000. Default 100.
     #[serde(default = "limit_default")]
     #[param(minimum = 1, maximum = 1_000, default = 100)]
     limit: i64,
-    /// Only the events that concern this entity, as its tag: the history of an account, a transaction, a hold, a
-    /// customer, or, as `ledger:`, of the ledger's settings.
+    /// Return only the events that concern the entity with this tag: the history of an account, a transaction, a hold
+    /// or a customer; or, with `ledger:`, of the ledger's settings.
     #[param(example = "account:users:alice:main")]
     tag: Option<String>,
 }
@@ -47,7 +49,7 @@ pub(super) struct EventsBody {
     next: Option<i64>,
 }
 
-/// An event as it stands in the log.
+/// An event of the log.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventRecord {
     position: i64,
@@ -58,23 +60,23 @@ pub(super) struct EventRecord {
     /// The entities that the event concerns.
     #[schema(value_type = Vec<String>)]
     tags: Vec<Tag>,
-    /// Exactly as it was recorded.
+    /// The data, exactly as it was recorded.
     #[schema(value_type = Object)]
     data: Box<RawValue>,
-    /// Who caused it.
+    /// The actor that caused the event, and the trace.
     #[schema(value_type = Object)]
     meta: Box<RawValue>,
     recorded_at: DateTime<Utc>,
 }
 
-/// Reads the log: every event, in the order of its position, with its data byte for byte.
+/// Reads the log: its events in order of position, with their data byte for byte.
 #[utoipa::path(
     get, path = "/v1/ledgers/{ledger}/events", tag = "log",
     params(("ledger" = String, Path, description = "The ledger's name"), EventsQuery),
     responses(
         (status = 200, description = "Events in order", body = EventsBody,
             headers(("Recount-Position" = i64, description = "The position of the last event in the log"))),
-        OfEvents,
+        EventsProblems,
     )
 )]
 pub(super) async fn list_events(
@@ -93,7 +95,7 @@ pub(super) async fn list_events(
         Some(tag) => store.read_tagged(log.key(), &tag, after, limit).await,
     };
     let events = events.map_err(store_problem)?;
-    // An empty page is the end, also of an entity's history, whose last event may be long before the head.
+    // An empty page is the end: the last event of an entity's history may lie far before the head.
     let last = events.last().map(|event| event.position);
     let body = EventsBody {
         next: last.filter(|last| *last < head).map(|last| last.0),
@@ -105,7 +107,7 @@ pub(super) async fn list_events(
 fn page_limit(limit: i64) -> Result<u32, Problem> {
     let in_range = u32::try_from(limit).ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     in_range.ok_or_else(|| {
-        invalid_parameter("limit", format!("`limit` is {limit}; it has to be from 1 to {LIMIT_MAX}."))
+        invalid_parameter("limit", format!("`limit` is {limit}; it must be from 1 to {LIMIT_MAX}."))
     })
 }
 
@@ -113,7 +115,7 @@ fn page_start(after: i64) -> Result<Position, Problem> {
     if after >= 0 {
         return Ok(Position(after));
     }
-    let detail = format!("`after` is {after}; it has to be a position, a whole number from 0 up.");
+    let detail = format!("`after` is {after}; it must be a position: an integer, 0 or greater.");
     Err(invalid_parameter("after", detail))
 }
 
@@ -121,7 +123,8 @@ fn entity_tag(text: &str) -> Result<Tag, Problem> {
     if text.contains(':') && !text.contains(['\n', '\0']) {
         return Ok(Tag::from_stored(text));
     }
-    let detail = "`tag` is the kind of an entity, a colon and its name, as in `account:users:alice:main`.";
+    let detail =
+        "`tag` must be an entity's kind, a colon and its name, for example `account:users:alice:main`.";
     Err(invalid_parameter("tag", detail.to_owned()))
 }
 
@@ -146,26 +149,26 @@ fn body_of(event: RecordedEvent) -> Result<EventRecord, Problem> {
 mod tests {
     use super::*;
 
-    fn to_blame(problem: &Problem) -> String {
+    fn invalid_parameter_of(problem: &Problem) -> String {
         assert_eq!(problem.kind().code, "invalid-request");
         problem.body_json()["parameter"].as_str().unwrap().to_owned()
     }
 
     #[test]
-    fn a_page_that_cannot_be_is_refused_with_the_parameter_that_is_to_blame() {
+    fn an_invalid_page_is_refused_and_the_parameter_named() {
         for limit in [-1, 0, 1_001, i64::MAX] {
             let problem = page_limit(limit).unwrap_err();
-            assert_eq!(to_blame(&problem), "limit");
+            assert_eq!(invalid_parameter_of(&problem), "limit");
             assert!(
                 problem.detail().contains("from 1 to 1000") && !problem.detail().contains("after"),
                 "{problem}"
             );
         }
         let problem = page_start(-1).unwrap_err();
-        assert_eq!(to_blame(&problem), "after");
+        assert_eq!(invalid_parameter_of(&problem), "after");
         assert!(!problem.detail().contains("limit"), "{problem}");
         for tag in ["alice", "account:\0", ""] {
-            assert_eq!(to_blame(&entity_tag(tag).unwrap_err()), "tag");
+            assert_eq!(invalid_parameter_of(&entity_tag(tag).unwrap_err()), "tag");
         }
         assert_eq!(
             (page_limit(1).unwrap(), page_limit(1_000).unwrap(), page_start(0).unwrap()),

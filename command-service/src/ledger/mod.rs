@@ -1,37 +1,38 @@
 //! The ledger on the engine: its HTTP commands, and the one place where domain and engine meet.
+//!
+//! [`commands`] holds the table of all commands, [`wire`] their data. [`endpoint`] names no ledger.
 
-// Before the modules that use its macro.
+// Before the modules that use its macros.
 #[macro_use]
-mod wire;
+mod endpoint;
 
-mod adapter;
-mod answers;
+mod batch;
+mod bodies;
+mod catalogue;
+mod commands;
+mod domain;
 mod events;
 mod handlers;
+mod ids;
+mod ledger_name;
 mod parse;
 mod problems;
 mod router;
 mod schemas;
 mod state;
+mod wire;
 
-pub use adapter::Ledger;
-pub use answers::catalogue;
+pub use catalogue::catalogue;
+pub use commands::CommandKind;
+pub use domain::LedgerDomain;
 pub use router::router;
 pub use schemas::command_schemas;
 pub use state::LedgerState;
-pub use wire::CommandKind;
 
 use recount_domain::Request;
 use recount_service_kit::problem::Problem;
 
-/// The request that a command's data in JSON stands for, as the command API reads it.
+/// Parses the data of a command, as the command API does.
 pub fn read_request(kind: CommandKind, data: &[u8]) -> Result<Request, Problem> {
-    parse::request(kind, data, "")
-}
-
-/// A clause as a sentence: with a capital letter where it starts with a letter, and a full stop.
-fn sentence(clause: &str) -> String {
-    let mut characters = clause.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
+    kind.parse(data, "")
 }

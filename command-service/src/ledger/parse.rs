@@ -1,141 +1,60 @@
-//! From the bytes of a request to commands: what is malformed is refused here, with the place where it is.
+//! From the bytes of a request to a command: malformed data is refused here, with the JSON pointer of the error.
 
 use recount_domain::{Command, Request};
-use recount_service_kit::http::parse_json_within;
-use recount_service_kit::problem::{Problem, kinds};
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+use recount_service_kit::http::{invalid_at, parse_json_within};
+use recount_service_kit::problem::Problem;
 
-use super::wire::{
-    CaptureData, CloseAccountData, ClosePeriodData, CommandKind, Expects, ForgetCustomerData, FormError,
-    FreezeData, HoldData, HoldIdData, LinkData, OpenAccountData, PostTransactionData, RegisterAssetData,
-    RegisterCustomerData, RemoveChartData, RemoveMetadataData, ReopenPeriodData, ReverseTransactionData,
-    SetBalanceLimitsData, SetChartData, SetEffectiveWindowData, SetMetadataData, SetOverdraftPolicyData,
-    UpdateCustomerData, expectations,
-};
+use super::wire::{CommandData, FormError, expectations};
 
-/// Commands that one request may hold: a bound on how long it keeps the writer from others.
-pub(super) const BATCH_COMMANDS_MAX: usize = 1_000;
-
-/// The request of this kind whose data is this JSON, which stands at `pointer` in the body.
-pub(super) fn request(kind: CommandKind, json: &[u8], pointer: &str) -> Result<Request, Problem> {
-    let reader = Reader { json, pointer };
-    match kind {
-        CommandKind::RegisterAsset => reader.request(RegisterAssetData::into_command),
-        CommandKind::SetEffectiveWindow => reader.request(SetEffectiveWindowData::into_command),
-        CommandKind::ClosePeriod => reader.request(ClosePeriodData::into_command),
-        CommandKind::ReopenPeriod => reader.request(ReopenPeriodData::into_command),
-        CommandKind::SetChart => reader.request(SetChartData::into_command),
-        CommandKind::RemoveChart => reader.request(RemoveChartData::into_command),
-        CommandKind::OpenAccount => reader.request(OpenAccountData::into_command),
-        CommandKind::FreezeAccount => reader.request(FreezeData::freeze),
-        CommandKind::UnfreezeAccount => reader.request(FreezeData::unfreeze),
-        CommandKind::CloseAccount => reader.request(CloseAccountData::into_command),
-        CommandKind::SetOverdraftPolicy => reader.request(SetOverdraftPolicyData::into_command),
-        CommandKind::SetBalanceLimits => reader.request(SetBalanceLimitsData::into_command),
-        CommandKind::PostTransaction => reader.request(PostTransactionData::into_command),
-        CommandKind::ReverseTransaction => reader.request(ReverseTransactionData::into_command),
-        CommandKind::Hold => reader.request(HoldData::into_command),
-        CommandKind::Capture => reader.request(CaptureData::into_command),
-        CommandKind::Release => reader.request(HoldIdData::release),
-        CommandKind::Expire => reader.request(HoldIdData::expire),
-        CommandKind::SetMetadata => reader.request(SetMetadataData::into_command),
-        CommandKind::RemoveMetadata => reader.request(RemoveMetadataData::into_command),
-        CommandKind::RegisterCustomer => reader.request(RegisterCustomerData::into_command),
-        CommandKind::UpdateCustomer => reader.request(UpdateCustomerData::into_command),
-        CommandKind::LinkAccount => reader.request(LinkData::link),
-        CommandKind::UnlinkAccount => reader.request(LinkData::unlink),
-        CommandKind::ForgetCustomer => reader.request(ForgetCustomerData::into_command),
-    }
+/// Parses a command's data, which stands at the JSON pointer `pointer` in the body, and makes a request of it.
+pub(super) fn request<T: CommandData>(
+    json: &[u8],
+    pointer: &str,
+    into_command: impl FnOnce(T) -> Result<Command, FormError>,
+) -> Result<Request, Problem> {
+    // Tracking the place of an error takes time, so it is done only for data that fails.
+    let data = serde_json::from_slice(json).or_else(|_| parse_json_within(json, pointer));
+    let mut data: T = data.map_err(|problem| without_personal_data(problem, pointer))?;
+    let expect = expectations(&data.take_expectations());
+    let request = into_command(data).and_then(|command| Ok(Request { command, expect: expect? }));
+    request.map_err(|FormError { at, reason }| invalid_at(format!("{pointer}{at}"), &reason))
 }
 
-/// Data of a command, and where it stands in the body.
-struct Reader<'a> {
-    json: &'a [u8],
-    pointer: &'a str,
-}
-
-impl Reader<'_> {
-    /// What stands in a profile is personal, so a problem in it does not tell it back.
-    fn discreet(&self, problem: Problem) -> Problem {
-        let body = problem.body_json();
-        match body["pointer"].as_str() {
-            Some(pointer) if pointer.starts_with(&format!("{}/profile", self.pointer)) => invalid(
-                pointer.to_owned(),
-                "this is not what a profile holds: it is an object, and its texts are strings",
-            ),
-            _ => problem,
+/// A profile holds personal data, so a problem in it must not repeat what was sent.
+fn without_personal_data(problem: Problem, pointer: &str) -> Problem {
+    let body = problem.body_json();
+    match body["pointer"].as_str() {
+        Some(at) if at.starts_with(&format!("{pointer}/profile")) => {
+            invalid_at(at, "this does not fit a profile, which is an object whose texts are strings")
         }
+        _ => problem,
     }
-
-    fn request<T: DeserializeOwned + Expects>(
-        &self,
-        into_command: impl FnOnce(T) -> Result<Command, FormError>,
-    ) -> Result<Request, Problem> {
-        let mut data: T = read(self.json, self.pointer).map_err(|problem| self.discreet(problem))?;
-        let expect = expectations(&data.take_expectations());
-        let request = into_command(data).and_then(|command| Ok(Request { command, expect: expect? }));
-        request.map_err(|FormError { at, reason }| invalid(format!("{}{at}", self.pointer), &reason))
-    }
-}
-
-/// One of a list of commands: `{"command": "post-transaction", "data": {…}}`.
-#[derive(Debug, serde::Deserialize)]
-#[serde(remote = "Self", deny_unknown_fields)]
-struct BatchItem {
-    command: String,
-    data: Box<RawValue>,
-}
-
-objects!(BatchItem);
-
-/// The commands of a batch.
-pub(super) fn batch(json: &[u8]) -> Result<Vec<Request>, Problem> {
-    let items: Vec<BatchItem> = read(json, "")?;
-    if !(1..=BATCH_COMMANDS_MAX).contains(&items.len()) {
-        let reason =
-            format!("a batch has from 1 to {BATCH_COMMANDS_MAX} commands, and this one has {}", items.len());
-        return Err(invalid(String::new(), &reason));
-    }
-    let request_of = |(index, item): (usize, &BatchItem)| {
-        let kind = CommandKind::named(&item.command)
-            .ok_or_else(|| invalid(format!("/{index}/command"), &no_such_command(&item.command)))?;
-        request(kind, item.data.get().as_bytes(), &format!("/{index}/data"))
-    };
-    items.iter().enumerate().map(request_of).collect()
-}
-
-/// Why there is no such command, as a clause.
-pub(super) fn no_such_command(name: &str) -> String {
-    let known: Vec<&str> = CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
-    format!("there is no command `{name}`; the commands are {}", known.join(", "))
-}
-
-fn invalid(pointer: String, reason: &str) -> Problem {
-    let detail =
-        if pointer.is_empty() { super::sentence(reason) } else { format!("At `{pointer}`: {reason}.") };
-    Problem::new(&kinds::INVALID_REQUEST, detail).with("pointer", pointer)
-}
-
-/// Reads JSON. Finding the place of an error costs time, so it is found only for what fails.
-fn read<T: DeserializeOwned>(json: &[u8], pointer: &str) -> Result<T, Problem> {
-    serde_json::from_slice(json).or_else(|_| parse_json_within(json, pointer))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::CommandKind;
+    use crate::ledger::endpoint::read_batch;
+
+    fn parse(kind: CommandKind, json: &[u8]) -> Result<Request, Problem> {
+        kind.parse(json, "")
+    }
+
+    fn batch(json: &[u8]) -> Result<Vec<Request>, Problem> {
+        read_batch::<CommandKind>(json)
+    }
 
     fn refused(kind: CommandKind, json: &str) -> (String, String) {
-        let problem = request(kind, json.as_bytes(), "").expect_err("it was read");
+        let problem = parse(kind, json.as_bytes()).expect_err("it was read");
         assert_eq!(problem.kind().code, "invalid-request", "{problem}");
         let body = problem.body_json();
         (body["pointer"].as_str().unwrap().to_owned(), problem.detail().to_owned())
     }
 
     #[test]
-    fn malformed_json_is_told_from_json_of_another_shape() {
-        let problem = request(CommandKind::OpenAccount, b"{\"account\":", "").expect_err("it was read");
+    fn malformed_json_is_distinguished_from_json_of_another_shape() {
+        let problem = parse(CommandKind::OpenAccount, b"{\"account\":").expect_err("it was read");
         assert_eq!(problem.kind().code, "malformed-json");
         let (_, detail) =
             refused(CommandKind::OpenAccount, r#"{"account":"a","kind":"asset","colour":"red"}"#);
@@ -143,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_bad_amount_is_named() {
+    fn a_bad_amount_is_refused_with_its_place() {
         for (amount, part) in [
             ("\"0\"", "more than zero"),
             ("\"-5\"", "more than zero"),
@@ -162,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_takes_entries_or_transfers_and_not_both() {
+    fn a_transaction_has_either_entries_or_transfers() {
         for json in ["{}", r#"{"entries":[],"transfers":[]}"#] {
             assert_eq!(refused(CommandKind::PostTransaction, json).0, "/entries");
         }
     }
 
     #[test]
-    fn a_list_is_not_taken_for_an_object() {
+    fn an_array_is_not_accepted_for_an_object() {
         for (json, pointer) in [
             (r#"["t1",null,[],null,null,{},[]]"#, ""),
             (r#"{"transfers":[["a","b","USD/2","1"]]}"#, "/transfers/0"),
@@ -184,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_a_string() {
+    fn an_enum_value_is_a_string_and_nothing_else() {
         for (kind, json, place) in [
             (CommandKind::OpenAccount, r#"{"account": "a", "kind": {"asset": null}}"#, "/kind"),
             (CommandKind::FreezeAccount, r#"{"account": "a", "scope": {"both": null}}"#, "/scope"),
@@ -216,7 +135,7 @@ mod tests {
             assert!(pointer.starts_with("/overdraft"), "{overdraft}: {pointer}");
         }
         let overdraft = |text: &str| {
-            let request = request(CommandKind::OpenAccount, open(text).as_bytes(), "").unwrap();
+            let request = parse(CommandKind::OpenAccount, open(text).as_bytes()).unwrap();
             let Command::OpenAccount(open) = request.command else { panic!("another command") };
             open.overdraft
         };
@@ -225,10 +144,10 @@ mod tests {
     }
 
     #[test]
-    fn the_place_in_metadata_is_named_wherever_the_metadata_stands() {
+    fn an_error_in_metadata_names_its_place_in_any_command() {
         let open = r#"{"account":"a","kind":"asset","metadata":{"n":[1,0.1234567890123456789]}}"#;
         assert_eq!(refused(CommandKind::OpenAccount, open).0, "/metadata/n/1");
-        // Also where something else has to be found first: then all is read once more.
+        // Errors outside the metadata are found first.
         let unknown = r#"{"account":"a","metadata":{"n":1},"colour":"red"}"#;
         assert_eq!(refused(CommandKind::OpenAccount, unknown).0, "/colour");
         let missing = r#"{"account":"a"}"#;
@@ -236,14 +155,14 @@ mod tests {
         let error = batch(format!(r#"[{{"command":"open-account","data":{open}}}]"#).as_bytes()).unwrap_err();
         assert_eq!(error.body_json()["pointer"], "/0/data/metadata/n/1");
         let given = br#"{"account":"a","kind":"asset","metadata":{"deep":[{"n":0.1}]}}"#;
-        let Command::OpenAccount(open) = request(CommandKind::OpenAccount, given, "").unwrap().command else {
+        let Command::OpenAccount(open) = parse(CommandKind::OpenAccount, given).unwrap().command else {
             panic!("another command");
         };
         assert_eq!(serde_json::Value::Object(open.metadata), serde_json::json!({"deep": [{"n": 0.1}]}));
     }
 
     #[test]
-    fn attributes_have_names_of_text_and_each_once() {
+    fn attribute_names_are_text_and_unique() {
         for (attributes, place) in [
             (r#"{"passport":"1","passport":"2"}"#, "/profile/attributes/passport"),
             (r#"{"pass\u0000port":"1"}"#, "/profile/attributes"),
@@ -256,11 +175,11 @@ mod tests {
             assert_eq!(refused(CommandKind::RegisterCustomer, &json).0, place, "{attributes}");
         }
         let json = r#"{"customer":"c1","profile":{"address":"1 Main Street\nSpringfield"}}"#;
-        assert!(request(CommandKind::RegisterCustomer, json.as_bytes(), "").is_ok());
+        assert!(parse(CommandKind::RegisterCustomer, json.as_bytes()).is_ok());
     }
 
     #[test]
-    fn a_moment_has_a_year_of_four_digits() {
+    fn a_time_has_a_year_of_four_digits() {
         let post = |moment: &str| format!(r#"{{"entries":[],"effective_at":"{moment}"}}"#);
         for moment in [
             "-99999-1-1",
@@ -278,12 +197,12 @@ mod tests {
             assert_eq!(refused(CommandKind::ClosePeriod, &period).0, "/through", "{moment}");
         }
         for moment in ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59Z", "2024-02-29"] {
-            assert!(request(CommandKind::PostTransaction, post(moment).as_bytes(), "").is_ok(), "{moment}");
+            assert!(parse(CommandKind::PostTransaction, post(moment).as_bytes()).is_ok(), "{moment}");
         }
     }
 
     #[test]
-    fn a_leap_second_is_no_moment() {
+    fn a_leap_second_is_refused() {
         let post = |moment: &str| format!(r#"{{"entries":[],"effective_at":"{moment}"}}"#);
         for moment in [
             "2026-10-31T23:59:60Z",
@@ -298,7 +217,7 @@ mod tests {
             assert_eq!(refused(CommandKind::ClosePeriod, &period).0, "/through", "{moment}");
         }
         let finest = post("2026-10-31T23:59:59.999999999Z");
-        let request = request(CommandKind::PostTransaction, finest.as_bytes(), "").unwrap();
+        let request = parse(CommandKind::PostTransaction, finest.as_bytes()).unwrap();
         let Command::PostTransaction(post) = request.command else { panic!("another command") };
         assert_eq!(post.effective_at.unwrap().to_rfc3339(), "2026-10-31T23:59:59.999999+00:00");
     }
@@ -321,8 +240,8 @@ mod tests {
                     json.replace("account", "pattern")
                 );
                 if fits {
-                    assert!(request(CommandKind::OpenAccount, json.as_bytes(), "").is_ok());
-                    assert!(request(CommandKind::SetChart, chart.as_bytes(), "").is_ok());
+                    assert!(parse(CommandKind::OpenAccount, json.as_bytes()).is_ok());
+                    assert!(parse(CommandKind::SetChart, chart.as_bytes()).is_ok());
                 } else {
                     assert_eq!(refused(CommandKind::OpenAccount, &json).0, place);
                     assert_eq!(refused(CommandKind::SetChart, &chart).0, format!("/rules/1{place}"));
@@ -332,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_personal_is_not_told_back() {
+    fn personal_data_is_not_repeated_in_a_problem() {
         for profile in
             [r#""Alice Example""#, r#"{"phone":15550100}"#, r#"{"attributes":{"passport":15550100}}"#]
         {
@@ -346,23 +265,23 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_assets_makes_no_difference() {
+    fn the_order_of_assets_has_no_meaning() {
         let policies = |first: &str, second: &str| {
             let json = format!(
                 r#"{{"account":"a","assets":["{first}","{second}"],
                      "limits":[{{"asset":"{first}","minimum":"1"}},{{"asset":"{second}","minimum":"1"}}],
                      "overdraft":{{"limited":[{{"asset":"{first}","amount":"1"}},{{"asset":"{second}","amount":"1"}}]}}}}"#
             );
-            request(CommandKind::OpenAccount, json.as_bytes(), "").unwrap()
+            parse(CommandKind::OpenAccount, json.as_bytes()).unwrap()
         };
         assert_eq!(policies("USD/2", "EUR/2"), policies("EUR/2", "USD/2"));
     }
 
     #[test]
-    fn a_limit_may_be_zero_and_not_less() {
+    fn a_limit_may_be_zero_but_not_negative() {
         let limits = |limit: &str| format!(r#"{{"account":"a","limits":[{{"asset":"USD/2",{limit}}}]}}"#);
         let good = limits(r#""minimum":"0","maximum":"0""#);
-        assert!(request(CommandKind::SetBalanceLimits, good.as_bytes(), "").is_ok());
+        assert!(parse(CommandKind::SetBalanceLimits, good.as_bytes()).is_ok());
         for (bad, at) in [
             (r#""minimum":"-1""#, "/limits/0/minimum"),
             (r#""maximum":"-1""#, "/limits/0/maximum"),
@@ -374,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_in_a_batch_is_named() {
+    fn an_error_in_a_batch_names_its_place() {
         let pointer = |json: &str| {
             let body = batch(json.as_bytes()).expect_err("it was read").body_json();
             body["pointer"].as_str().unwrap().to_owned()

@@ -1,5 +1,5 @@
-//! The problems that the operations document. The rejections stand at the operations: their codes are many, and have a
-//! schema of their own.
+//! The problems that each operation documents. Rejections are described at the operations: their codes are many and
+//! have a schema of their own.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::IntoResponses;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::response::Response;
 
-/// What every operation can meet.
+/// Problems of every operation.
 const COMMON: [&ProblemKind; 6] = [
     &kinds::INVALID_REQUEST,
     &kinds::KEY_MISSING,
@@ -18,41 +18,41 @@ const COMMON: [&ProblemKind; 6] = [
     &kinds::REQUEST_TIMEOUT,
 ];
 
-/// What everything can meet that is submitted.
+/// Problems of every submission.
 const SUBMITTED: [&ProblemKind; 3] = [&kinds::IDEMPOTENCY_KEY_INVALID, &kinds::BUSY, &kinds::OUTCOME_UNKNOWN];
 
-/// What everything can meet that has a body.
+/// Problems of every request with a body.
 const WITH_BODY: [&ProblemKind; 4] =
     [&kinds::MALFORMED_JSON, &kinds::LEDGER_UNKNOWN, &kinds::BODY_TOO_LARGE, &kinds::UNSUPPORTED_MEDIA_TYPE];
 
-/// The creation of a ledger.
-pub(super) struct OfCreation;
+/// The problems of creating a ledger.
+pub(super) struct CreateLedgerProblems;
 
-impl IntoResponses for OfCreation {
+impl IntoResponses for CreateLedgerProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of(&[&SUBMITTED, &[&kinds::IDEMPOTENCY_KEY_REUSED]])
+        documented(&[&SUBMITTED, &[&kinds::IDEMPOTENCY_KEY_REUSED]])
     }
 }
 
-/// Commands and batches of them, but for rejections.
-pub(super) struct OfCommands;
+/// The problems of commands and batches, except rejections.
+pub(super) struct CommandProblems;
 
-impl IntoResponses for OfCommands {
+impl IntoResponses for CommandProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of(&[&WITH_BODY, &SUBMITTED])
+        documented(&[&WITH_BODY, &SUBMITTED])
     }
 }
 
-/// The log.
-pub(super) struct OfEvents;
+/// The problems of reading the log.
+pub(super) struct EventsProblems;
 
-impl IntoResponses for OfEvents {
+impl IntoResponses for EventsProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        of(&[&[&kinds::LEDGER_UNKNOWN]])
+        documented(&[&[&kinds::LEDGER_UNKNOWN]])
     }
 }
 
-fn of(more: &[&[&'static ProblemKind]]) -> BTreeMap<String, RefOr<Response>> {
+fn documented(more: &[&[&'static ProblemKind]]) -> BTreeMap<String, RefOr<Response>> {
     let kinds: Vec<&'static ProblemKind> =
         COMMON.iter().chain(more.iter().copied().flatten()).copied().collect();
     responses(&kinds)

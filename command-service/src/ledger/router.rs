@@ -1,4 +1,4 @@
-//! The routes of the command API, and their OpenAPI description, from one definition.
+//! The routes of the command API with their OpenAPI description.
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::post;
@@ -7,9 +7,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::state::LedgerState;
-use super::{events, handlers, schemas};
+use super::{batch, commands, events, handlers, schemas};
 
-/// The command API, which asks for a key.
+/// The command API. Every request needs a key.
 pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter {
     let mut router = documented()
         .route("/v1/ledgers/{ledger}/commands/{command}", post(handlers::unknown_command))
@@ -23,9 +23,9 @@ pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter
 fn documented() -> OpenApiRouter<LedgerState> {
     OpenApiRouter::new()
         .routes(routes!(handlers::create_ledger))
-        .routes(routes!(handlers::submit_batch))
+        .routes(routes!(batch::submit_batch))
         .routes(routes!(events::list_events))
-        .merge(handlers::command_routes())
+        .merge(commands::routes())
 }
 
 #[cfg(test)]
@@ -36,7 +36,7 @@ mod tests {
 
     use super::documented;
 
-    /// The operations as method, path and what is said of them.
+    /// The operations: method, path and description.
     fn operations() -> Vec<(String, String, Value)> {
         let document = serde_json::to_value(documented().into_openapi()).unwrap();
         let mut operations = Vec::new();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_was_decided_documents_its_position() {
+    fn every_decided_answer_documents_its_position() {
         for (method, path, operation) in operations() {
             let responses = operation["responses"].as_object().unwrap();
             let with_position: BTreeSet<&str> = responses
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_documents_the_bounds_of_a_page() {
+    fn the_log_documents_the_limits_of_a_page() {
         let (_, _, log) = operations().into_iter().find(|(method, _, _)| method == "get").unwrap();
         let schema = |name: &str| {
             let mut parameters = log["parameters"].as_array().unwrap().iter();

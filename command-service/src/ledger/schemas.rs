@@ -1,5 +1,5 @@
-//! What the API says of itself beside the paths: the JSON Schemas of the commands and the codes of the rejections, from
-//! the definitions that the service works with.
+//! The JSON Schemas of the commands and the codes of the rejections, both from the definitions that the service runs
+//! on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,31 +8,29 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Components, OpenApi};
 
-use super::handlers;
-use super::wire::CommandKind;
+use super::commands::{self, CommandKind};
 
 const COMPONENTS: &str = "#/components/schemas/";
 
 /// The JSON Schema of the data of every command, by the command's name.
 pub fn command_schemas() -> BTreeMap<&'static str, Value> {
-    let document = serde_json::to_value(handlers::command_routes().into_openapi());
+    let document = serde_json::to_value(commands::routes().into_openapi());
     let document = document.expect("an OpenAPI document is JSON");
     let definitions = document["components"]["schemas"].as_object().expect("the document has schemas");
     let schema = |kind: &CommandKind| {
-        let path = format!("/v1/ledgers/{{ledger}}/commands/{}", kind.as_str());
-        let body =
-            &document["paths"][path.as_str()]["post"]["requestBody"]["content"]["application/json"]["schema"];
-        let name = referred(body).expect("the body of a command is a named schema");
+        let operation = &document["paths"][kind.path()]["post"];
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+        let name = reference(body).expect("the body of a command is a named schema");
         (kind.as_str(), self_contained(kind.as_str(), name, definitions))
     };
     CommandKind::ALL.iter().map(schema).collect()
 }
 
-fn referred(schema: &Value) -> Option<&str> {
+fn reference(schema: &Value) -> Option<&str> {
     schema.get("$ref")?.as_str()?.strip_prefix(COMPONENTS)
 }
 
-/// A schema with all that it refers to.
+/// A schema with all schemas that it refers to, as `$defs`.
 fn self_contained(title: &str, name: &str, definitions: &Map<String, Value>) -> Value {
     let mut needed = BTreeSet::new();
     let mut root = definitions[name].clone();
@@ -56,7 +54,7 @@ fn self_contained(title: &str, name: &str, definitions: &Map<String, Value>) -> 
 }
 
 fn collect(schema: &Value, definitions: &Map<String, Value>, needed: &mut BTreeSet<String>) {
-    if let Some(name) = referred(schema)
+    if let Some(name) = reference(schema)
         && needed.insert(name.to_owned())
     {
         collect(&definitions[name], definitions, needed);
@@ -81,11 +79,11 @@ fn localise(schema: &mut Value) {
     }
 }
 
-/// Puts the codes of the rejections into the document, with what each means.
+/// Adds the codes of the rejections to the document, each with its meaning.
 pub(super) fn document_rejections(document: &mut OpenApi) {
     let line = |code: &RejectionCode| format!("- `{}`: {}", code.code, code.meaning);
     let description = format!(
-        "The `code` of a command's rejection, in the order of precedence: of several reasons the first is given.\n\n{}",
+        "The `code` of a rejection, in order of precedence: if several apply, the first is returned.\n\n{}",
         RejectionCode::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
     );
     let codes = ObjectBuilder::new()

@@ -27,8 +27,8 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     /// Why a command is rejected.
     type Rejection: std::fmt::Debug + Send;
     /// What an accepted command tells its caller beside positions and events, such as a new id. It serialises as a JSON
-    /// object whose members stand beside `position` and `events`; `()` has none.
-    type Answer: Serialize;
+    /// object whose members stand beside `position` and `events`; `()` has none. It may borrow from the command.
+    type Answer<'a>: Serialize;
     /// What a dry run tells beside the events that would happen. Serialises like an answer.
     type Explanation: Serialize;
 
@@ -71,7 +71,7 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     fn decode(event_type: &str, version: i16, data: &str) -> Result<Self::Event, Undecodable>;
 
     /// The answer to a command that was accepted.
-    fn answer(command: &Self::Command) -> Self::Answer;
+    fn answer(command: &Self::Command) -> Self::Answer<'_>;
 
     /// The rejection as callers see it.
     fn refusal(rejection: &Self::Rejection) -> Refusal;

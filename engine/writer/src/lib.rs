@@ -34,7 +34,7 @@
 //!     type Event = Incremented;
 //!     type Entity = u32;
 //!     type Rejection = Full;
-//!     type Answer = ();
+//!     type Answer<'a> = ();
 //!     type Explanation = ();
 //!     const SNAPSHOT_VERSION: i16 = 1;
 //!

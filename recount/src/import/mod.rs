@@ -19,7 +19,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use recount_command_service::CommandService;
-use recount_command_service::ledger::Ledger;
+use recount_command_service::ledger::LedgerDomain;
 use recount_core::{LogKey, LogName, Position};
 use recount_domain::{Command, Request};
 use recount_events::ledger::{AccountKind, AccountName};
@@ -128,7 +128,7 @@ fn listed(errors: &[LineError]) -> String {
 
 /// Commands on their way into one ledger.
 struct Importer<'e> {
-    engine: &'e CommandEngine<Ledger>,
+    engine: &'e CommandEngine<LedgerDomain>,
     ledger: LogName,
     log: LogKey,
 }

@@ -1,11 +1,12 @@
 //! A case from its setup to its end.
 
 use chrono::{DateTime, Utc};
-use recount_command_service::ledger::{CommandKind, Ledger, read_request};
+use recount_command_service::ledger::{CommandKind, LedgerDomain, read_request};
 use recount_domain::{Command, Rejection, Request};
 use recount_events::ledger::{self, LedgerEvent};
 use recount_service_kit::problem::Problem;
 use recount_tests::cases::{Case, NOWHERE, Step, Told, Written, compare, compare_changes, setup};
+use recount_writer::Domain;
 use recount_writer::Domain;
 use serde_json::{Value, json};
 
@@ -121,7 +122,7 @@ fn document(rejection: &Rejection) -> Value {
         _ => 422,
     };
     let mut document =
-        json!({"code": code.code, "status": status, "detail": Ledger::refusal(rejection).detail});
+        json!({"code": code.code, "status": status, "detail": LedgerDomain::refusal(rejection).detail});
     let details = rejection.details().into_iter();
     document.as_object_mut().unwrap().extend(details.map(|(name, value)| (name.to_owned(), value.into())));
     document

@@ -10,37 +10,36 @@ use super::fields::{FormError, parsed};
 use super::free_json::MetadataData;
 use super::policies::{self, BalanceLimitData, KindData, OverdraftData};
 
-/// Opens an account. What is left out comes from the chart's rule for the name, if the ledger has a chart.
+/// Opens an account. If the ledger has a chart, omitted members come from the chart's rule for the name.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct OpenAccountData {
     /// 1 to 16 segments joined by `:`.
     #[schema(example = "users:alice:main")]
     account: String,
-    /// May be left out where a chart gives it.
+    /// May be omitted if the chart sets it.
     kind: Option<KindData>,
-    /// How far below zero the balance may go, on the account's normal side. If it is left out, what the chart says, and
-    /// without a chart not at all.
+    /// How far below zero the balance may go, on the account's normal side. Default: as the chart says; without a
+    /// chart, `"none"`.
     overdraft: Option<OverdraftData>,
-    /// What must stay, and the most that there may be, by asset. If it is left out, what the chart says, and without a
-    /// chart no limits.
+    /// The minimum and maximum balance, by asset. Default: as the chart says; without a chart, no limits.
     #[schema(max_items = 100)]
     limits: Option<Vec<BalanceLimitData>>,
-    /// The assets that the account may hold, those of its limits and its overdraft among them. If there are none, those
-    /// that the chart says, and without a chart any.
+    /// The assets that the account may hold, including those of its limits and its overdraft. Default: as the chart
+    /// says; without a chart, any.
     #[serde(default)]
     #[schema(max_items = 100, example = json!(["USD/2"]))]
     assets: Vec<String>,
-    /// Free JSON, 8 KiB at most.
+    /// Free-form JSON, at most 8 KiB.
     #[serde(default)]
     #[schema(value_type = Object)]
     metadata: MetadataData,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// An account, and the side for which it is frozen or taken again: debits, credits, or both, if nothing is said.
+/// An account, and the side to freeze or unfreeze: debits, credits or both. Default `both`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct FreezeData {
@@ -48,7 +47,7 @@ pub(in crate::ledger) struct FreezeData {
     account: String,
     #[serde(default)]
     scope: ScopeData,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
@@ -62,30 +61,30 @@ pub(super) enum ScopeData {
     Both,
 }
 
-/// Closes an account for good. It must be at zero in every asset, and no hold may be open on it.
+/// Closes an account permanently. Its balance must be zero in every asset, and no hold may be open on it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct CloseAccountData {
     #[schema(example = "users:alice:main")]
     account: String,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Sets how far below zero an account may go.
+/// Sets how far below zero an account may go, on its normal side.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetOverdraftPolicyData {
     #[schema(example = "users:alice:main")]
     account: String,
     overdraft: OverdraftData,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Sets an account's limits: these, and no others.
+/// Sets the limits of an account; they replace all earlier ones.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetBalanceLimitsData {
@@ -93,7 +92,7 @@ pub(in crate::ledger) struct SetBalanceLimitsData {
     account: String,
     #[schema(max_items = 100)]
     limits: Vec<BalanceLimitData>,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
@@ -159,5 +158,5 @@ impl From<ScopeData> for FreezeScope {
 }
 
 objects!(CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData);
-expects!(OpenAccountData, FreezeData, CloseAccountData, SetOverdraftPolicyData, SetBalanceLimitsData);
+command_data!(OpenAccountData, FreezeData, CloseAccountData, SetOverdraftPolicyData, SetBalanceLimitsData);
 words!(ScopeData);

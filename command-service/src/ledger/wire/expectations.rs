@@ -1,15 +1,17 @@
-//! What the sender of a command takes for granted.
+//! Expectations: conditions on balances that a command can carry.
 
 use recount_domain::{Comparison, Expectation, Figure};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::fields::{FormError, at_most, parsed_in};
 
-/// Each names an account that is looked up.
+/// Expectations of one command: each names an account that is looked up.
 const EXPECTATIONS_MAX: usize = 100;
 
-/// What a balance must be when the command is decided; otherwise it is rejected. Give one bound or more.
+/// A condition on a balance when the command is decided; if it does not hold, the command is rejected. Give at least
+/// one of `at_least`, `at_most` and `equal_to`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ExpectationData {
@@ -17,10 +19,10 @@ pub(in crate::ledger) struct ExpectationData {
     account: String,
     #[schema(example = "USD/2")]
     asset: String,
-    /// Which of its figures; what is available, if it is left out.
+    /// The figure of the balance. Default `available`.
     #[serde(default)]
     balance: FigureData,
-    /// Minor units on the account's normal side, as a string of digits, with a `-` before it if it is negative.
+    /// Minor units on the account's normal side, as a string of digits, with a `-` if negative.
     #[schema(example = "1234", pattern = "^-?[0-9]+$")]
     at_least: Option<String>,
     #[schema(example = "100000", pattern = "^-?[0-9]+$")]
@@ -39,15 +41,15 @@ pub(super) enum FigureData {
     Available,
 }
 
-/// Data of a command, which may have expectations.
-pub(in crate::ledger) trait Expects {
+/// The data of a command. Every command can have expectations.
+pub(in crate::ledger) trait CommandData: DeserializeOwned {
     fn take_expectations(&mut self) -> Vec<ExpectationData>;
 }
 
-/// For data of commands, each with a member `expect`.
-macro_rules! expects {
+/// Implements [`CommandData`] for types that have a member `expect`.
+macro_rules! command_data {
     ($($data:ident),* $(,)?) => {
-        $(impl crate::ledger::wire::Expects for $data {
+        $(impl crate::ledger::wire::CommandData for $data {
             fn take_expectations(&mut self) -> Vec<ExpectationData> {
                 std::mem::take(&mut self.expect)
             }
@@ -55,18 +57,18 @@ macro_rules! expects {
     };
 }
 
-/// The expectations of a command, one for each bound.
+/// The expectations of a command, one for each comparison.
 pub(in crate::ledger) fn expectations(data: &[ExpectationData]) -> Result<Vec<Expectation>, FormError> {
     at_most("/expect", data, EXPECTATIONS_MAX, "expectations")?;
     let mut expectations = Vec::with_capacity(data.len());
     for (n, data) in data.iter().enumerate() {
-        let bounds = [
+        let comparisons = [
             ("at_least", &data.at_least, Comparison::AtLeast),
             ("at_most", &data.at_most, Comparison::AtMost),
             ("equal_to", &data.equal_to, Comparison::Equal),
         ];
         let first = expectations.len();
-        for (member, text, comparison) in bounds {
+        for (member, text, comparison) in comparisons {
             let Some(text) = text else { continue };
             expectations.push(Expectation {
                 account: parsed_in("expect", n, "account", &data.account)?,
@@ -77,7 +79,7 @@ pub(in crate::ledger) fn expectations(data: &[ExpectationData]) -> Result<Vec<Ex
             });
         }
         if expectations.len() == first {
-            let reason = "give a bound: `at_least`, `at_most` or `equal_to`";
+            let reason = "give at least one of `at_least`, `at_most` and `equal_to`";
             return Err(FormError::new(format!("/expect/{n}"), reason));
         }
     }
@@ -89,7 +91,7 @@ fn signed(at: &str, text: &str) -> Result<i128, FormError> {
     let well_formed = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(amount) if well_formed => Ok(amount),
-        _ => Err(FormError::new(at, "it is a whole number of minor units, as a string of digits")),
+        _ => Err(FormError::new(at, "it must be a whole number of minor units, as a string of digits")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The fields that commands share: names, ids, times, and what is wrong with them.
+//! The fields that commands share: names, ids, times; and the error of a field.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use recount_service_kit::ids;
 
-/// A value that has the right JSON type and breaks a rule of form.
+/// A value of the right JSON type that breaks a rule of form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub(in crate::ledger) struct FormError {
-    /// Where in the command, as a JSON pointer: `/entries/1/amount`.
+    /// The place in the command, as a JSON pointer: `/entries/1/amount`.
     pub at: String,
     pub reason: String,
 }
@@ -20,7 +20,7 @@ impl FormError {
         FormError { at: at.into(), reason: reason.to_string() }
     }
 
-    /// The same, seen from outside the member of this name.
+    /// The same error, as seen from the object that has the member of this name.
     #[must_use]
     pub(super) fn within(self, member: &str) -> FormError {
         let token = member.replace('~', "~0").replace('/', "~1");
@@ -61,10 +61,10 @@ pub(super) fn at_most<T>(at: &str, list: &[T], max: usize, what: &str) -> Result
     if list.len() <= max {
         return Ok(());
     }
-    Err(FormError::new(at, format!("there are {max} {what} at most, and these are {}", list.len())))
+    Err(FormError::new(at, format!("at most {max} {what} are allowed, and there are {}", list.len())))
 }
 
-/// A moment, in the microseconds that the store keeps: what is finer is cut off. A date is its first moment in UTC.
+/// A time, truncated to the microseconds that the store keeps. A date means its midnight in UTC.
 pub(super) fn moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
     match date(text) {
         Some(date) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
@@ -72,7 +72,7 @@ pub(super) fn moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
     }
 }
 
-/// The last moment that is meant. A date is its last one in UTC.
+/// The same, but a date means the last microsecond of its day in UTC.
 pub(super) fn last_moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
     match date(text) {
         Some(date) => {
@@ -83,7 +83,7 @@ pub(super) fn last_moment(at: &str, text: &str) -> Result<DateTime<Utc>, FormErr
     }
 }
 
-/// A date with a year of four digits, which is what RFC 3339, the store and the queries know.
+/// A date with a year of four digits, the only form that RFC 3339, the store and the queries share.
 fn date(text: &str) -> Option<NaiveDate> {
     let is_date = text.len() == 10
         && text
@@ -97,24 +97,25 @@ fn in_micros(at: &str, text: &str) -> Result<DateTime<Utc>, FormError> {
     let moment = DateTime::parse_from_rfc3339(text).map_err(|_| not_a_moment(at, text))?.to_utc();
     if is_in_leap_second(&moment) {
         let reason = format!(
-            "`{text}` is in a leap second, which the ledger does not count: the last second of a minute is 59"
+            "`{text}` is a leap second, which the ledger does not support: the last second of a minute is 59"
         );
         return Err(FormError::new(at, reason));
     }
-    // An offset may carry it out of the years that have four digits.
+    // An offset may move the time out of the years of four digits.
     DateTime::from_timestamp_micros(moment.timestamp_micros())
         .filter(|moment| (1..=9_999).contains(&moment.year()))
         .ok_or_else(|| not_a_moment(at, text))
 }
 
-/// Whether its second was given as 60, which the parser takes in every minute. In microseconds it would be in the next
-/// minute: of another day, it may be, and past a period that is closed through the one that is written.
+/// Whether the second was given as 60, which the parser accepts in every minute. In microseconds it would fall into the
+/// next minute, perhaps into the next day and thus after the end of a closed period.
 fn is_in_leap_second(moment: &DateTime<Utc>) -> bool {
     const SECOND_NANOS: u32 = 1_000_000_000;
     moment.nanosecond() >= SECOND_NANOS
 }
 
 fn not_a_moment(at: &str, text: &str) -> FormError {
-    let reason = format!("`{text}` is neither RFC 3339, as 2026-01-31T12:00:00Z, nor a date, as 2026-01-31");
+    let reason =
+        format!("`{text}` is neither RFC 3339, like 2026-01-31T12:00:00Z, nor a date, like 2026-01-31");
     FormError::new(at, reason)
 }

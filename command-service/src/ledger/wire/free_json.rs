@@ -1,5 +1,5 @@
-//! Free JSON, of which nothing is changed unseen: it is read from the text that was sent, and refused where what is read
-//! would not be what was written.
+//! Free-form JSON that is never changed silently: it is read from the text as sent, and refused if the value read would
+//! differ from the value written.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,17 +13,18 @@ use serde_json::{Map, Value};
 
 use super::fields::FormError;
 
-/// How deep metadata may be nested: far from the depth at which readers of JSON give up, whatever it is wrapped in.
+/// Levels of nesting in metadata: far below the depth at which JSON parsers give up, even when it is wrapped in other
+/// JSON.
 const DEPTH_MAX: usize = 32;
-/// The longest text of metadata: room for every character as an escape of six, and for spaces. What is nested is gone
-/// over once for each level, so this bounds that as well.
+/// The longest text of metadata: room for a six-byte escape for every character, and for spaces. Nested text is read
+/// once per level, so this limits that work as well.
 const TEXT_BYTES_MAX: usize = 8 * METADATA_BYTES_MAX;
 
-/// Metadata as it was sent. Most commands have none, and then it costs nothing.
+/// Metadata as it was sent. Most commands have none; that costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct MetadataData(Option<Box<RawValue>>);
 
-/// The members of an object as they were written, also where a name stands there twice.
+/// The members of an object as they were written, including duplicate names.
 #[derive(Debug)]
 pub(super) struct Members<T>(Vec<(String, T)>);
 
@@ -34,7 +35,7 @@ impl<'de> Deserialize<'de> for MetadataData {
 }
 
 impl MetadataData {
-    /// The metadata, which is the member `metadata` of its command.
+    /// The metadata; it is the member `metadata` of its command.
     pub(super) fn into_metadata(self) -> Result<Metadata, FormError> {
         let Some(json) = self.0 else { return Ok(Metadata::new()) };
         metadata(json.get()).map_err(|error| error.within("metadata"))
@@ -43,11 +44,11 @@ impl MetadataData {
 
 fn metadata(json: &str) -> Result<Metadata, FormError> {
     if !json.starts_with('{') {
-        return Err(FormError::new("", "metadata is an object"));
+        return Err(FormError::new("", "metadata must be an object"));
     }
     if json.len() > TEXT_BYTES_MAX {
         let reason =
-            format!("metadata takes {TEXT_BYTES_MAX} bytes at most as it is sent; this is {}", json.len());
+            format!("metadata has at most {TEXT_BYTES_MAX} bytes as sent, and this has {}", json.len());
         return Err(FormError::new("", reason));
     }
     let metadata = object(json, DEPTH_MAX)?;
@@ -56,18 +57,18 @@ fn metadata(json: &str) -> Result<Metadata, FormError> {
     }
     let bytes = serde_json::to_string(&metadata).map_or(usize::MAX, |json| json.len());
     if bytes > METADATA_BYTES_MAX {
-        let reason = format!("metadata takes {METADATA_BYTES_MAX} bytes of JSON at most; this is {bytes}");
+        let reason = format!("metadata has at most {METADATA_BYTES_MAX} bytes of JSON, and this has {bytes}");
         return Err(FormError::new("", reason));
     }
     Ok(metadata)
 }
 
-/// A value in which nothing is nested deeper than this. Goes no deeper itself.
+/// A value with at most this many levels of nesting. The recursion is no deeper.
 fn value(json: &RawValue, levels: usize) -> Result<Value, FormError> {
     let text = json.get();
     match text.as_bytes().first() {
         Some(b'{' | b'[') if levels == 0 => {
-            Err(FormError::new("", format!("metadata is nested {DEPTH_MAX} levels deep at most")))
+            Err(FormError::new("", format!("metadata is nested at most {DEPTH_MAX} levels deep")))
         }
         Some(b'{') => object(text, levels - 1).map(Value::Object),
         Some(b'[') => {
@@ -77,7 +78,7 @@ fn value(json: &RawValue, levels: usize) -> Result<Value, FormError> {
             values.collect::<Result<_, _>>().map(Value::Array)
         }
         Some(b'-' | b'0'..=b'9') if !is_kept(text) => {
-            Err(FormError::new("", "JSON numbers do not keep all digits of this one: give it as a string"))
+            Err(FormError::new("", "this number loses digits as a JSON number: give it as a string"))
         }
         _ => read(text),
     }
@@ -96,19 +97,21 @@ fn object(text: &str, levels: usize) -> Result<Map<String, Value>, FormError> {
     Ok(object)
 }
 
-/// That a name stands in an object twice.
+/// The error of a name that an object has twice.
 pub(super) fn duplicate(name: &str) -> FormError {
     FormError::new("", format!("duplicate field `{name}`")).within(name)
 }
 
-/// Reads what is well-formed JSON. Only a string in it may still be no text.
+/// Reads well-formed JSON, which can still hold a string that is not valid text.
 fn read<'de, T: Deserialize<'de>>(json: &'de str) -> Result<T, FormError> {
-    serde_json::from_str(json)
-        .map_err(|_| FormError::new("", "an escape in a string stands for half of a character"))
+    serde_json::from_str(json).map_err(|_| {
+        FormError::new("", "an escape in a string stands for half a character (a lone surrogate)")
+    })
 }
 
-/// Whether readers keep a number as it is written: a whole one of 64 bits, or one that is, to the last digit, the shortest
-/// text of the double that is nearest to it. So are all with 15 digits, and all that a program prints of its own doubles.
+/// Whether JSON readers keep a number as it is written: a 64-bit integer, or a number that is, to the last digit, the
+/// shortest text of the nearest double. That includes every number of up to 15 digits and every double that a program
+/// prints.
 fn is_kept(number: &str) -> bool {
     if number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok() {
         return true;
@@ -120,7 +123,7 @@ fn is_kept(number: &str) -> bool {
     })
 }
 
-/// The digits of a number from the first to the last that is not zero, and the power of ten of the last.
+/// The significant digits of a number, and the power of ten of the last one.
 fn decimal(number: &str) -> Option<(String, i64)> {
     let number = number.trim_start_matches('-');
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
@@ -181,14 +184,14 @@ mod tests {
         serde_json::from_str::<MetadataData>(json).unwrap().into_metadata()
     }
 
-    /// Where it is refused, and why.
+    /// The place of the error, and the reason.
     fn refused(json: &str) -> (String, String) {
         let FormError { at, reason } = read(json).expect_err(json);
         (at, reason)
     }
 
     #[test]
-    fn a_number_that_would_be_changed_is_refused_with_its_place() {
+    fn a_number_that_would_change_is_refused_with_its_place() {
         for number in [
             "0.12345678901234567890",
             "123456789012345.678",
@@ -213,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_kept_is_taken() {
+    fn a_number_that_is_kept_as_written_is_accepted() {
         for number in [
             "0",
             "-0",
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_stands_in_an_object_twice_is_refused_with_its_place() {
+    fn a_duplicate_name_is_refused_with_its_place() {
         for (json, place) in [
             (r#"{"a":1,"b":2,"a":1}"#, "/metadata/a"),
             (r#"{"a":1,"\u0061":2}"#, "/metadata/a"),
@@ -259,9 +262,9 @@ mod tests {
     }
 
     #[test]
-    fn it_is_an_object_of_bounded_size_and_depth() {
+    fn metadata_is_an_object_of_limited_size_and_depth() {
         for json in ["null", "5", "[]", r#""text""#] {
-            assert_eq!(refused(json), ("/metadata".to_owned(), "metadata is an object".to_owned()));
+            assert_eq!(refused(json), ("/metadata".to_owned(), "metadata must be an object".to_owned()));
         }
         let nested = |levels| format!(r#"{{"a":{}1{}}}"#, "[".repeat(levels), "]".repeat(levels));
         assert!(read(&nested(DEPTH_MAX)).is_ok());
@@ -269,21 +272,21 @@ mod tests {
         assert!(refused(&nested(500)).1.contains("32 levels"));
         let long = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - r#"{"a":""}"#.len()));
         assert!(read(&long(METADATA_BYTES_MAX)).is_ok());
-        assert!(refused(&long(METADATA_BYTES_MAX + 1)).1.contains("this is 8193"));
-        // Spaces and escapes do not count, as long as there are not too many.
+        assert!(refused(&long(METADATA_BYTES_MAX + 1)).1.contains("this has 8193"));
+        // Spaces and escapes do not count, up to the limit of the text.
         let spaced = |bytes: usize| format!(r#"{{{}"a":1}}"#, " ".repeat(bytes - r#"{"a":1}"#.len()));
         assert!(read(&spaced(TEXT_BYTES_MAX)).is_ok());
-        assert!(refused(&spaced(TEXT_BYTES_MAX + 1)).1.contains("as it is sent"));
+        assert!(refused(&spaced(TEXT_BYTES_MAX + 1)).1.contains("as sent"));
     }
 
     #[test]
-    fn what_is_read_is_what_was_written() {
+    fn metadata_is_read_as_it_was_written() {
         let json = r#" { "text": "a\u00e4\"", "list": [ null , true, -1.5 ], "object": { } } "#;
         let expected: Metadata = serde_json::from_str(json).unwrap();
         assert_eq!(read(json).unwrap(), expected);
         assert_eq!(read("{ }").unwrap(), Metadata::new());
         assert_eq!(MetadataData::default().into_metadata().unwrap(), Metadata::new());
         let (at, reason) = refused(r#"{"a":["\ud800"]}"#);
-        assert_eq!((&*at, reason.contains("half of a character")), ("/metadata/a/0", true), "{reason}");
+        assert_eq!((&*at, reason.contains("half a character")), ("/metadata/a/0", true), "{reason}");
     }
 }

@@ -1,4 +1,4 @@
-//! Commands on the book itself: what it counts, which times it takes, how accounts may be named.
+//! Commands on the ledger itself: its assets, effective times, periods and chart of accounts.
 
 use std::collections::HashMap;
 
@@ -11,106 +11,107 @@ use super::expectations::ExpectationData;
 use super::fields::{FormError, at_most, last_moment, moment, parsed, parsed_in};
 use super::policies::{self, BalanceLimitData, KindData, OverdraftData};
 
-/// The most rules that a chart can have: it is kept in memory, and gone through for every account that is opened.
+/// Rules in a chart: the chart is kept in memory and searched for every account that is opened.
 const CHART_RULES_MAX: usize = 1_000;
-/// The most of them that stand for more than one name: those take longer to compare.
+/// Rules with a wildcard, which take longer to compare.
 const CHART_PATTERNS_MAX: usize = 100;
 
-/// Makes the ledger count an asset in a scale. A ledger counts a code in one scale only.
+/// Registers an asset with its scale. A ledger accepts each asset code in one scale only.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RegisterAssetData {
-    /// `CODE/SCALE`: the scale is the number of decimals in which amounts are counted.
+    /// `CODE/SCALE`; the scale is the number of decimal places: `USD/2` is counted in cents.
     #[schema(example = "USD/2")]
     asset: String,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Bounds how far from the day of recording an effective time may be, in whole days of UTC. What is left out, or null,
-/// is without bound.
+/// Limits how far an effective time may lie from the day of recording, in whole UTC days. A limit that is omitted or
+/// null does not apply.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetEffectiveWindowData {
-    /// 0 takes nothing that is effective before today.
+    /// Days in the past; 0 accepts nothing that takes effect before today.
     #[schema(example = 30)]
     past_days: Option<u32>,
-    /// 0 takes nothing that is effective after today.
+    /// Days in the future; 0 accepts nothing that takes effect after today.
     #[schema(example = 7)]
     future_days: Option<u32>,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Closes the books: nothing takes effect in the period or before it any more.
+/// Closes the books: nothing more can take effect in the period or before it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ClosePeriodData {
-    /// The last moment of the period, which must be over: RFC 3339, or a date, which is the whole of its day in UTC.
+    /// The end of the period, inclusive, which must be in the past: RFC 3339, or a date, meaning the end of that day in
+    /// UTC.
     #[schema(example = "2026-10-31")]
     through: String,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Opens the books again for everything that takes effect from a time on. What is before it stays closed.
+/// Reopens the books for everything that takes effect at or after a time. Everything before it stays closed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ReopenPeriodData {
-    /// RFC 3339, or a date, which is its midnight in UTC.
+    /// RFC 3339, or a date, meaning its midnight in UTC.
     #[schema(example = "2026-10-01")]
     from: String,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Says what accounts may be opened: those that a rule allows. The first rule that allows a name counts. Accounts that
-/// are there stay as they are.
+/// Sets which accounts may be opened: those whose name matches a rule. The first matching rule applies. Existing
+/// accounts do not change.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetChartData {
     #[schema(min_items = 1, max_items = 1_000)]
     rules: Vec<ChartRuleData>,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Which names accounts may have, and what they are then.
+/// A pattern of account names, and the properties of accounts that match it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct ChartRuleData {
-    /// An account name in which any segment may be `*`, for one segment whatever it is, and the last one `**`, for one
-    /// or more.
+    /// An account name in which any segment may be `*`, which matches any one segment, and the last may be `**`, which
+    /// matches one or more.
     #[schema(example = "users:*:main")]
     pattern: String,
-    /// An account of such a name is of this kind.
+    /// The kind of a matching account.
     kind: KindData,
-    /// The overdraft of such an account, unless the command that opens it says otherwise.
+    /// The overdraft of a matching account, unless the command that opens it sets one.
     #[serde(default)]
     overdraft: OverdraftData,
-    /// Its limits, unless the command that opens it says otherwise.
+    /// The limits of a matching account, unless the command that opens it sets them.
     #[serde(default)]
     #[schema(max_items = 100)]
     limits: Vec<BalanceLimitData>,
-    /// The assets that it may hold; any, if there are none.
+    /// The assets that a matching account may hold. Default: any.
     #[serde(default)]
     #[schema(max_items = 100)]
     assets: Vec<String>,
-    /// Whether the first transaction or hold that names it opens it.
+    /// Whether the first transaction or hold that names a matching account opens it.
     #[serde(default)]
     opens_on_first_use: bool,
 }
 
-/// Lets there be any account again.
+/// Removes the chart: accounts of any name may be opened.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RemoveChartData {
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
@@ -143,31 +144,30 @@ impl ReopenPeriodData {
 impl SetChartData {
     pub(in crate::ledger) fn into_command(self) -> Result<Command, FormError> {
         if self.rules.is_empty() {
-            let reason = "a chart has one rule at least; the command remove-chart takes the chart away";
+            let reason = "a chart has at least one rule; to remove the chart, send `remove-chart`";
             return Err(FormError::new("/rules", reason));
         }
         at_most("/rules", &self.rules, CHART_RULES_MAX, "rules")?;
         let patterns = self.rules.iter().filter(|rule| rule.pattern.contains('*')).count();
         if patterns > CHART_PATTERNS_MAX {
             let reason =
-                format!("there are {CHART_PATTERNS_MAX} rules with `*` at most, and these are {patterns}");
+                format!("at most {CHART_PATTERNS_MAX} rules may have a `*`, and {patterns} have one");
             return Err(FormError::new("/rules", reason));
         }
         let rules = self.rules.into_iter().enumerate().map(|(n, rule)| rule.into_rule(n));
         let rules: Vec<ChartRule> = rules.collect::<Result<_, _>>()?;
-        each_can_count(&rules)?;
+        check_patterns_differ(&rules)?;
         Ok(Command::SetChart { rules })
     }
 }
 
-/// The first rule that fits counts, so a second one of the same pattern never would.
-fn each_can_count(rules: &[ChartRule]) -> Result<(), FormError> {
+/// The first matching rule applies, so a second rule with the same pattern never would.
+fn check_patterns_differ(rules: &[ChartRule]) -> Result<(), FormError> {
     let mut first = HashMap::with_capacity(rules.len());
     for (n, rule) in rules.iter().enumerate() {
         if let Some(other) = first.insert(&rule.pattern, n) {
-            let reason = format!(
-                "the rule with the index {other} has this pattern too, so this one would never count"
-            );
+            let reason =
+                format!("the rule with index {other} has the same pattern, so this rule would never apply");
             return Err(FormError::new(format!("/rules/{n}/pattern"), reason));
         }
     }
@@ -203,7 +203,7 @@ objects!(
     SetChartData,
     SetEffectiveWindowData
 );
-expects!(
+command_data!(
     RegisterAssetData,
     SetEffectiveWindowData,
     ClosePeriodData,

@@ -9,40 +9,40 @@ use super::expectations::ExpectationData;
 use super::fields::{FormError, at_most, parsed};
 use super::free_json::MetadataData;
 
-/// The most members that one command removes.
+/// Members that one command can remove.
 const KEYS_MAX: usize = 1_000;
 
-/// Sets members of the metadata of an account or a transaction; its other members stay. What was before stays in the
-/// history.
+/// Sets members of the metadata of an account or a transaction; the other members do not change. Earlier values stay in
+/// the log.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct SetMetadataData {
-    /// Give this or `transaction`.
+    /// Give either this or `transaction`.
     #[schema(example = "users:alice:main")]
     account: Option<String>,
-    /// Give this or `account`.
+    /// Give either this or `account`.
     transaction: Option<String>,
-    /// Free JSON. With what is there already, 8 KiB at most.
+    /// Free-form JSON. Together with the existing members, at most 8 KiB.
     #[schema(value_type = Object, example = json!({"tier": "gold"}))]
     metadata: MetadataData,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
 
-/// Removes members of the metadata of an account or a transaction. What was before stays in the history.
+/// Removes members of the metadata of an account or a transaction. Earlier values stay in the log.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(in crate::ledger) struct RemoveMetadataData {
-    /// Give this or `transaction`.
+    /// Give either this or `transaction`.
     #[schema(example = "users:alice:main")]
     account: Option<String>,
-    /// Give this or `account`.
+    /// Give either this or `account`.
     transaction: Option<String>,
-    /// The names of the members. Those that are not there are passed over.
+    /// The names of the members. Names that do not exist are ignored.
     #[schema(min_items = 1, max_items = 1_000, example = json!(["tier"]))]
     keys: Vec<String>,
-    /// What balances must be for the command to be taken.
+    /// Conditions on balances. If one does not hold, the command is rejected.
     #[serde(default)]
     expect: Vec<ExpectationData>,
 }
@@ -73,9 +73,9 @@ fn owner(account: Option<&str>, transaction: Option<&str>) -> Result<MetadataOwn
     match (account, transaction) {
         (Some(account), None) => parsed("/account", account).map(MetadataOwner::Account),
         (None, Some(transaction)) => parsed("/transaction", transaction).map(MetadataOwner::Transaction),
-        _ => Err(FormError::new("/account", "give either `account` or `transaction`, and not both")),
+        _ => Err(FormError::new("/account", "give either `account` or `transaction`, not both")),
     }
 }
 
 objects!(RemoveMetadataData, SetMetadataData);
-expects!(SetMetadataData, RemoveMetadataData);
+command_data!(SetMetadataData, RemoveMetadataData);

@@ -1,4 +1,4 @@
-//! What accounts may be and do: kinds, overdrafts and limits, for an account or for a rule of the chart.
+//! Kinds, overdrafts, limits and assets, of an account or of a rule of the chart.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::fields::{FormError, at_most, optional, parsed, parsed_in};
 
-/// The most assets that an account can have limits in, or be allowed: each is looked up, and kept with the account.
+/// Assets in which an account can have limits, or that it may hold: each is looked up and kept with the account.
 const ASSETS_MAX: usize = 100;
 
 /// Asset and expense accounts grow by debits; liability, equity and income accounts by credits.
@@ -45,16 +45,16 @@ pub(super) struct OverdraftLimitData {
     amount: String,
 }
 
-/// The bounds of a balance in one asset.
+/// The limits of a balance in one asset.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(super) struct BalanceLimitData {
     #[schema(example = "USD/2")]
     asset: String,
-    /// What must stay available, whatever overdraft the account has. Minor units, as a string of digits.
+    /// The minimum that must stay available, regardless of the overdraft. Minor units, as a string of digits.
     #[schema(example = "1000", pattern = "^[0-9]+$")]
     minimum: Option<String>,
-    /// The most that may be posted, with what open holds would bring in. Minor units, as a string of digits.
+    /// The maximum of the posted amount plus what open holds would bring in. Minor units, as a string of digits.
     #[schema(example = "100000", pattern = "^[0-9]+$")]
     maximum: Option<String>,
 }
@@ -71,7 +71,7 @@ impl From<KindData> for AccountKind {
     }
 }
 
-/// What is derived for an enum takes an object with members beside the one that names the variant for bad JSON.
+/// By hand: derived code reports an object with more than the variant's member as malformed JSON.
 impl<'de> Deserialize<'de> for OverdraftData {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OverdraftData, D::Error> {
         struct Policy;
@@ -104,12 +104,12 @@ impl<'de> Deserialize<'de> for OverdraftData {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LimitedData {
-    /// In each of the assets named down to a limit, in any other not at all.
+    /// The overdraft limit in each named asset; in any other asset there is no overdraft.
     #[schema(max_items = 100)]
     limited: Vec<OverdraftLimitData>,
 }
 
-/// What is derived for an enum allows members beside the one that names the variant.
+/// By hand: the derived schema allows more members than the variant's.
 impl PartialSchema for OverdraftData {
     fn schema() -> RefOr<Schema> {
         let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["none", "unlimited"]));
@@ -132,7 +132,7 @@ impl OverdraftData {
         let limits = match self {
             OverdraftData::None => return Ok(Overdraft::None),
             OverdraftData::Unlimited => return Ok(Overdraft::Unlimited),
-            // An overdraft in no asset is none.
+            // An overdraft in no asset is no overdraft.
             OverdraftData::Limited(limits) if limits.is_empty() => return Ok(Overdraft::None),
             OverdraftData::Limited(limits) => limits,
         };
@@ -143,11 +143,11 @@ impl OverdraftData {
         for (n, limit) in limits.into_iter().enumerate() {
             let asset = asset_in(list, n, &limit.asset, allowed)?;
             if done.iter().any(|other| other.asset == asset) {
-                return Err(FormError::new(format!("{at}/{n}/asset"), "an asset has one limit"));
+                return Err(FormError::new(format!("{at}/{n}/asset"), "each asset has one overdraft limit"));
             }
             done.push(OverdraftLimit { asset, amount: parsed_in(list, n, "amount", &limit.amount)? });
         }
-        // Their order means nothing, so it shall make no difference.
+        // The order has no meaning, so it must make no difference to a repeat.
         done.sort_unstable_by(|one, other| one.asset.cmp(&other.asset));
         Ok(Overdraft::Limited(done))
     }
@@ -167,15 +167,15 @@ pub(super) fn limits(
         let minimum: Option<Bound> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
         let maximum: Option<Bound> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
         if done.iter().any(|other| other.asset == asset) {
-            return Err(FormError::new(format!("{at}/{n}/asset"), "an asset has one pair of limits"));
+            return Err(FormError::new(format!("{at}/{n}/asset"), "each asset has one pair of limits"));
         }
         match (minimum, maximum) {
             (None, None) => {
-                let reason = "a limit has a `minimum`, a `maximum`, or both";
+                let reason = "a limit has a `minimum`, a `maximum` or both";
                 return Err(FormError::new(format!("{at}/{n}"), reason));
             }
             (Some(minimum), Some(maximum)) if minimum > maximum => {
-                let reason = "the minimum is more than the maximum";
+                let reason = "the minimum exceeds the maximum";
                 return Err(FormError::new(format!("{at}/{n}/minimum"), reason));
             }
             _ => done.push(BalanceLimit { asset, minimum, maximum }),
@@ -185,13 +185,13 @@ pub(super) fn limits(
     Ok(done)
 }
 
-/// The asset of a limit: one that the account may hold, where the command says which those are.
+/// The asset of a limit. If the command lists the assets that the account may hold, it must be one of them.
 fn asset_in(list: &str, n: usize, asset: &str, allowed: &[Asset]) -> Result<Asset, FormError> {
     let asset = parsed_in(list, n, "asset", asset)?;
     if allowed.is_empty() || allowed.contains(&asset) {
         return Ok(asset);
     }
-    let reason = format!("the account may not hold {asset}, because `assets` does not name it");
+    let reason = format!("the account may not hold {asset}: `assets` does not list it");
     Err(FormError::new(format!("/{list}/{n}/asset"), reason))
 }
 
@@ -202,7 +202,7 @@ pub(super) fn assets(assets: &[String], at: &str) -> Result<Vec<Asset>, FormErro
     for (n, asset) in assets.iter().enumerate() {
         let asset: Asset = parsed(&format!("{at}/{n}"), asset)?;
         if list.contains(&asset) {
-            return Err(FormError::new(format!("{at}/{n}"), "an asset stands in the list once"));
+            return Err(FormError::new(format!("{at}/{n}"), "the asset is listed twice"));
         }
         list.push(asset);
     }

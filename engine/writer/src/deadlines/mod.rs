@@ -20,8 +20,8 @@ use recount_core::Environment;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::CommandEngine;
 use crate::domain::Domain;
-use crate::engine::CommandEngine;
 use worker::Worker;
 
 /// The intervals of the worker.

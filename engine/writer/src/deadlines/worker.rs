@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Pace;
 use super::retries::Retries;
 use super::turn::{self, Due, Turn};
+use crate::CommandEngine;
 use crate::domain::Domain;
-use crate::engine::CommandEngine;
 use crate::submission::SubmitError;
 
 /// Deadlines that are read at a time: the most of a log's turn.

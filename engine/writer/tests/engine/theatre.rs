@@ -189,7 +189,7 @@ impl Domain for Theatre {
     type Event = Event;
     type Entity = Entity;
     type Rejection = Rejection;
-    type Answer = ();
+    type Answer<'a> = ();
     type Explanation = Map<String, Value>;
 
     const SNAPSHOT_VERSION: i16 = 1;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use recount_core::{Environment, LogName, Position, RecordedEvent};
 use recount_store::{LogWriter, migrations};
 use recount_test_support::TestDatabase;
@@ -125,9 +125,10 @@ pub(crate) fn environment() -> Environment {
     Environment::new(now, new_id)
 }
 
+/// The time, in microseconds as Postgres keeps it.
 #[expect(clippy::disallowed_methods, reason = "the clock of these tests")]
 pub(crate) fn now() -> DateTime<Utc> {
-    Utc::now()
+    Utc::now().trunc_subsecs(6)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the ids of these tests")]

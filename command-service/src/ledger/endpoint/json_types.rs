@@ -1,9 +1,9 @@
-//! Data that is an object is read from an object, a word from a string, and both from nothing else.
+//! Macros that make a type accept one JSON type only: `objects!` an object, `words!` a string.
 //!
-//! What serde derives for a struct also takes a list of its members in their order, where two of them change places
-//! unseen when they do so in the source; for an enum it also takes `{"asset": null}`. So the derived code is made an
-//! ordinary function of the type (`#[serde(remote = "Self")]`), and the trait reads what it should and hands it on to
-//! that.
+//! serde's derived code for a struct also accepts an array of its members in declaration order, so a reordering in the
+//! source would silently swap two of them; for an enum it also accepts `{"asset": null}`. Here the derived code becomes
+//! an inherent function of the type (`#[serde(remote = "Self")]`), and the trait implementation checks the JSON type
+//! before it calls that function.
 
 macro_rules! objects {
     ($($data:ident),* $(,)?) => {

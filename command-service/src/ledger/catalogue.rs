@@ -1,0 +1,36 @@
+//! The ledger's rejections as kinds of problems.
+
+use std::sync::LazyLock;
+
+use recount_domain::RejectionCode;
+use recount_service_kit::problem::{ProblemKind, kinds};
+
+use super::endpoint::ProblemCatalogue;
+
+static REJECTIONS: LazyLock<Vec<ProblemKind>> = LazyLock::new(|| {
+    // A ledger that was not created is the same problem whether the store or the domain finds out.
+    let codes = RejectionCode::ALL.iter().filter(|code| code.code != kinds::LEDGER_UNKNOWN.code);
+    codes.map(kind_of).collect()
+});
+
+/// The kinds of the ledger's rejections, in the order of their precedence.
+pub fn catalogue() -> &'static [&'static ProblemKind] {
+    static CATALOGUE: LazyLock<Vec<&'static ProblemKind>> = LazyLock::new(|| REJECTIONS.iter().collect());
+    &CATALOGUE
+}
+
+/// The problems of the command endpoint that the ledger names.
+pub(super) fn problems() -> &'static ProblemCatalogue {
+    static PROBLEMS: LazyLock<ProblemCatalogue> = LazyLock::new(|| ProblemCatalogue {
+        rejections: catalogue(),
+        log_unknown: &kinds::LEDGER_UNKNOWN,
+        log_unknown_detail: "There is no such ledger. Create it with PUT /v1/ledgers/{ledger}.",
+    });
+    &PROBLEMS
+}
+
+fn kind_of(code: &RejectionCode) -> ProblemKind {
+    let status = if code.conflict { 409 } else { 422 };
+    let title = code.meaning.strip_suffix('.').unwrap_or(code.meaning);
+    ProblemKind { code: code.code, status, title, advice: code.advice }
+}
