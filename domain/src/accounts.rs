@@ -1,27 +1,33 @@
-//! Deciding on accounts: opening, freezing, limiting, closing.
+//! Accounts: opening, freezing, limiting and closing them.
 
+use recount_core::Tag;
 use recount_events::ledger::{
     AccountClosed, AccountFrozen, AccountKind, AccountName, AccountOpened, AccountUnfrozen, Asset,
-    BalanceLimit, BalanceLimitsSet, ChartRule, Direction, FreezeScope, LedgerEvent, Metadata, Overdraft,
-    OverdraftPolicySet,
+    BalanceLimit, BalanceLimitsSet, ChartRule, Direction, FreezeScope, LedgerEvent, Overdraft,
+    OverdraftPolicySet, tag,
 };
 
-use crate::Decision;
 use crate::assets;
 use crate::command::OpenAccount;
+use crate::decision::Decision;
 use crate::entity::{Account, Ledger, States};
-use crate::rejection::{Listed, Rejection};
+use crate::rejection::{AssetList, Rejection};
+
+pub(crate) fn open_needs(command: &OpenAccount, tags: &mut Vec<Tag>) {
+    tags.push(tag::account(&command.account));
+    tags.extend(assets_of(command).map(tag::asset));
+}
 
 pub(crate) fn open(command: &OpenAccount, ledger: &Ledger, states: &States<'_>) -> Decision {
     if let Some(account) = states.account(&command.account) {
         return match differing_field(&account.opened, command) {
-            // It is closed for good: who asks for an open account does not have one.
+            // A closed account stays closed, so the command cannot have its effect.
             None if account.closed => Err(Rejection::AccountClosed { account: command.account.clone() }),
             None => Ok(vec![]),
             Some(field) => Err(Rejection::AccountConflict { account: command.account.clone(), field }),
         };
     }
-    Rejection::first(assets_of(command), |asset| assets::check(asset, states))?;
+    Rejection::first_of(assets_of(command), |asset| assets::check(asset, states))?;
     let rule = rule_for(&command.account, ledger)?;
     let opened = AccountOpened {
         account: command.account.clone(),
@@ -35,7 +41,7 @@ pub(crate) fn open(command: &OpenAccount, ledger: &Ledger, states: &States<'_>) 
     Ok(vec![LedgerEvent::AccountOpened(opened)])
 }
 
-/// What a command that opens the account again says otherwise. What it leaves to the chart does not differ.
+/// The first member of the command that differs from the open account. A member left to the chart does not differ.
 fn differing_field(opened: &AccountOpened, command: &OpenAccount) -> Option<&'static str> {
     if command.kind.is_some_and(|kind| kind != opened.kind) {
         Some("kind")
@@ -52,7 +58,7 @@ fn differing_field(opened: &AccountOpened, command: &OpenAccount) -> Option<&'st
     }
 }
 
-/// The chart's rule for the name; `None` if there is no chart.
+/// The chart's rule for the account name; `None` if there is no chart.
 fn rule_for<'l>(account: &AccountName, ledger: &'l Ledger) -> Result<Option<&'l ChartRule>, Rejection> {
     match ledger.rule(account) {
         None if ledger.chart.is_some() => Err(Rejection::AccountNotInChart { account: account.clone() }),
@@ -74,7 +80,7 @@ fn kind_of(command: &OpenAccount, rule: Option<&ChartRule>) -> Result<AccountKin
     }
 }
 
-/// The assets of the command, which must be among those of the rule, or else the rule's.
+/// The assets of the command, which must be among those of the rule. Default: the rule's.
 fn allowed_assets(command: &OpenAccount, rule: Option<&ChartRule>) -> Result<Vec<Asset>, Rejection> {
     let of_rule = rule.map(|rule| rule.assets.as_slice()).unwrap_or_default();
     if command.assets.is_empty() {
@@ -84,34 +90,21 @@ fn allowed_assets(command: &OpenAccount, rule: Option<&ChartRule>) -> Result<Vec
         None => Ok(command.assets.clone()),
         Some(asset) => {
             let (account, asset) = (command.account.clone(), asset.clone());
-            Err(Rejection::AssetNotAllowed { account, asset, allowed: Listed(of_rule.to_vec()) })
+            Err(Rejection::AssetNotAllowed { account, asset, allowed: AssetList(of_rule.to_vec()) })
         }
     }
 }
 
-/// What the first use of an account opens it with.
-pub(crate) fn opened_by_rule(account: &AccountName, rule: &ChartRule) -> AccountOpened {
-    AccountOpened {
-        account: account.clone(),
-        kind: rule.kind,
-        overdraft: rule.overdraft.clone(),
-        limits: rule.limits.clone(),
-        assets: rule.assets.clone(),
-        metadata: Metadata::new(),
-        on_first_use: true,
-    }
-}
-
 pub(crate) fn freeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
-    let is_so = |state: &Account| directions(scope).all(|direction| state.frozen_for(direction));
+    let already_holds = |state: &Account| directions(scope).all(|direction| state.frozen_for(direction));
     let event = || LedgerEvent::AccountFrozen(AccountFrozen { account: account.clone(), scope });
-    change(account, states, is_so, event)
+    change(account, states, already_holds, event)
 }
 
 pub(crate) fn unfreeze(account: &AccountName, scope: FreezeScope, states: &States<'_>) -> Decision {
-    let is_so = |state: &Account| !directions(scope).any(|direction| state.frozen_for(direction));
+    let already_holds = |state: &Account| !directions(scope).any(|direction| state.frozen_for(direction));
     let event = || LedgerEvent::AccountUnfrozen(AccountUnfrozen { account: account.clone(), scope });
-    change(account, states, is_so, event)
+    change(account, states, already_holds, event)
 }
 
 fn directions(scope: FreezeScope) -> impl Iterator<Item = Direction> {
@@ -119,11 +112,11 @@ fn directions(scope: FreezeScope) -> impl Iterator<Item = Direction> {
 }
 
 pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
-    let state = known_account(account, states)?;
+    let state = existing_account(account, states)?;
     if state.closed {
         return Ok(vec![]);
     }
-    Rejection::first(&state.balances, |(asset, balance)| {
+    Rejection::first_of(&state.balances, |(asset, balance)| {
         let figures = balance.figures(state.kind());
         let (account, asset) = (account.clone(), asset.clone());
         if figures.posted != 0 {
@@ -139,36 +132,36 @@ pub(crate) fn close(account: &AccountName, states: &States<'_>) -> Decision {
 }
 
 pub(crate) fn set_overdraft(account: &AccountName, overdraft: &Overdraft, states: &States<'_>) -> Decision {
-    Rejection::first(assets_of_overdraft(overdraft), |asset| assets::check(asset, states))?;
-    let is_so = |state: &Account| state.terms.overdraft == *overdraft;
+    Rejection::first_of(assets::of_overdraft(overdraft), |asset| assets::check(asset, states))?;
+    let already_holds = |state: &Account| state.terms.overdraft == *overdraft;
     let set = || OverdraftPolicySet { account: account.clone(), overdraft: overdraft.clone() };
-    change(account, states, is_so, || LedgerEvent::OverdraftPolicySet(set()))
+    change(account, states, already_holds, || LedgerEvent::OverdraftPolicySet(set()))
 }
 
 pub(crate) fn set_limits(account: &AccountName, limits: &[BalanceLimit], states: &States<'_>) -> Decision {
-    Rejection::first(limits.iter().map(|limit| &limit.asset), |asset| assets::check(asset, states))?;
-    let is_so = |state: &Account| state.terms.limits == limits;
+    Rejection::first_of(assets::of_limits(limits), |asset| assets::check(asset, states))?;
+    let already_holds = |state: &Account| state.terms.limits == limits;
     let set = || BalanceLimitsSet { account: account.clone(), limits: limits.to_vec() };
-    change(account, states, is_so, || LedgerEvent::BalanceLimitsSet(set()))
+    change(account, states, already_holds, || LedgerEvent::BalanceLimitsSet(set()))
 }
 
-/// The account, closed or not.
-pub(crate) fn known_account<'a>(
+/// The account, open or closed.
+pub(crate) fn existing_account<'a>(
     account: &AccountName,
     states: &States<'a>,
 ) -> Result<&'a Account, Rejection> {
     states.account(account).ok_or_else(|| Rejection::AccountUnknown { account: account.clone() })
 }
 
-/// Changes an account. One that was closed takes no changes, but what is so already can be asked for again.
+/// Changes an open account. If the effect already holds, the command is accepted even on a closed account.
 fn change(
     account: &AccountName,
     states: &States<'_>,
-    is_so: impl FnOnce(&Account) -> bool,
+    already_holds: impl FnOnce(&Account) -> bool,
     event: impl FnOnce() -> LedgerEvent,
 ) -> Decision {
-    let state = known_account(account, states)?;
-    if is_so(state) {
+    let state = existing_account(account, states)?;
+    if already_holds(state) {
         Ok(vec![])
     } else if state.closed {
         Err(Rejection::AccountClosed { account: account.clone() })
@@ -177,22 +170,13 @@ fn change(
     }
 }
 
-/// The assets that a command to open an account names.
-pub(crate) fn assets_of(command: &OpenAccount) -> impl Iterator<Item = &Asset> {
+/// The assets that the command names.
+fn assets_of(command: &OpenAccount) -> impl Iterator<Item = &Asset> {
     let limits = command.limits.as_deref().unwrap_or_default();
     command
         .overdraft
         .iter()
-        .flat_map(assets_of_overdraft)
-        .chain(limits.iter().map(|limit| &limit.asset))
+        .flat_map(assets::of_overdraft)
+        .chain(assets::of_limits(limits))
         .chain(&command.assets)
-}
-
-/// The assets that an overdraft policy names.
-pub(crate) fn assets_of_overdraft(overdraft: &Overdraft) -> impl Iterator<Item = &Asset> {
-    let limits = match overdraft {
-        Overdraft::Limited(limits) => limits.as_slice(),
-        Overdraft::None | Overdraft::Unlimited => &[],
-    };
-    limits.iter().map(|limit| &limit.asset)
 }

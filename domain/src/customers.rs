@@ -1,13 +1,13 @@
-//! Deciding on customers and on whose accounts are whose.
+//! Customers, and their links to accounts.
 
 use recount_events::ledger::{
     AccountLinked, AccountName, AccountUnlinked, CustomerForgotten, CustomerId, CustomerRegistered,
     CustomerUpdated, LedgerEvent, Metadata, Profile,
 };
 
-use crate::Decision;
 use crate::accounts;
-use crate::entity::{Customer, Description, States};
+use crate::decision::Decision;
+use crate::entity::{Customer, CustomerData, States};
 use crate::rejection::Rejection;
 
 pub(crate) fn register(
@@ -29,7 +29,8 @@ pub(crate) fn register(
     }
 }
 
-fn differing_field(known: &Description, profile: &Profile, metadata: &Metadata) -> Option<&'static str> {
+/// The first member of the command that differs from the known data.
+fn differing_field(known: &CustomerData, profile: &Profile, metadata: &Metadata) -> Option<&'static str> {
     if known.profile != *profile {
         Some("profile")
     } else if known.metadata != *metadata {
@@ -45,7 +46,7 @@ pub(crate) fn update(
     metadata: &Metadata,
     states: &States<'_>,
 ) -> Decision {
-    let known = remembered(customer, states)?;
+    let known = not_forgotten(customer, states)?;
     if differing_field(&known.current, profile, metadata).is_none() {
         return Ok(vec![]);
     }
@@ -57,16 +58,16 @@ pub(crate) fn link(customer: &CustomerId, account: &AccountName, states: &States
     if states.is_linked(customer, account) {
         return Ok(vec![]);
     }
-    remembered(customer, states)?;
-    accounts::known_account(account, states)?;
+    not_forgotten(customer, states)?;
+    accounts::existing_account(account, states)?;
     let (customer, account) = (customer.clone(), account.clone());
     Ok(vec![LedgerEvent::AccountLinked(AccountLinked { customer, account })])
 }
 
-/// A customer who was forgotten can be unlinked as well: the links are all that is left.
+/// Links of a forgotten customer remain, and can be removed.
 pub(crate) fn unlink(customer: &CustomerId, account: &AccountName, states: &States<'_>) -> Decision {
-    known(customer, states)?;
-    accounts::known_account(account, states)?;
+    existing(customer, states)?;
+    accounts::existing_account(account, states)?;
     let event = AccountUnlinked { customer: customer.clone(), account: account.clone() };
     let is_linked = states.is_linked(customer, account);
     Ok(if is_linked { vec![LedgerEvent::AccountUnlinked(event)] } else { vec![] })
@@ -74,15 +75,20 @@ pub(crate) fn unlink(customer: &CustomerId, account: &AccountName, states: &Stat
 
 pub(crate) fn forget(customer: &CustomerId, states: &States<'_>) -> Decision {
     let event = CustomerForgotten { customer: customer.clone() };
-    let forgotten = known(customer, states)?.forgotten;
+    let forgotten = existing(customer, states)?.forgotten;
     Ok(if forgotten { vec![] } else { vec![LedgerEvent::CustomerForgotten(event)] })
 }
 
-fn known<'a>(customer: &CustomerId, states: &States<'a>) -> Result<&'a Customer, Rejection> {
+fn existing<'a>(customer: &CustomerId, states: &States<'a>) -> Result<&'a Customer, Rejection> {
     states.customer(customer).ok_or_else(|| Rejection::CustomerUnknown { customer: customer.clone() })
 }
 
-fn remembered<'a>(customer: &CustomerId, states: &States<'a>) -> Result<&'a Customer, Rejection> {
-    let known = known(customer, states)?;
-    if known.forgotten { Err(Rejection::CustomerForgotten { customer: customer.clone() }) } else { Ok(known) }
+/// The customer, if it exists and was not forgotten.
+fn not_forgotten<'a>(customer: &CustomerId, states: &States<'a>) -> Result<&'a Customer, Rejection> {
+    let existing = existing(customer, states)?;
+    if existing.forgotten {
+        Err(Rejection::CustomerForgotten { customer: customer.clone() })
+    } else {
+        Ok(existing)
+    }
 }

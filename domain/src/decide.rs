@@ -1,17 +1,39 @@
-//! From a request and the states it needs to events or a rejection.
+//! From a request and the entities that it needs to events or a rejection.
+//!
+//! [`needs`] and [`decide`] dispatch to one module per family of commands, which holds the rules. A new command gets an
+//! arm in `command_needs` and one in `decide_command`.
 
 use chrono::{DateTime, Utc};
-use recount_events::ledger::{LedgerCreated, LedgerEvent};
+use recount_core::Tag;
+use recount_events::ledger::{LedgerCreated, LedgerEvent, MetadataOwner, tag};
 
 use crate::command::{Command, Request};
+use crate::decision::Decision;
 use crate::entity::{Ledger, States};
 use crate::rejection::Rejection;
 use crate::{
-    Decision, accounts, assets, chart, customers, expectations, holds, metadata, periods, reversals,
-    transactions,
+    accounts, assets, chart, customers, expectations, holds, metadata, periods, reversals, transactions,
 };
 
-/// Decides a request. No events means: it is so already, and then nothing is expected of any balance either.
+/// The entities that deciding the request reads.
+///
+/// The answer may depend on loaded state: a reversal needs the accounts of the original transaction. If
+/// [`needs_more_when_loaded`] is true, load the entities and ask again until the answer names no new ones.
+pub fn needs(request: &Request, states: &States<'_>) -> Vec<Tag> {
+    let mut tags = vec![tag::ledger()];
+    command_needs(&request.command, states, &mut tags);
+    for expectation in &request.expect {
+        tags.extend([tag::account(&expectation.account), tag::asset(&expectation.asset)]);
+    }
+    tags
+}
+
+/// Whether the needs of the request depend on loaded state.
+pub fn needs_more_when_loaded(request: &Request) -> bool {
+    matches!(request.command, Command::ReverseTransaction(_) | Command::Capture(_))
+}
+
+/// Decides a request. If the command's effect already holds, there are no events, and expectations are not checked.
 pub fn decide(request: &Request, states: &States<'_>, now: DateTime<Utc>) -> Decision {
     let Request { command, expect } = request;
     let Some(ledger) = states.ledger() else {
@@ -27,11 +49,49 @@ pub fn decide(request: &Request, states: &States<'_>, now: DateTime<Utc>) -> Dec
     if expect.is_empty() || decision.as_ref().is_ok_and(Vec::is_empty) {
         return decision;
     }
-    // Of the faults of the command and those of the expectations, the first in the precedence is named.
+    // If both the command and an expectation fail, the rejection that is first in the precedence wins.
     match (decision, expectations::check(expect, ledger, states)) {
         (decision, Ok(())) => decision,
         (Err(fault), Err(unmet)) if fault.rank() <= unmet.rank() => Err(fault),
         (_, Err(unmet)) => Err(unmet),
+    }
+}
+
+fn command_needs(command: &Command, states: &States<'_>, tags: &mut Vec<Tag>) {
+    match command {
+        Command::CreateLedger { .. }
+        | Command::SetEffectiveWindow { .. }
+        | Command::ClosePeriod { .. }
+        | Command::ReopenPeriod { .. }
+        | Command::RemoveChart => {}
+        Command::RegisterAsset { asset } => tags.push(tag::asset(asset)),
+        Command::SetChart { rules } => tags.extend(chart::assets_of(rules).map(tag::asset)),
+        Command::OpenAccount(open) => accounts::open_needs(open, tags),
+        Command::FreezeAccount { account, .. }
+        | Command::UnfreezeAccount { account, .. }
+        | Command::CloseAccount { account } => tags.push(tag::account(account)),
+        Command::SetOverdraftPolicy { account, overdraft } => {
+            tags.push(tag::account(account));
+            tags.extend(assets::of_overdraft(overdraft).map(tag::asset));
+        }
+        Command::SetBalanceLimits { account, limits } => {
+            tags.push(tag::account(account));
+            tags.extend(assets::of_limits(limits).map(tag::asset));
+        }
+        Command::PostTransaction(post) => transactions::post_needs(post, tags),
+        Command::ReverseTransaction(reverse) => reversals::reverse_needs(reverse, states, tags),
+        Command::Hold(place) => holds::place_needs(place, tags),
+        Command::Capture(capture) => holds::capture_needs(capture, states, tags),
+        Command::Release { hold } | Command::Expire { hold } => tags.push(tag::hold(hold)),
+        Command::SetMetadata { of, .. } | Command::RemoveMetadata { of, .. } => {
+            tags.push(MetadataOwner::tag(of))
+        }
+        Command::RegisterCustomer { customer, .. }
+        | Command::UpdateCustomer { customer, .. }
+        | Command::ForgetCustomer { customer } => tags.push(tag::customer(customer)),
+        Command::LinkAccount { customer, account } | Command::UnlinkAccount { customer, account } => {
+            tags.extend([tag::customer(customer), tag::account(account), tag::link(customer, account)]);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whether the balances are what the sender of a command takes for granted.
+//! Checks the expectations of a request.
 
 use crate::assets;
 use crate::balance::Figures;
@@ -7,7 +7,7 @@ use crate::entity::{Ledger, States};
 use crate::rejection::Rejection;
 
 pub(crate) fn check(expect: &[Expectation], ledger: &Ledger, states: &States<'_>) -> Result<(), Rejection> {
-    Rejection::first(expect, |expectation| check_one(expectation, ledger, states))
+    Rejection::first_of(expect, |expectation| check_one(expectation, ledger, states))
 }
 
 fn check_one(expectation: &Expectation, ledger: &Ledger, states: &States<'_>) -> Result<(), Rejection> {
@@ -15,7 +15,7 @@ fn check_one(expectation: &Expectation, ledger: &Ledger, states: &States<'_>) ->
     assets::check(asset, states)?;
     let figures = match states.account(account) {
         Some(state) => state.balance(asset).figures(state.kind()),
-        // It has nothing yet, and is there as soon as it is used.
+        // Its first use opens it: until then its balances are zero.
         None if ledger.first_use_rule(account).is_some() => Figures::default(),
         None => return Err(Rejection::AccountUnknown { account: account.clone() }),
     };

@@ -1,4 +1,4 @@
-//! What a decision would do to balances.
+//! The balances that a decision changes.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use recount_events::ledger::{AccountName, Asset, LedgerEvent, tag};
 use crate::balance::Figures;
 use crate::entity::{Account, States};
 
-/// A balance that a decision changes.
+/// A balance before and after a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalanceChange {
     pub account: AccountName,

@@ -1,17 +1,17 @@
-//! Whether the accounts take what a command would post to them or set aside on them.
+//! Whether accounts accept the amounts that a command posts or holds.
 //!
-//! Limits apply to the balances as they are in the order of recording, whatever the effective times are.
+//! Limits apply to balances in the order of recording, whatever the effective times are.
 
 use std::collections::BTreeMap;
 
 use recount_events::ledger::{AccountName, Amount, Asset, Direction, Entry};
 
-use crate::balance::{Balance, Sides};
-use crate::chart::UsedAccounts;
+use crate::balance::{Balance, Totals};
 use crate::entity::Account;
-use crate::rejection::{Listed, Rejection};
+use crate::rejection::{AssetList, Rejection};
+use crate::used_accounts::UsedAccounts;
 
-/// One side of something to be posted or set aside.
+/// A debit or credit to post or hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Leg<'a> {
     pub(crate) account: &'a AccountName,
@@ -26,20 +26,20 @@ impl<'a> From<&'a Entry> for Leg<'a> {
     }
 }
 
-/// What becomes of a balance when all this happens to it; `None` if it could not be counted.
-pub(crate) type Change = fn(Balance, Sides) -> Option<Balance>;
+/// The balance after these debits and credits are posted or held; `None` on overflow.
+pub(crate) type Change = fn(Balance, Totals) -> Option<Balance>;
 
-/// Makes sure that the account of each leg is there, open, not frozen, and may hold the asset. Answers the accounts in
+/// Checks that the account of each leg exists, is open, is not frozen, and may hold the asset. Returns the accounts in
 /// the order of the legs.
 pub(crate) fn check_accounts<'a>(
     legs: impl Iterator<Item = Leg<'a>> + Clone,
     accounts: &'a UsedAccounts<'_, '_>,
 ) -> Result<Vec<&'a Account>, Rejection> {
-    let found: Result<Vec<&Account>, Rejection> =
+    let checked: Result<Vec<&Account>, Rejection> =
         legs.clone().map(|leg| check_account(leg, accounts)).collect();
-    // One fault is enough to look for the one that comes first in the precedence.
-    found.or_else(|fault| {
-        Rejection::first(legs, |leg| check_account(leg, accounts).map(|_| ()))?;
+    // If a leg fails, check all of them for the rejection that is first in the precedence.
+    checked.or_else(|fault| {
+        Rejection::first_of(legs, |leg| check_account(leg, accounts).map(|_| ()))?;
         Err(fault)
     })
 }
@@ -53,30 +53,30 @@ fn check_account<'a>(leg: Leg<'_>, accounts: &'a UsedAccounts<'_, '_>) -> Result
         Err(Rejection::AccountClosed { account: name.clone() })
     } else if account.frozen_for(leg.direction) {
         Err(Rejection::AccountFrozen { account: name.clone(), direction: leg.direction })
-    } else if !account.takes(leg.asset) {
-        let allowed = Listed(account.opened.assets.clone());
+    } else if !account.may_hold(leg.asset) {
+        let allowed = AssetList(account.opened.assets.clone());
         Err(Rejection::AssetNotAllowed { account: name.clone(), asset: leg.asset.clone(), allowed })
     } else {
         Ok(account)
     }
 }
 
-/// Makes sure that no account ends outside its limits. What counts is where the whole command leaves an account, not
-/// what its legs do on the way; `accounts` are those of the legs, in their order.
+/// Checks that no account ends outside its limits. Only the balances after the whole command count, not those between its
+/// legs. `accounts` are the accounts of the legs, in their order.
 pub(crate) fn check_limits<'a>(
     legs: impl Iterator<Item = Leg<'a>> + Clone,
     accounts: &[&Account],
     change: Change,
 ) -> Result<(), Rejection> {
-    let mut moved: BTreeMap<(&AccountName, &Asset), Sides> = BTreeMap::new();
+    let mut totals: BTreeMap<(&AccountName, &Asset), Totals> = BTreeMap::new();
     for leg in legs.clone() {
-        let sides = moved.entry((leg.account, leg.asset)).or_default();
-        *sides = sides.with(leg.direction, leg.amount).ok_or_else(|| overflow(leg))?;
+        let total = totals.entry((leg.account, leg.asset)).or_default();
+        *total = total.with(leg.direction, leg.amount).ok_or_else(|| overflow(leg))?;
     }
     let after = |leg: Leg<'_>, account: &Account| {
-        change(account.balance(leg.asset), moved[&(leg.account, leg.asset)])
+        change(account.balance(leg.asset), totals[&(leg.account, leg.asset)])
     };
-    Rejection::first(legs.zip(accounts), |(leg, account)| match after(leg, account) {
+    Rejection::first_of(legs.zip(accounts), |(leg, account)| match after(leg, account) {
         Some(after) => check_limit(leg, account, after),
         None => Err(overflow(leg)),
     })
@@ -89,7 +89,7 @@ fn overflow(leg: Leg<'_>) -> Rejection {
 fn check_limit(leg: Leg<'_>, account: &Account, after: Balance) -> Result<(), Rejection> {
     let before = account.balance(leg.asset).figures(account.kind());
     let after = after.figures(account.kind());
-    // What does not make it worse is taken: it may be what mends it.
+    // A balance may already be outside its limits. A change that does not take it further out is accepted.
     if let Some(minimum) = account.minimum(leg.asset)
         && after.available < minimum
         && after.available < before.available

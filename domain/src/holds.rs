@@ -1,20 +1,37 @@
-//! Deciding on holds: setting value aside, posting it, giving it back.
+//! Holds: placing, capturing, releasing and expiring them.
 
 use chrono::{DateTime, Utc};
+use recount_core::Tag;
 use recount_events::ledger::{
     AccountName, Amount, Capture, Direction, Entry, HoldExpired, HoldId, HoldPlaced, HoldReleased,
-    LedgerEvent, TransactionPosted,
+    LedgerEvent, TransactionPosted, tag,
 };
 
-use crate::Decision;
 use crate::assets;
 use crate::balance::Balance;
-use crate::chart::UsedAccounts;
 use crate::command::{CaptureHold, PlaceHold};
+use crate::decision::Decision;
 use crate::entity::{Hold, HoldStatus, Ledger, States, Transaction};
 use crate::funds::{self, Leg};
-use crate::rejection::{Moment, Rejection};
-use crate::transactions::{self, Wanted};
+use crate::rejection::{Rejection, Timestamp};
+use crate::transactions::{self, ProposedTransaction};
+use crate::used_accounts::UsedAccounts;
+
+pub(crate) fn place_needs(command: &PlaceHold, tags: &mut Vec<Tag>) {
+    tags.push(tag::hold(&command.hold));
+    tags.push(tag::asset(&command.asset));
+    tags.extend([tag::account(&command.debit), tag::account(&command.credit)]);
+}
+
+pub(crate) fn capture_needs(command: &CaptureHold, states: &States<'_>, tags: &mut Vec<Tag>) {
+    tags.push(tag::hold(&command.hold));
+    tags.push(tag::transaction(&command.transaction));
+    tags.extend(command.reference.iter().map(tag::reference));
+    if let Some(hold) = states.hold(&command.hold) {
+        tags.push(tag::asset(&hold.placed.asset));
+        tags.extend([tag::account(&hold.placed.debit), tag::account(&hold.placed.credit)]);
+    }
+}
 
 pub(crate) fn place(
     command: &PlaceHold,
@@ -31,8 +48,8 @@ pub(crate) fn place(
     if let Some(expires_at) = command.expires_at.filter(|expires_at| *expires_at <= now) {
         return Err(Rejection::DeadlinePassed {
             hold: command.hold.clone(),
-            expires_at: Moment(expires_at),
-            now: Moment(now),
+            expires_at: Timestamp(expires_at),
+            now: Timestamp(now),
         });
     }
     assets::check(&command.asset, states)?;
@@ -44,8 +61,8 @@ pub(crate) fn place(
         asset: &command.asset,
         amount: command.amount,
     });
-    let found = funds::check_accounts(legs.clone(), &accounts)?;
-    funds::check_limits(legs, &found, Balance::with_held)?;
+    let used = funds::check_accounts(legs.clone(), &accounts)?;
+    funds::check_limits(legs, &used, Balance::with_held)?;
     Ok(accounts.into_events(LedgerEvent::HoldPlaced(HoldPlaced {
         hold: command.hold.clone(),
         debit: command.debit.clone(),
@@ -57,6 +74,7 @@ pub(crate) fn place(
     })))
 }
 
+/// The first member of the command that differs from the placed hold.
 fn differing_field(placed: &HoldPlaced, command: &PlaceHold) -> Option<&'static str> {
     if placed.debit != command.debit {
         Some("debit")
@@ -82,46 +100,46 @@ pub(crate) fn capture(
     now: DateTime<Utc>,
 ) -> Decision {
     if let Some(existing) = states.transaction(&command.transaction) {
-        return repeat(command, existing);
+        return decide_repeat(command, existing);
     }
     let (hold, remaining) = open_hold(&command.hold, states, now)?;
     let amount = command.amount.unwrap_or(remaining);
     if amount > remaining {
         return Err(Rejection::HoldExceeded { hold: command.hold.clone(), amount, remaining });
     }
-    let rest = remaining.less(amount);
+    let rest = remaining.checked_sub(amount);
     let captures = Capture {
         hold: command.hold.clone(),
         remaining: rest.filter(|_| !command.is_final),
         released: rest.filter(|_| command.is_final),
     };
     let entries = entries(&hold.placed, amount);
-    wanted(command, &entries, captures).decide(ledger, states, now)
+    proposed(command, &entries, captures).decide(ledger, states, now)
 }
 
-/// Decides on a capture whose transaction is there already. An amount that was not given does not differ: it is what was
-/// left then.
-fn repeat(command: &CaptureHold, existing: &Transaction) -> Decision {
+/// Decides a capture whose transaction id exists. An omitted amount does not differ if the first capture took the whole
+/// remaining amount.
+fn decide_repeat(command: &CaptureHold, existing: &Transaction) -> Decision {
     let conflict = |field| Err(transactions::conflict(&command.transaction, field));
     let TransactionPosted { entries, captures, .. } = &existing.posted;
     let Some(captures) = captures.as_ref().filter(|capture| capture.hold == command.hold) else {
         return conflict("hold");
     };
-    // Whether a capture that leaves nothing was to be the last makes no difference.
+    // If the capture took everything, `final` made no difference.
     let was_final = captures.released.is_some();
-    let was_not = captures.remaining.is_some();
-    if (command.is_final && was_not) || (!command.is_final && was_final) {
+    let was_partial = captures.remaining.is_some();
+    if (command.is_final && was_partial) || (!command.is_final && was_final) {
         return conflict("final");
     }
-    // Without an amount nothing is left, so one that left something had an amount.
+    // A capture without an amount takes everything, so one that did not take everything had an amount.
     let differs = match command.amount {
         Some(amount) => entries.iter().any(|entry| entry.amount != amount),
-        None => was_final || was_not,
+        None => was_final || was_partial,
     };
     if differs {
         return conflict("amount");
     }
-    wanted(command, entries, captures.clone()).repeat(existing)
+    proposed(command, entries, captures.clone()).decide_repeat(existing)
 }
 
 fn entries(hold: &HoldPlaced, amount: Amount) -> [Entry; 2] {
@@ -134,12 +152,16 @@ fn entries(hold: &HoldPlaced, amount: Amount) -> [Entry; 2] {
     [entry(&hold.debit, Direction::Debit), entry(&hold.credit, Direction::Credit)]
 }
 
-fn wanted<'c>(command: &'c CaptureHold, entries: &'c [Entry], captures: Capture) -> Wanted<'c> {
-    Wanted {
+fn proposed<'c>(
+    command: &'c CaptureHold,
+    entries: &'c [Entry],
+    captures: Capture,
+) -> ProposedTransaction<'c> {
+    ProposedTransaction {
         transaction: &command.transaction,
         entries,
-        // A repeat compares the amount itself.
-        amounts_in: "amount",
+        // `decide_repeat` compares the amount.
+        entries_field: "amount",
         effective_at: command.effective_at,
         reference: command.reference.as_ref(),
         metadata: &command.metadata,
@@ -148,13 +170,13 @@ fn wanted<'c>(command: &'c CaptureHold, entries: &'c [Entry], captures: Capture)
     }
 }
 
-/// The hold and what is left of it, if it can still be used. Time decides, not what has run since.
+/// The hold and its remaining amount, if it is open. At its deadline a hold expires even if the event is not recorded yet.
 fn open_hold<'a>(
     id: &HoldId,
     states: &States<'a>,
     now: DateTime<Utc>,
 ) -> Result<(&'a Hold, Amount), Rejection> {
-    let hold = known_hold(id, states)?;
+    let hold = existing_hold(id, states)?;
     let expired = match hold.status {
         HoldStatus::Open => hold.is_due(now),
         HoldStatus::Expired => true,
@@ -162,19 +184,19 @@ fn open_hold<'a>(
     };
     match (hold.remaining, hold.placed.expires_at) {
         (_, Some(deadline)) if expired => {
-            Err(Rejection::HoldExpired { hold: id.clone(), expired_at: Moment(deadline) })
+            Err(Rejection::HoldExpired { hold: id.clone(), expired_at: Timestamp(deadline) })
         }
         (Some(remaining), _) => Ok((hold, remaining)),
         (None, _) => Err(Rejection::HoldClosed { hold: id.clone(), hold_status: hold.status }),
     }
 }
 
-fn known_hold<'a>(id: &HoldId, states: &States<'a>) -> Result<&'a Hold, Rejection> {
+fn existing_hold<'a>(id: &HoldId, states: &States<'a>) -> Result<&'a Hold, Rejection> {
     states.hold(id).ok_or_else(|| Rejection::HoldUnknown { hold: id.clone() })
 }
 
 pub(crate) fn release(id: &HoldId, states: &States<'_>, now: DateTime<Utc>) -> Decision {
-    if known_hold(id, states)?.status == HoldStatus::Released {
+    if existing_hold(id, states)?.status == HoldStatus::Released {
         return Ok(vec![]);
     }
     let (hold, amount) = open_hold(id, states, now)?;
@@ -183,7 +205,7 @@ pub(crate) fn release(id: &HoldId, states: &States<'_>, now: DateTime<Utc>) -> D
 }
 
 pub(crate) fn expire(id: &HoldId, states: &States<'_>, now: DateTime<Utc>) -> Decision {
-    let state = known_hold(id, states)?;
+    let state = existing_hold(id, states)?;
     match (state.status, state.remaining) {
         (HoldStatus::Expired, _) => Ok(vec![]),
         (HoldStatus::Open, Some(amount)) if state.is_due(now) => {

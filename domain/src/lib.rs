@@ -1,11 +1,10 @@
-//! What may happen in a ledger: pure and synchronous.
+//! The rules of a ledger: pure and synchronous.
 //!
-//! A [`Request`] asks for a change by a [`Command`]. [`needs`] names the entities that deciding it takes, [`decide`]
-//! answers with events or a [`Rejection`], and [`evolve`] folds events into entities. [`explain`] says what a decision
-//! would do to balances. That is all there is: no I/O, no clock, no randomness, no engine. Time and ids come in with the
-//! command.
+//! A [`Request`] asks for a change with a [`Command`]. [`needs`] names the entities that the decision reads, [`decide`]
+//! returns events or a [`Rejection`], and [`evolve`] folds events into entities. [`explain`] lists the balances that a
+//! decision changes. There is no I/O here, no clock, no randomness and no engine: time and ids come with the command.
 //!
-//! `evolve` never validates: history is fact. `decide` never changes anything.
+//! `evolve` never validates, because recorded events are facts. `decide` never changes state.
 
 mod accounts;
 mod assets;
@@ -14,33 +13,25 @@ mod chart;
 mod command;
 mod customers;
 mod decide;
+mod decision;
 mod entity;
 mod expectations;
 mod explain;
 mod funds;
 mod holds;
 mod metadata;
-mod needs;
 mod periods;
 mod rejection;
 mod reversals;
 mod transactions;
+mod used_accounts;
 
-pub use balance::{Balance, Figures, Sides};
-pub use command::{
-    CaptureHold, Command, Comparison, Expectation, Figure, OpenAccount, PlaceHold, PostTransaction, Request,
-    ReversalTime, ReverseTransaction, ReversedPart,
-};
-pub use decide::decide;
-pub use entity::{
-    Account, Chart, Customer, Description, Entity, Hold, HoldStatus, Ledger, States, Terms, Transaction,
-    evolve,
-};
+pub use balance::{Balance, Figures, Totals};
+pub use command::*;
+pub use decide::{decide, needs, needs_more_when_loaded};
+pub use decision::Decision;
+pub use entity::*;
 pub use explain::{BalanceChange, explain};
 pub use metadata::METADATA_BYTES_MAX;
-pub use needs::{needs, needs_more_when_loaded};
-pub use rejection::{Listed, Moment, Rejection, RejectionCode};
+pub use rejection::{AssetList, Rejection, RejectionCode, Timestamp};
 pub use transactions::{ENTRIES_MAX, ENTRIES_MIN};
-
-/// What becomes of a command: events, none if it is so already, or the reason why not.
-pub type Decision = Result<Vec<recount_events::ledger::LedgerEvent>, Rejection>;

@@ -1,13 +1,13 @@
-//! Deciding on metadata that is changed after the fact.
+//! Changes to the metadata of accounts and transactions.
 
 use recount_events::ledger::{LedgerEvent, Metadata, MetadataOwner, MetadataRemoved, MetadataSet};
 
-use crate::Decision;
 use crate::accounts;
+use crate::decision::Decision;
 use crate::entity::States;
 use crate::rejection::Rejection;
 
-/// The most bytes that metadata may take as JSON: a note, not a document store.
+/// The maximum size of metadata, in bytes of JSON. Metadata is for notes, not for documents.
 pub const METADATA_BYTES_MAX: usize = 8 * 1024;
 
 pub(crate) fn set(of: &MetadataOwner, metadata: &Metadata, states: &States<'_>) -> Decision {
@@ -35,7 +35,7 @@ pub(crate) fn remove(of: &MetadataOwner, keys: &[String], states: &States<'_>) -
 
 fn current<'a>(of: &MetadataOwner, states: &States<'a>) -> Result<&'a Metadata, Rejection> {
     match of {
-        MetadataOwner::Account(account) => Ok(&accounts::known_account(account, states)?.terms.metadata),
+        MetadataOwner::Account(account) => Ok(&accounts::existing_account(account, states)?.terms.metadata),
         MetadataOwner::Transaction(transaction) => match states.transaction(transaction) {
             Some(state) => Ok(state.metadata()),
             None => Err(Rejection::TransactionUnknown { transaction: transaction.clone() }),

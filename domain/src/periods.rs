@@ -1,13 +1,13 @@
-//! Deciding on time: which effective times the ledger takes, and which periods are closed.
+//! Effective times: the window of accepted times, and closed periods.
 
 use chrono::{DateTime, Days, NaiveTime, Utc};
 use recount_events::ledger::{
     EffectiveWindow, EffectiveWindowSet, LedgerEvent, PeriodClosed, PeriodReopened,
 };
 
-use crate::Decision;
+use crate::decision::Decision;
 use crate::entity::Ledger;
-use crate::rejection::{Moment, Rejection};
+use crate::rejection::{Rejection, Timestamp};
 
 pub(crate) fn set_window(window: EffectiveWindow, ledger: &Ledger) -> Decision {
     let event = LedgerEvent::EffectiveWindowSet(EffectiveWindowSet { window });
@@ -18,9 +18,9 @@ pub(crate) fn close(through: DateTime<Utc>, ledger: &Ledger, now: DateTime<Utc>)
     if ledger.closed_through.is_some_and(|closed| closed >= through) {
         return Ok(vec![]);
     }
-    // What takes effect when it is recorded is never refused, because only what is over can be closed.
+    // Only a period that has ended can be closed, so an effective time equal to the time of recording is always open.
     if through >= now {
-        return Err(Rejection::PeriodNotOver { through: Moment(through), now: Moment(now) });
+        return Err(Rejection::PeriodNotOver { through: Timestamp(through), now: Timestamp(now) });
     }
     Ok(vec![LedgerEvent::PeriodClosed(PeriodClosed { through })])
 }
@@ -30,29 +30,29 @@ pub(crate) fn reopen(from: DateTime<Utc>, ledger: &Ledger) -> Decision {
     Ok(if is_closed { vec![LedgerEvent::PeriodReopened(PeriodReopened { from })] } else { vec![] })
 }
 
-/// Makes sure that something may take effect at this time.
+/// Checks that the ledger accepts the effective time.
 pub(crate) fn check_effective(
     effective_at: DateTime<Utc>,
     ledger: &Ledger,
     now: DateTime<Utc>,
 ) -> Result<(), Rejection> {
-    let given = Moment(effective_at);
+    let given = Timestamp(effective_at);
     let EffectiveWindow { past_days, future_days } = ledger.window;
-    // Whole days in UTC: a date stands for its midnight, and shall be taken as long as its day is in the window.
+    // The window has whole UTC days: a date means its midnight, and is accepted while its day is in the window.
     if let Some(earliest) = past_days.and_then(|days| midnight(now)?.checked_sub_days(Days::new(days.into())))
         && effective_at < earliest
     {
-        return Err(Rejection::EffectiveTooEarly { effective_at: given, earliest: Moment(earliest) });
+        return Err(Rejection::EffectiveTooEarly { effective_at: given, earliest: Timestamp(earliest) });
     }
     let after = |days: u32| midnight(now)?.checked_add_days(Days::new(u64::from(days) + 1));
     if let Some(before) = future_days.and_then(after)
         && effective_at >= before
     {
-        return Err(Rejection::EffectiveTooLate { effective_at: given, before: Moment(before) });
+        return Err(Rejection::EffectiveTooLate { effective_at: given, before: Timestamp(before) });
     }
     match ledger.closed_through {
         Some(closed) if effective_at <= closed => {
-            Err(Rejection::PeriodClosed { effective_at: given, closed_through: Moment(closed) })
+            Err(Rejection::PeriodClosed { effective_at: given, closed_through: Timestamp(closed) })
         }
         _ => Ok(()),
     }

@@ -1,16 +1,27 @@
-//! Deciding on reversals: a transaction is taken back by posting its opposite, wholly or in part, and nothing of it
-//! twice.
+//! Reversals: a transaction is reversed by posting its opposite, in full or in part, and no part of it twice.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use recount_events::ledger::{AccountName, Amount, Asset, Direction, Entry};
+use recount_core::Tag;
+use recount_events::ledger::{AccountName, Amount, Asset, Direction, Entry, tag};
 
-use crate::Decision;
 use crate::command::{ReversalTime, ReverseTransaction, ReversedPart};
+use crate::decision::Decision;
 use crate::entity::{Ledger, States, Transaction};
 use crate::rejection::Rejection;
-use crate::transactions::{self, Wanted};
+use crate::transactions::{self, ProposedTransaction};
+
+pub(crate) fn reverse_needs(command: &ReverseTransaction, states: &States<'_>, tags: &mut Vec<Tag>) {
+    tags.push(tag::transaction(&command.transaction));
+    tags.push(tag::transaction(&command.reversal));
+    tags.extend(command.reference.iter().map(tag::reference));
+    if let ReversedPart::Entries(entries) = &command.part {
+        transactions::entries_needs(entries, tags);
+    } else if let Some(original) = states.transaction(&command.transaction) {
+        transactions::entries_needs(&original.posted.entries, tags);
+    }
+}
 
 pub(crate) fn reverse(
     command: &ReverseTransaction,
@@ -28,21 +39,25 @@ pub(crate) fn reverse(
     };
     if let Some(existing) = existing {
         return match entries_of(command, original) {
-            Ok(entries) => wanted(command, &entries, original).repeat(existing),
-            Err(_) => Err(transactions::conflict(reversal, amounts_in(command, original))),
+            Ok(entries) => proposed(command, &entries, original).decide_repeat(existing),
+            Err(_) => Err(transactions::conflict(reversal, part_field(command, original))),
         };
     }
-    check_left(command, original)?;
+    check_reversible(command, original)?;
     let entries = entries_of(command, original)?;
     check_part(command, &entries, original)?;
-    wanted(command, &entries, original).decide(ledger, states, now)
+    proposed(command, &entries, original).decide(ledger, states, now)
 }
 
-fn wanted<'c>(command: &'c ReverseTransaction, entries: &'c [Entry], original: &Transaction) -> Wanted<'c> {
-    Wanted {
+fn proposed<'c>(
+    command: &'c ReverseTransaction,
+    entries: &'c [Entry],
+    original: &Transaction,
+) -> ProposedTransaction<'c> {
+    ProposedTransaction {
         transaction: &command.reversal,
         entries,
-        amounts_in: amounts_in(command, original),
+        entries_field: part_field(command, original),
         effective_at: match command.effective_at {
             ReversalTime::Now => None,
             ReversalTime::Original => Some(original.posted.effective_at),
@@ -55,8 +70,8 @@ fn wanted<'c>(command: &'c ReverseTransaction, entries: &'c [Entry], original: &
     }
 }
 
-/// The member of the command that says what to take back, or that it should have had if it was a part.
-fn amounts_in(command: &ReverseTransaction, original: &Transaction) -> &'static str {
+/// The member of the command that gives the part to reverse. For a whole reversal, the member that would give it.
+fn part_field(command: &ReverseTransaction, original: &Transaction) -> &'static str {
     match &command.part {
         ReversedPart::Entries(_) => "entries",
         ReversedPart::Whole if original.posted.entries.len() != 2 => "entries",
@@ -64,7 +79,7 @@ fn amounts_in(command: &ReverseTransaction, original: &Transaction) -> &'static 
     }
 }
 
-/// The entries that take back what the command says.
+/// The entries of the reversal.
 fn entries_of(command: &ReverseTransaction, original: &Transaction) -> Result<Vec<Entry>, Rejection> {
     let opposites = original.posted.entries.iter().map(opposite);
     match &command.part {
@@ -84,33 +99,33 @@ fn opposite(entry: &Entry) -> Entry {
     Entry { direction: entry.direction.opposite(), ..entry.clone() }
 }
 
-/// Makes sure that something is left to take back: all of it, if all is asked for.
-fn check_left(command: &ReverseTransaction, original: &Transaction) -> Result<(), Rejection> {
+/// Checks that something is still reversible: all of it, if the command reverses the whole transaction.
+fn check_reversible(command: &ReverseTransaction, original: &Transaction) -> Result<(), Rejection> {
     let Some(by) = &original.reversed_by else { return Ok(()) };
-    let nothing_left = left(original).values().all(|amount| *amount == 0);
-    if command.part == ReversedPart::Whole || nothing_left {
+    let is_exhausted = reversible(original).values().all(|amount| *amount == 0);
+    if command.part == ReversedPart::Whole || is_exhausted {
         let (transaction, reversed_by) = (command.transaction.clone(), by.clone());
         return Err(Rejection::TransactionAlreadyReversed { transaction, reversed_by });
     }
     Ok(())
 }
 
-/// An account's side in an asset.
+/// A direction of entries on an account, in an asset.
 type Leg<'a> = (&'a AccountName, Direction, &'a Asset);
 
-/// What can still be taken back, by the sides of the reversal.
-fn left(original: &Transaction) -> BTreeMap<Leg<'_>, i128> {
-    let mut left: BTreeMap<Leg<'_>, i128> = BTreeMap::new();
+/// The amounts that are still reversible, by the legs of the reversal.
+fn reversible(original: &Transaction) -> BTreeMap<Leg<'_>, i128> {
+    let mut reversible: BTreeMap<Leg<'_>, i128> = BTreeMap::new();
     for Entry { account, direction, asset, amount } in &original.posted.entries {
-        *left.entry((account, direction.opposite(), asset)).or_default() += amount.minor_units();
+        *reversible.entry((account, direction.opposite(), asset)).or_default() += amount.minor_units();
     }
     for Entry { account, direction, asset, amount } in &original.taken_back {
-        *left.entry((account, *direction, asset)).or_default() -= amount.minor_units();
+        *reversible.entry((account, *direction, asset)).or_default() -= amount.minor_units();
     }
-    left
+    reversible
 }
 
-/// Makes sure that the entries take back no more than is left.
+/// Checks that the entries do not exceed the amounts that are still reversible.
 fn check_part(
     command: &ReverseTransaction,
     entries: &[Entry],
@@ -119,21 +134,21 @@ fn check_part(
     if command.part == ReversedPart::Whole {
         return Ok(());
     }
-    let left = left(original);
-    let mut after = left.clone();
-    let mut wanted: BTreeMap<Leg<'_>, Amount> = BTreeMap::new();
+    let reversible = reversible(original);
+    let mut after = reversible.clone();
+    let mut requested: BTreeMap<Leg<'_>, Amount> = BTreeMap::new();
     for Entry { account, direction, asset, amount } in entries {
         let leg = (account, *direction, asset);
-        // A sum of amounts that goes beyond what can be counted is more than is left, too.
+        // A sum that saturates exceeds the reversible amount in any case.
         let after = after.entry(leg).or_default();
         *after = after.saturating_sub(amount.minor_units());
-        wanted.entry(leg).and_modify(|sum| *sum = sum.saturating_add(*amount)).or_insert(*amount);
+        requested.entry(leg).and_modify(|sum| *sum = sum.saturating_add(*amount)).or_insert(*amount);
     }
-    Rejection::first(wanted, |(leg, amount)| {
+    Rejection::first_of(requested, |(leg, amount)| {
         if after[&leg] >= 0 {
             return Ok(());
         }
-        let remaining = left.get(&leg).copied().unwrap_or(0);
+        let remaining = reversible.get(&leg).copied().unwrap_or(0);
         let (account, direction, asset) = leg;
         Err(Rejection::ReversalExceeded {
             transaction: command.transaction.clone(),

@@ -1,7 +1,7 @@
-//! Every version of every event that was ever written can be read, and today's events are written as their files say.
+//! Every event version that was ever written can be decoded, and events are encoded as in the newest files.
 //!
-//! `golden/<type>.v<version>.json` holds stored data byte for byte. Files are added and never changed: a change of an
-//! event's stored shape needs a new version, and its own file.
+//! `golden/<type>.v<version>.json` has stored data byte for byte. Files are added and never changed: a change of an
+//! event's stored shape needs a new version with its own file.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
@@ -25,7 +25,7 @@ fn golden() -> Vec<(String, i16, String)> {
 }
 
 #[test]
-fn every_version_that_was_ever_written_can_be_read() {
+fn every_version_can_be_decoded() {
     for (event_type, version, data) in golden() {
         decode(&event_type, version, &data)
             .unwrap_or_else(|error| panic!("{event_type} v{version}: {error:?}"));
@@ -33,7 +33,7 @@ fn every_version_that_was_ever_written_can_be_read() {
 }
 
 #[test]
-fn what_is_written_today_is_what_the_newest_files_hold() {
+fn events_are_encoded_as_in_the_newest_files() {
     let files = golden();
     for (event_type, version) in EVENT_TYPES {
         let (_, _, data) = files
@@ -42,12 +42,12 @@ fn what_is_written_today_is_what_the_newest_files_hold() {
             .unwrap_or_else(|| panic!("{event_type} v{version} has no golden file"));
         let encoded = encode(&decode(event_type, *version, data).unwrap());
         assert_eq!((encoded.event_type, encoded.version), (*event_type, *version));
-        assert_eq!(encoded.data, *data, "{event_type} v{version} is stored in another shape now");
+        assert_eq!(encoded.data, *data, "the stored shape of {event_type} v{version} has changed");
     }
 }
 
 #[test]
-fn every_earlier_version_has_a_file_and_no_file_is_of_a_later_one() {
+fn there_is_one_file_for_each_version() {
     let versions: BTreeSet<(String, i16)> =
         golden().into_iter().map(|(event_type, version, _)| (event_type, version)).collect();
     let expected: BTreeSet<(String, i16)> = EVENT_TYPES
@@ -57,14 +57,14 @@ fn every_earlier_version_has_a_file_and_no_file_is_of_a_later_one() {
     assert_eq!(versions, expected);
 }
 
-/// What the first version of an event said is what is read of it today, with nothing added that was not so then.
+/// Converting an earlier version keeps its content, and adds only defaults.
 #[test]
-fn earlier_versions_are_brought_up_to_date() {
+fn earlier_versions_are_converted_to_the_current_shape() {
     let first = |event_type: &str| {
         let (.., data) = golden()
             .into_iter()
             .find(|(other, version, _)| other == event_type && *version == 1)
-            .expect("there is a file of the first version");
+            .expect("the first version has a file");
         (decode(event_type, 1, &data).unwrap(), data)
     };
     let (LedgerEvent::AccountOpened(opened), data) = first("account-opened") else { panic!("another event") };
@@ -88,9 +88,9 @@ fn earlier_versions_are_brought_up_to_date() {
     assert_eq!(posted.captures, None);
 }
 
-/// A missing member is one that an event left out because there was nothing to say.
+/// An empty member is omitted, and an omitted member is empty.
 #[test]
-fn what_an_event_leaves_out_is_nothing() {
+fn empty_members_are_omitted() {
     for (event_type, version, data) in [
         ("account-opened", 2, r#"{"account":"a","kind":"asset","overdraft":"none"}"#),
         (
@@ -110,16 +110,16 @@ fn what_an_event_leaves_out_is_nothing() {
 }
 
 #[test]
-fn an_event_of_a_newer_program_is_told_from_a_damaged_one() {
+fn an_unknown_version_and_damaged_data_are_different_errors() {
     let newer = decode("account-opened", 99, "{}").unwrap_err().to_string();
     assert!(newer.contains("newer program"), "{newer}");
     let damaged = decode("account-opened", 1, "{}").unwrap_err().to_string();
     assert!(damaged.contains("account-opened"), "{damaged}");
 }
 
-/// Whatever was recorded is read as it was: every digit of a number, every moment, every sign of a text.
+/// Every digit of a number, every time and every character survives.
 #[test]
-fn nothing_is_lost_between_writing_and_reading() {
+fn an_event_decodes_exactly_as_it_was_encoded() {
     let moments = [
         chrono::DateTime::<chrono::Utc>::MIN_UTC,
         chrono::DateTime::<chrono::Utc>::MAX_UTC,

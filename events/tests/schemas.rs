@@ -1,4 +1,4 @@
-//! The JSON Schemas say of each event what its stored data looks like, and which of it is personal.
+//! The JSON Schemas describe the stored data of each event, and mark the personal fields.
 
 #![cfg(feature = "schema")]
 
@@ -22,19 +22,19 @@ fn every_version_of_every_event_has_a_schema() {
 }
 
 #[test]
-fn an_amount_is_described_as_a_text_of_digits() {
+fn the_schema_of_an_amount_is_a_string_of_digits() {
     let schema = schema("hold-placed", 1);
     assert_eq!(schema["properties"]["amount"]["$ref"], "#/$defs/Amount");
     let amount = &schema["$defs"]["Amount"];
     assert_eq!(amount["type"], "string");
     assert_eq!(amount["pattern"], "^[1-9][0-9]{0,38}$");
-    // The most that an amount can be has as many digits.
+    // The largest amount has as many digits.
     assert_eq!(i128::MAX.to_string().len(), 39);
 }
 
-/// Whatever is personal is marked, also inside of other types, and nothing else is.
+/// Personal fields are marked, also inside other types, and no other fields are.
 #[test]
-fn what_is_personal_is_marked() {
+fn exactly_the_personal_fields_are_marked() {
     fn marked(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
         if schema.get("x-personal") == Some(&Value::Bool(true)) {
             found.insert(path.to_owned());

@@ -31,6 +31,5 @@ pub(super) fn problems() -> &'static ProblemCatalogue {
 
 fn kind_of(code: &RejectionCode) -> ProblemKind {
     let status = if code.conflict { 409 } else { 422 };
-    let title = code.meaning.strip_suffix('.').unwrap_or(code.meaning);
-    ProblemKind { code: code.code, status, title, advice: code.advice }
+    ProblemKind { code: code.code, status, title: code.title, advice: code.advice }
 }

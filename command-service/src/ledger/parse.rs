@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn a_bad_amount_is_refused_with_its_place() {
         for (amount, part) in [
-            ("\"0\"", "more than zero"),
-            ("\"-5\"", "more than zero"),
+            ("\"0\"", "greater than zero"),
+            ("\"-5\"", "greater than zero"),
             ("\"1.50\"", "whole minor units"),
-            ("\"170141183460469231731687303715884105728\"", "at most"),
+            ("\"170141183460469231731687303715884105728\"", "must not exceed"),
             ("12", "expected a string"),
             ("1.5", "expected a string"),
         ] {

@@ -1,28 +1,28 @@
-//! An account as the decider sees it.
+//! An account as decisions see it.
 
 use std::sync::Arc;
 
 use recount_events::ledger::{
-    AccountKind, AccountOpened, Asset, BalanceLimit, Bound, Direction, FreezeScope, Metadata, Overdraft,
+    AccountKind, AccountOpened, Asset, BalanceLimit, Direction, FreezeScope, LimitAmount, Metadata, Overdraft,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::balance::Balance;
 
-/// Every transaction changes it, and so copies it: what seldom changes is shared between the copies.
+/// Every transaction copies the account to change it, so the parts that seldom change are shared between the copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// As it was opened: a repeated opening is compared with it.
+    /// The original event, to compare a repeated command with.
     pub opened: Arc<AccountOpened>,
     pub terms: Arc<Terms>,
     pub frozen_debits: bool,
     pub frozen_credits: bool,
     pub closed: bool,
-    /// In the order of the assets. A list and not a tree: most accounts have one or two, and each change copies it.
+    /// Sorted by asset. A list instead of a tree: most accounts have one or two, and each change copies it.
     pub balances: Vec<(Asset, Balance)>,
 }
 
-/// What an account may do now, and what is noted about it.
+/// The current overdraft, limits and metadata of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     pub overdraft: Overdraft,
@@ -59,20 +59,20 @@ impl Account {
     }
 
     pub fn balance(&self, asset: &Asset) -> Balance {
-        self.place(asset).map(|place| self.balances[place].1).unwrap_or_default()
+        self.index(asset).map(|index| self.balances[index].1).unwrap_or_default()
     }
 
-    /// Where the balance in the asset is, or where it belongs.
-    fn place(&self, asset: &Asset) -> Result<usize, usize> {
+    /// The index of the balance in the asset, or the index to insert it at.
+    fn index(&self, asset: &Asset) -> Result<usize, usize> {
         self.balances.binary_search_by(|(other, _)| other.cmp(asset))
     }
 
-    /// Whether it may hold the asset.
-    pub fn takes(&self, asset: &Asset) -> bool {
+    /// Whether the account may hold the asset.
+    pub fn may_hold(&self, asset: &Asset) -> bool {
         self.opened.assets.is_empty() || self.opened.assets.contains(asset)
     }
 
-    /// The least that must be available in the asset; `None` is no bound. Negative where the account has an overdraft.
+    /// The least available balance in the asset: negative if the account has an overdraft, `None` if it is unlimited.
     pub fn minimum(&self, asset: &Asset) -> Option<i128> {
         let allowed = match &self.terms.overdraft {
             Overdraft::None => Some(0),
@@ -82,13 +82,13 @@ impl Account {
                 Some(limit.map_or(0, |limit| limit.amount.minor_units().saturating_neg()))
             }
         };
-        let must_stay = self.limit(asset).and_then(|limit| limit.minimum).map(Bound::minor_units);
-        allowed.max(must_stay)
+        let minimum = self.limit(asset).and_then(|limit| limit.minimum).map(LimitAmount::minor_units);
+        allowed.max(minimum)
     }
 
-    /// The most that may be posted and incoming in the asset; `None` is no bound.
+    /// The greatest sum of posted and incoming in the asset; `None` if it is unlimited.
     pub fn maximum(&self, asset: &Asset) -> Option<i128> {
-        self.limit(asset)?.maximum.map(Bound::minor_units)
+        self.limit(asset)?.maximum.map(LimitAmount::minor_units)
     }
 
     fn limit(&self, asset: &Asset) -> Option<&BalanceLimit> {
@@ -105,10 +105,10 @@ impl Account {
     }
 
     pub(super) fn balance_mut(&mut self, asset: &Asset) -> &mut Balance {
-        let place = self.place(asset).unwrap_or_else(|place| {
-            self.balances.insert(place, (asset.clone(), Balance::default()));
-            place
+        let index = self.index(asset).unwrap_or_else(|index| {
+            self.balances.insert(index, (asset.clone(), Balance::default()));
+            index
         });
-        &mut self.balances[place].1
+        &mut self.balances[index].1
     }
 }

@@ -1,4 +1,4 @@
-//! How events change entities. Total: history is fact, and is never validated.
+//! How events change entities. Recorded events are facts: `evolve` accepts every event and never validates.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use recount_events::ledger::{
     MetadataSet, TransactionPosted, tag,
 };
 
-use super::Entity;
 use super::account::{Account, Terms};
-use super::customer::{Customer, Description};
+use super::customer::{Customer, CustomerData};
 use super::hold::{Hold, HoldStatus};
 use super::ledger::Ledger;
+use super::states::Entity;
 use super::transaction::Transaction;
 
-/// Folds an event into the entity that `tag` names. An event that says nothing about the entity leaves it.
+/// Folds an event into the entity that `tag` names. An event about other entities does not change it.
 pub fn evolve(tag: &Tag, state: &mut Option<Entity>, event: &LedgerEvent) {
     match event {
         LedgerEvent::LedgerCreated(_) => *state = Some(Entity::Ledger(Box::default())),
@@ -48,22 +48,22 @@ pub fn evolve(tag: &Tag, state: &mut Option<Entity>, event: &LedgerEvent) {
         LedgerEvent::TransactionPosted(event) => by_transaction(tag, state, event),
         LedgerEvent::HoldPlaced(event) => by_hold(tag, state, event),
         LedgerEvent::HoldReleased(event) => {
-            let returned = Returned {
+            let remainder = HoldRemainder {
                 debit: &event.debit,
                 credit: &event.credit,
                 asset: &event.asset,
                 amount: event.amount,
             };
-            give_back(tag, state, returned, HoldStatus::Released);
+            end_hold(tag, state, remainder, HoldStatus::Released);
         }
         LedgerEvent::HoldExpired(event) => {
-            let returned = Returned {
+            let remainder = HoldRemainder {
                 debit: &event.debit,
                 credit: &event.credit,
                 asset: &event.asset,
                 amount: event.amount,
             };
-            give_back(tag, state, returned, HoldStatus::Expired);
+            end_hold(tag, state, remainder, HoldStatus::Expired);
         }
         LedgerEvent::MetadataSet(event) => set_metadata(state, event),
         LedgerEvent::MetadataRemoved(event) => remove_metadata(state, event),
@@ -73,7 +73,7 @@ pub fn evolve(tag: &Tag, state: &mut Option<Entity>, event: &LedgerEvent) {
         }
         LedgerEvent::CustomerUpdated(event) => with_customer(state, |customer| {
             customer.current =
-                Description { profile: event.profile.clone(), metadata: event.metadata.clone() };
+                CustomerData { profile: event.profile.clone(), metadata: event.metadata.clone() };
         }),
         LedgerEvent::CustomerForgotten(_) => with_customer(state, Customer::forget),
         LedgerEvent::AccountLinked(_) => set_linked(tag, state, true),
@@ -121,14 +121,14 @@ fn by_transaction(tag: &Tag, state: &mut Option<Entity>, event: &TransactionPost
     }
 }
 
-/// Posts the entries on the account; those of a capture take from what was set aside for them.
+/// Posts the entries on the account. The entries of a capture also reduce its held amounts.
 fn post(account: &mut Account, name: &str, event: &TransactionPosted) {
     for entry in event.entries.iter().filter(|entry| entry.account.as_str() == name) {
         let balance = account.balance_mut(&entry.asset);
         balance.post(entry.direction, entry.amount);
         if let Some(capture) = &event.captures {
-            balance.give_back(entry.direction, entry.amount);
-            capture.released.into_iter().for_each(|released| balance.give_back(entry.direction, released));
+            balance.release_hold(entry.direction, entry.amount);
+            capture.released.into_iter().for_each(|released| balance.release_hold(entry.direction, released));
         }
     }
 }
@@ -147,27 +147,27 @@ fn by_hold(tag: &Tag, state: &mut Option<Entity>, event: &HoldPlaced) {
     }
     for (direction, account) in [(Direction::Debit, &event.debit), (Direction::Credit, &event.credit)] {
         with_account_named(tag, state, account, |state| {
-            state.balance_mut(&event.asset).set_aside(direction, event.amount);
+            state.balance_mut(&event.asset).add_hold(direction, event.amount);
         });
     }
 }
 
-/// What a hold that ends without a capture gives back.
-struct Returned<'e> {
+/// The remaining amount of a hold that ends without a capture.
+struct HoldRemainder<'e> {
     debit: &'e AccountName,
     credit: &'e AccountName,
     asset: &'e Asset,
     amount: Amount,
 }
 
-fn give_back(tag: &Tag, state: &mut Option<Entity>, returned: Returned<'_>, status: HoldStatus) {
+fn end_hold(tag: &Tag, state: &mut Option<Entity>, remainder: HoldRemainder<'_>, status: HoldStatus) {
     if let Some(Entity::Hold(hold)) = state {
         hold.close(status);
         return;
     }
-    for (direction, account) in [(Direction::Debit, returned.debit), (Direction::Credit, returned.credit)] {
+    for (direction, account) in [(Direction::Debit, remainder.debit), (Direction::Credit, remainder.credit)] {
         with_account_named(tag, state, account, |state| {
-            state.balance_mut(returned.asset).give_back(direction, returned.amount);
+            state.balance_mut(remainder.asset).release_hold(direction, remainder.amount);
         });
     }
 }

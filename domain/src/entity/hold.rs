@@ -1,4 +1,4 @@
-//! A hold as the decider sees it.
+//! A hold as decisions see it.
 
 use chrono::{DateTime, Utc};
 use recount_events::ledger::{Amount, HoldPlaced};
@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     pub placed: HoldPlaced,
-    /// What is still set aside; `None` once the hold is closed.
+    /// The amount still held; `None` once the hold is closed.
     pub remaining: Option<Amount>,
     pub status: HoldStatus,
 }
 
-/// What became of a hold.
+/// The status of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HoldStatus {
     Open,
-    /// Used up by captures.
+    /// Captured in full, or in part by a final capture.
     Captured,
-    /// What was left was given back.
+    /// The remaining amount was released.
     Released,
-    /// What was left was given back because the deadline passed.
+    /// The deadline passed, and the remaining amount was released.
     Expired,
 }
 
@@ -35,7 +35,7 @@ impl Hold {
         self.status = status;
     }
 
-    /// Whether its deadline has passed, whatever has run since.
+    /// Whether the deadline has passed.
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.placed.expires_at.is_some_and(|deadline| deadline <= now)
     }

@@ -1,4 +1,4 @@
-//! A transaction as the decider sees it.
+//! A transaction as decisions see it.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
-    /// As it was posted: a repeated posting is compared with it.
+    /// The original event, to compare a repeated command with.
     pub posted: TransactionPosted,
-    /// Its metadata, if it was changed since.
+    /// The current metadata, if it has changed since.
     pub changed_metadata: Option<Metadata>,
-    /// What its reversals have taken back, summed by account, direction and asset; the directions are the reversals'.
+    /// The entries of its reversals, summed by account, direction and asset.
     pub taken_back: Vec<Entry>,
-    /// The last of its reversals.
+    /// The most recent of its reversals.
     pub reversed_by: Option<TransactionId>,
 }
 

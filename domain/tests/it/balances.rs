@@ -1,15 +1,14 @@
-//! What posted, held, incoming and available are, row by row of the table beside their definition; and that no sum goes
-//! beyond what can be counted.
+//! The figures of balances: the worked example beside their definition, row by row, and the limits of their range.
 
-use recount_domain::{Balance, Command, Figures, PostTransaction, Sides};
+use recount_domain::{Balance, Command, Figures, PostTransaction, Totals};
 use recount_events::ledger::{AccountKind, Direction, Overdraft};
 
 use crate::support::*;
 
-/// The table of `balance.rs`, seen from Alice's wallet, and the same movements on the accounts opposite.
+/// The example of `balance.rs`, on Alice's wallet and on the opposite accounts.
 #[test]
-fn the_figures_are_those_of_the_worked_example() {
-    // Bob and the bank have what the example takes for granted.
+fn the_figures_match_the_worked_example() {
+    // Bob and the bank have the funds that the example assumes.
     let book = given(&[pay("funds", "bank", "bob", 500)]);
     let funded = [500, 0, 0, 500];
     let bank = [10_500, 0, 0, 10_500];
@@ -22,7 +21,7 @@ fn the_figures_are_those_of_the_worked_example() {
         (capture("h2", "c2"), [[8_500, 0, 0, 8_500], [0, 0, 0, 0], bank]),
     ];
     rows.into_iter().fold(book, |book, (command, figures)| {
-        let book = book.when(command).happens(1);
+        let book = book.when(command).accepted(1);
         assert_eq!(
             ["alice", "bob", "bank"].map(|account| book.figures(account)),
             figures,
@@ -33,9 +32,9 @@ fn the_figures_are_those_of_the_worked_example() {
     });
 }
 
-/// On an account whose normal side is debit, debits raise and credits lower.
+/// Debits increase an account whose normal side is debit, and credits decrease it.
 #[test]
-fn the_figures_of_an_asset_account_are_those_of_a_liability_with_the_sides_exchanged() {
+fn asset_and_liability_accounts_mirror_each_other() {
     let rows: [(Command, [i128; 4]); 6] = [
         (pay("t1", "bank", "alice", 10_000), [10_000, 0, 0, 10_000]),
         (hold("h1", "shop", "bank", 3_000), [10_000, 3_000, 0, 7_000]),
@@ -46,22 +45,22 @@ fn the_figures_of_an_asset_account_are_those_of_a_liability_with_the_sides_excha
     ];
     let book = given(&[set_overdraft("shop", Overdraft::Unlimited)]);
     rows.into_iter().fold(book, |book, (command, bank)| {
-        let book = book.when(command).happens(1);
+        let book = book.when(command).accepted(1);
         assert_eq!(book.figures("bank"), bank, "{:?}", book.last_event());
         book
     });
 }
 
 #[test]
-fn a_hold_on_an_account_from_which_it_also_comes_shows_on_both_sides() {
-    let book = given(&[pay("t1", "bank", "alice", 5)]).when(hold("h1", "alice", "alice", 5)).happens(1);
+fn a_hold_from_an_account_to_itself_is_held_and_incoming() {
+    let book = given(&[pay("t1", "bank", "alice", 5)]).when(hold("h1", "alice", "alice", 5)).accepted(1);
     assert_eq!(book.figures("alice"), [5, 5, 5, 0]);
-    let book = book.when(capture_last("h1", "c1", 2)).happens(1);
+    let book = book.when(capture_last("h1", "c1", 2)).accepted(1);
     assert_eq!(book.figures("alice"), [5, 0, 0, 5]);
 }
 
 #[test]
-fn the_figures_reach_both_ends_of_what_can_be_counted() {
+fn the_figures_reach_both_ends_of_their_range() {
     let most = Balance { net: i128::MAX, ..Balance::default() };
     let posted = i128::MAX;
     let figures = Figures { posted, held: 0, incoming: 0, available: posted };
@@ -69,7 +68,7 @@ fn the_figures_reach_both_ends_of_what_can_be_counted() {
     let figures = Figures { posted: -posted, held: 0, incoming: 0, available: -posted };
     assert_eq!(most.figures(AccountKind::Income), figures);
 
-    let sides = |direction, minor_units| Sides::default().with(direction, amount(minor_units)).unwrap();
+    let sides = |direction, minor_units| Totals::default().with(direction, amount(minor_units)).unwrap();
     let max = i128::MAX;
     for direction in [Direction::Debit, Direction::Credit] {
         let other = direction.opposite();
@@ -93,23 +92,23 @@ fn the_figures_reach_both_ends_of_what_can_be_counted() {
 }
 
 #[test]
-fn what_was_posted_by_mistake_can_be_taken_back_however_much_it_is() {
+fn a_transaction_of_the_largest_amount_can_be_reversed() {
     let book = given(&[
         open_with("world", AccountKind::Equity, Overdraft::Unlimited),
         set_overdraft("bank", Overdraft::Unlimited),
         pay("t1", "bank", "world", 10),
         pay("typo", "world", "bank", i128::MAX),
     ]);
-    let book = book.when(reverse("typo", "undone")).happens(1);
+    let book = book.when(reverse("typo", "undone")).accepted(1);
     assert_eq!((book.posted("bank"), book.posted("world")), (10, 10));
-    // Nor is anything left of it that later postings would run into.
+    // It leaves no trace that would limit later postings.
     let again = |id| pay(id, "bank", "world", i128::MAX - 10);
-    let book = book.when(again("t2")).happens(1).when(reverse("t2", "r2")).happens(1);
-    book.when(again("t3")).happens(1);
+    let book = book.when(again("t2")).accepted(1).when(reverse("t2", "r2")).accepted(1);
+    book.when(again("t3")).accepted(1);
 }
 
 #[test]
-fn what_counts_for_the_bounds_is_where_a_transaction_leaves_the_account() {
+fn only_the_balance_after_a_transaction_must_be_in_range() {
     let book = given(&[
         open_with("world", AccountKind::Equity, Overdraft::Unlimited),
         pay("t1", "bank", "world", 10),
@@ -120,13 +119,13 @@ fn what_counts_for_the_bounds_is_where_a_transaction_leaves_the_account() {
     let half = i128::MAX / 2;
     let through = [transfer("bank", "world", "USD/2", half), transfer("world", "bank", "USD/2", half)];
     let nearly = book.and(pay("t2", "bank", "world", i128::MAX - 10));
-    let nearly = nearly.when(post("t3", through.concat())).happens(1);
+    let nearly = nearly.when(post("t3", through.concat())).accepted(1);
     assert_eq!(nearly.posted("bank"), i128::MAX);
-    nearly.when(reverse("t3", "r3")).happens(1);
+    nearly.when(reverse("t3", "r3")).accepted(1);
 }
 
 #[test]
-fn a_balance_is_kept_as_text_where_a_number_would_lose_digits() {
+fn a_balance_is_stored_as_strings_to_keep_all_digits() {
     let balance = Balance { net: -i128::MAX, held_debits: 0, held_credits: 1 << 60 };
     let json = serde_json::to_value(balance).unwrap();
     assert_eq!(json["net"], (-i128::MAX).to_string());
@@ -135,7 +134,7 @@ fn a_balance_is_kept_as_text_where_a_number_would_lose_digits() {
 }
 
 #[test]
-fn sums_that_cannot_be_counted_are_refused() {
+fn balances_out_of_range_are_rejected() {
     let book = given(&[
         open_with("world", AccountKind::Equity, Overdraft::Unlimited),
         pay("t1", "bank", "world", i128::MAX),
@@ -143,18 +142,18 @@ fn sums_that_cannot_be_counted_are_refused() {
     let rejection = book.when(pay("t2", "bank", "alice", 1)).rejected("balance-overflow");
     assert_eq!(
         rejection.to_string(),
-        "the balance of account `bank` in USD/2 would go beyond what can be counted, or what moves it would"
+        "the balance of account `bank` in USD/2, or the sum of the amounts that change it, would exceed 127 bits"
     );
     book.when(hold("h1", "bank", "alice", 1)).rejected("balance-overflow");
     let rejection = book.when(hold("h1", "alice", "world", 1)).rejected("balance-overflow");
     assert_eq!(detail(&rejection, "account"), "world");
-    // The other side of the account counts for itself.
-    book.when(pay("t2", "world", "bank", i128::MAX)).happens(1);
-    book.when(post("t2", transfer("bank", "alice", "EUR/2", 1))).happens(1);
+    // The other side of the account has its own range.
+    book.when(pay("t2", "world", "bank", i128::MAX)).accepted(1);
+    book.when(post("t2", transfer("bank", "alice", "EUR/2", 1))).accepted(1);
 }
 
 #[test]
-fn what_is_held_can_always_be_posted() {
+fn every_open_hold_can_be_captured() {
     let book = given(&[
         open_with("world", AccountKind::Equity, Overdraft::Unlimited),
         hold("h1", "bank", "world", i128::MAX - 1),
@@ -163,14 +162,14 @@ fn what_is_held_can_always_be_posted() {
     book.when(hold("h2", "bank", "world", 2)).rejected("balance-overflow");
     let full = book.clone().and(pay("t1", "bank", "world", 1));
     full.when(pay("t2", "bank", "world", 1)).rejected("balance-overflow");
-    let full = full.when(capture("h1", "c1")).happens(1);
+    let full = full.when(capture("h1", "c1")).accepted(1);
     assert_eq!(full.figures("bank"), [i128::MAX, 0, 0, i128::MAX]);
-    // What a hold gives back can be used again.
-    book.and(release("h1")).when(pay("t1", "bank", "world", i128::MAX)).happens(1);
+    // A released amount can be used again.
+    book.and(release("h1")).when(pay("t1", "bank", "world", i128::MAX)).accepted(1);
 }
 
 #[test]
-fn the_sums_of_one_transaction_can_be_counted_too() {
+fn the_sums_of_one_transaction_must_be_in_range() {
     let book = given(&[
         open("bank2", AccountKind::Asset),
         open_with("world", AccountKind::Equity, Overdraft::Unlimited),
@@ -183,9 +182,9 @@ fn the_sums_of_one_transaction_can_be_counted_too() {
     book.when(post("t1", same)).rejected("balance-overflow");
 }
 
-/// Whether sums can be counted is asked after whether what they are about is there, as the precedence says.
+/// In the precedence, overflow comes after unknown accounts and assets.
 #[test]
-fn sums_of_a_transaction_that_cannot_be_counted_are_not_its_first_fault() {
+fn other_rejections_come_before_overflow_of_a_transaction() {
     let book = given(&[refer("t1", "taken"), close_period("2025-01-01T00:00:00Z")]);
     let twice = |debit: &str, asset: &str| -> Vec<_> {
         (0..2).flat_map(|_| transfer(debit, "alice", asset, i128::MAX)).collect()

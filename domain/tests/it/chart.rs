@@ -1,4 +1,4 @@
-//! The chart of accounts: which accounts there may be, and which are opened by their first use.
+//! The chart of accounts: allowed names, and opening on first use.
 
 use recount_domain::{Command, OpenAccount, PlaceHold};
 use recount_events::ledger::{
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-/// A chart in which wallets are opened by their first use, in dollars only, and banks must be opened.
+/// A chart in which wallets open on first use, in dollars only, and banks must be opened explicitly.
 fn chart() -> Vec<ChartRule> {
     vec![
         ChartRule {
@@ -26,7 +26,7 @@ fn charted() -> Book {
     given(&[set_chart(&chart())])
 }
 
-/// What these events opened, and what came after.
+/// The accounts that the events opened, and the events after them.
 fn opened(book: &Book, count: usize) -> (Vec<&AccountOpened>, &LedgerEvent) {
     let (last, before) = book.events.split_last().unwrap();
     let opened = before[before.len() - count..].iter().map(|event| match event {
@@ -37,27 +37,27 @@ fn opened(book: &Book, count: usize) -> (Vec<&AccountOpened>, &LedgerEvent) {
 }
 
 #[test]
-fn a_chart_is_set_once_and_removed_once() {
+fn setting_or_removing_a_chart_again_changes_nothing() {
     let book = given(&[]);
-    book.when(Command::RemoveChart).nothing_happens();
-    let book = book.when(set_chart(&chart())).happens(1);
-    book.when(set_chart(&chart())).nothing_happens();
-    book.when(set_chart(&chart()[1..])).happens(1);
-    let book = book.when(Command::RemoveChart).happens(1);
+    book.when(Command::RemoveChart).has_no_effect();
+    let book = book.when(set_chart(&chart())).accepted(1);
+    book.when(set_chart(&chart())).has_no_effect();
+    book.when(set_chart(&chart()[1..])).accepted(1);
+    let book = book.when(Command::RemoveChart).accepted(1);
     assert_eq!(*book.last_event(), LedgerEvent::ChartRemoved(recount_events::ledger::ChartRemoved {}));
-    book.when(open("anything", AccountKind::Expense)).happens(1);
+    book.when(open("anything", AccountKind::Expense)).accepted(1);
 }
 
 #[test]
 fn a_chart_without_rules_allows_no_account() {
-    let book = given(&[]).when(set_chart(&[])).happens(1);
+    let book = given(&[]).when(set_chart(&[])).accepted(1);
     book.when(open("anything", AccountKind::Asset)).rejected("account-not-in-chart");
-    // What is there stays.
-    book.when(pay("t1", "bank", "alice", 1)).happens(1);
+    // Existing accounts remain.
+    book.when(pay("t1", "bank", "alice", 1)).accepted(1);
 }
 
 #[test]
-fn the_assets_of_a_chart_are_those_that_the_ledger_counts() {
+fn the_assets_of_a_chart_must_be_registered() {
     let book = given(&[]);
     let with_rule = |change: fn(&mut ChartRule)| {
         set_chart(&[rule("a", AccountKind::Asset), with(rule("b", AccountKind::Asset), change)])
@@ -66,34 +66,34 @@ fn the_assets_of_a_chart_are_those_that_the_ledger_counts() {
     book.when(with_rule(|rule| rule.limits = vec![limit("GBP/2", Some(1), None)])).rejected("asset-unknown");
     book.when(with_rule(|rule| rule.assets = vec!["GBP/2".parse().unwrap()])).rejected("asset-unknown");
     book.when(with_rule(|rule| rule.assets = vec!["USD/0".parse().unwrap()])).rejected("asset-scale-differs");
-    book.when(with_rule(|rule| rule.assets = vec!["USD/2".parse().unwrap()])).happens(1);
+    book.when(with_rule(|rule| rule.assets = vec!["USD/2".parse().unwrap()])).accepted(1);
 }
 
 #[test]
-fn a_chart_allows_the_names_of_its_rules_and_no_others() {
+fn a_chart_allows_only_names_that_match_a_rule() {
     let book = charted();
     let rejection = book.when(open("shops:one", AccountKind::Income)).rejected("account-not-in-chart");
-    assert_eq!(rejection.to_string(), "the chart has no rule that allows an account `shops:one`");
+    assert_eq!(rejection.to_string(), "no rule of the chart of accounts allows account `shops:one`");
     book.when(open("users:alice", AccountKind::Liability)).rejected("account-not-in-chart");
-    book.when(open("banks:one", AccountKind::Asset)).happens(1);
-    book.when(open("banks:one:two", AccountKind::Asset)).happens(1);
+    book.when(open("banks:one", AccountKind::Asset)).accepted(1);
+    book.when(open("banks:one:two", AccountKind::Asset)).accepted(1);
 }
 
 #[test]
-fn a_chart_says_of_which_kind_an_account_is() {
+fn a_chart_determines_the_kind_of_an_account() {
     let book = charted();
     let rejection = book.when(open("banks:one", AccountKind::Income)).rejected("kind-not-in-chart");
     assert_eq!(
         rejection.to_string(),
-        "the chart's rule `banks:**` makes `banks:one` an account of kind asset, not income"
+        "the chart's rule `banks:**` gives account `banks:one` the kind asset, not income"
     );
-    let book = book.when(Command::OpenAccount(opening("banks:one"))).happens(1);
+    let book = book.when(Command::OpenAccount(opening("banks:one"))).accepted(1);
     assert_eq!(book.account("banks:one").kind(), AccountKind::Asset);
 }
 
 #[test]
-fn an_account_gets_from_its_rule_what_its_opening_leaves_out() {
-    let book = charted().when(Command::OpenAccount(opening("users:al:wallet"))).happens(1);
+fn a_rule_provides_the_values_that_an_opening_omits() {
+    let book = charted().when(Command::OpenAccount(opening("users:al:wallet"))).accepted(1);
     let (_, LedgerEvent::AccountOpened(opened)) = opened(&book, 0) else { panic!("not opened") };
     let rule = &chart()[0];
     assert_eq!((opened.kind, &opened.overdraft), (rule.kind, &rule.overdraft));
@@ -102,14 +102,14 @@ fn an_account_gets_from_its_rule_what_its_opening_leaves_out() {
 }
 
 #[test]
-fn an_opening_may_say_otherwise_than_its_rule_but_for_the_kind_and_further_assets() {
+fn an_opening_may_override_its_rule_except_for_the_kind_and_additional_assets() {
     let book = charted();
-    let said = OpenAccount {
+    let sent = OpenAccount {
         overdraft: Some(Overdraft::Unlimited),
         limits: Some(vec![]),
         ..opening("users:al:wallet")
     };
-    let opened = book.when(Command::OpenAccount(said)).happens(1);
+    let opened = book.when(Command::OpenAccount(sent)).accepted(1);
     let state = opened.account("users:al:wallet");
     assert_eq!((&state.terms.overdraft, state.terms.limits.len()), (&Overdraft::Unlimited, 0));
 
@@ -117,16 +117,16 @@ fn an_opening_may_say_otherwise_than_its_rule_but_for_the_kind_and_further_asset
         let assets = assets.iter().map(|asset| asset.parse().unwrap()).collect();
         Command::OpenAccount(OpenAccount { assets, ..opening(account) })
     };
-    book.when(assets("users:al:wallet", &["USD/2"])).happens(1);
+    book.when(assets("users:al:wallet", &["USD/2"])).accepted(1);
     let rejection = book.when(assets("users:al:wallet", &["USD/2", "EUR/2"])).rejected("asset-not-allowed");
     assert_eq!(detail(&rejection, "asset"), "EUR/2");
-    // A rule that names no assets allows any.
-    let opened = book.when(assets("banks:one", &["EUR/2"])).happens(1);
-    assert!(!opened.account("banks:one").takes(&"USD/2".parse().unwrap()));
+    // A rule without assets allows any asset.
+    let opened = book.when(assets("banks:one", &["EUR/2"])).accepted(1);
+    assert!(!opened.account("banks:one").may_hold(&"USD/2".parse().unwrap()));
 }
 
 #[test]
-fn the_first_rule_that_allows_a_name_counts() {
+fn the_first_matching_rule_applies() {
     let rules = [
         rule("users:alice:*", AccountKind::Equity),
         opening_rule("users:*:*", AccountKind::Liability),
@@ -134,14 +134,14 @@ fn the_first_rule_that_allows_a_name_counts() {
     ];
     let book = given(&[set_chart(&rules), set_overdraft("alice", Overdraft::Unlimited)]);
     book.when(open("users:alice:main", AccountKind::Income)).rejected("kind-not-in-chart");
-    book.when(open("users:alice:main", AccountKind::Equity)).happens(1);
-    // Also when the first does not open on first use and a later one would.
+    book.when(open("users:alice:main", AccountKind::Equity)).accepted(1);
+    // Even if the first matching rule does not open on first use and a later one does.
     book.when(pay("t1", "bank", "users:alice:main", 1)).rejected("account-unknown");
-    book.when(pay("t1", "bank", "users:bob:main", 1)).happens(2);
+    book.when(pay("t1", "bank", "users:bob:main", 1)).accepted(2);
 }
 
 #[test]
-fn the_first_rule_counts_whether_it_names_the_account_or_has_stars() {
+fn the_first_matching_rule_applies_with_and_without_wildcards() {
     let rules = [
         rule("fees:card", AccountKind::Income),
         rule("fees:*", AccountKind::Expense),
@@ -158,14 +158,14 @@ fn the_first_rule_counts_whether_it_names_the_account_or_has_stars() {
         ("world", AccountKind::Asset),
         ("worlds", AccountKind::Liability),
     ] {
-        book.when(open(account, kind)).happens(1);
+        book.when(open(account, kind)).accepted(1);
         book.when(open(account, AccountKind::Equity)).rejected("kind-not-in-chart");
     }
 }
 
 #[test]
-fn an_account_is_opened_by_the_first_transaction_that_names_it() {
-    let book = charted().when(pay("t1", "bank", "users:al:wallet", 5)).happens(2);
+fn the_first_transaction_on_an_account_opens_it() {
+    let book = charted().when(pay("t1", "bank", "users:al:wallet", 5)).accepted(2);
     let (accounts, then) = opened(&book, 1);
     assert!(matches!(then, LedgerEvent::TransactionPosted(_)));
     let rule = &chart()[0];
@@ -180,19 +180,19 @@ fn an_account_is_opened_by_the_first_transaction_that_names_it() {
     };
     assert_eq!(accounts, [&expected]);
     assert_eq!(book.figures("users:al:wallet"), [5, 0, 0, 5]);
-    // The second time it is there.
-    book.when(pay("t2", "bank", "users:al:wallet", 5)).happens(1);
+    // The second transaction finds the account open.
+    book.when(pay("t2", "bank", "users:al:wallet", 5)).accepted(1);
 }
 
 #[test]
-fn all_accounts_that_a_transaction_names_first_are_opened_once_and_before_it() {
+fn a_transaction_opens_each_new_account_once_before_it_is_posted() {
     let book = charted().and(set_overdraft("alice", Overdraft::Unlimited));
     let entries: Vec<Entry> = ["b", "a", "b", "a"]
         .iter()
         .flat_map(|user| transfer("bank", &format!("users:{user}:wallet"), "USD/2", 1))
         .chain(transfer("bank", "world", "EUR/2", 1))
         .collect();
-    let book = book.when(post("t1", entries)).happens(4);
+    let book = book.when(post("t1", entries)).accepted(4);
     let (accounts, _) = opened(&book, 3);
     let mut names: Vec<&str> = accounts.iter().map(|opened| opened.account.as_str()).collect();
     names.sort_unstable();
@@ -201,34 +201,34 @@ fn all_accounts_that_a_transaction_names_first_are_opened_once_and_before_it() {
 }
 
 #[test]
-fn an_account_is_opened_by_the_first_hold_that_names_it() {
+fn the_first_hold_on_an_account_opens_it() {
     let book = charted().and(pay("t1", "bank", "alice", 9));
-    let book = book.when(hold("h1", "alice", "users:al:wallet", 5)).happens(2);
+    let book = book.when(hold("h1", "alice", "users:al:wallet", 5)).accepted(2);
     assert_eq!(book.figures("users:al:wallet"), [0, 0, 5, 0]);
-    let book = book.when(capture("h1", "c1")).happens(1);
+    let book = book.when(capture("h1", "c1")).accepted(1);
     assert_eq!(book.figures("users:al:wallet"), [5, 0, 0, 5]);
-    // A hold between two new accounts, within the overdraft that the rule gives.
-    let book = book.when(hold("h2", "users:x:wallet", "users:y:wallet", 10)).happens(3);
+    // A hold between two new accounts, within the overdraft of the rule.
+    let book = book.when(hold("h2", "users:x:wallet", "users:y:wallet", 10)).accepted(3);
     assert_eq!(book.figures("users:x:wallet"), [0, 10, 0, -10]);
 }
 
 #[test]
-fn what_is_opened_by_its_first_use_obeys_its_rule_in_that_use() {
+fn an_account_opened_on_first_use_obeys_its_rule_in_that_use() {
     let book = charted();
-    book.when(pay("t1", "users:al:wallet", "alice", 10)).happens(2);
+    book.when(pay("t1", "users:al:wallet", "alice", 10)).accepted(2);
     book.when(pay("t1", "users:al:wallet", "alice", 11)).rejected("insufficient-funds");
-    book.when(pay("t1", "bank", "users:al:wallet", 1_000)).happens(2);
+    book.when(pay("t1", "bank", "users:al:wallet", 1_000)).accepted(2);
     book.when(pay("t1", "bank", "users:al:wallet", 1_001)).rejected("maximum-exceeded");
     let euros = post("t1", transfer("bank", "users:al:wallet", "EUR/2", 1));
     book.when(euros).rejected("asset-not-allowed");
     let euros = PlaceHold { asset: "EUR/2".parse().unwrap(), ..placing("h1", "bank", "users:al:wallet", 1) };
     book.when(Command::Hold(euros)).rejected("asset-not-allowed");
-    // What is refused opens nothing.
+    // A rejected command opens no accounts.
     assert!(!book.has_account("users:al:wallet"));
 }
 
 #[test]
-fn only_a_rule_that_says_so_opens_an_account_by_its_first_use() {
+fn an_account_opens_on_first_use_only_if_its_rule_allows_it() {
     let book = charted();
     book.when(pay("t1", "banks:one", "alice", 1)).rejected("account-unknown");
     book.when(pay("t1", "bank", "users:al", 1)).rejected("account-unknown");
@@ -247,26 +247,26 @@ fn only_a_rule_that_says_so_opens_an_account_by_its_first_use() {
 }
 
 #[test]
-fn an_account_that_is_there_is_not_touched_by_a_chart() {
+fn a_chart_does_not_affect_existing_accounts() {
     let rules = [opening_rule("**", AccountKind::Expense)];
-    let book = given(&[set_chart(&rules)]).when(pay("t1", "bank", "alice", 1)).happens(1);
+    let book = given(&[set_chart(&rules)]).when(pay("t1", "bank", "alice", 1)).accepted(1);
     assert_eq!(book.account("alice").kind(), AccountKind::Liability);
-    book.when(open("alice", AccountKind::Liability)).nothing_happens();
+    book.when(open("alice", AccountKind::Liability)).has_no_effect();
     let book = book.and(pay("t2", "alice", "bob", 1)).and(close("alice"));
     book.when(pay("t3", "bank", "alice", 1)).rejected("account-closed");
 }
 
 #[test]
-fn what_was_opened_by_its_first_use_can_be_opened_again_as_it_is() {
+fn opening_an_account_after_its_first_use_changes_nothing() {
     let book = charted().and(pay("t1", "bank", "users:al:wallet", 5));
-    book.when(Command::OpenAccount(opening("users:al:wallet"))).nothing_happens();
-    book.when(open("users:al:wallet", AccountKind::Liability)).nothing_happens();
+    book.when(Command::OpenAccount(opening("users:al:wallet"))).has_no_effect();
+    book.when(open("users:al:wallet", AccountKind::Liability)).has_no_effect();
     book.when(open("users:al:wallet", AccountKind::Asset)).rejected("account-conflict");
 }
 
 #[test]
-fn a_first_use_can_be_repeated_after_the_chart_was_changed() {
+fn a_first_use_can_be_repeated_after_the_chart_changed() {
     let book = charted().and(pay("t1", "bank", "users:al:wallet", 5));
-    book.clone().and(Command::RemoveChart).when(pay("t1", "bank", "users:al:wallet", 5)).nothing_happens();
-    book.and(set_chart(&[])).when(pay("t1", "bank", "users:al:wallet", 5)).nothing_happens();
+    book.clone().and(Command::RemoveChart).when(pay("t1", "bank", "users:al:wallet", 5)).has_no_effect();
+    book.and(set_chart(&[])).when(pay("t1", "bank", "users:al:wallet", 5)).has_no_effect();
 }

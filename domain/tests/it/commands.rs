@@ -1,4 +1,4 @@
-//! Commands in few words.
+//! Short constructors for commands.
 
 use chrono::{DateTime, Utc};
 use recount_domain::{
@@ -6,8 +6,8 @@ use recount_domain::{
     ReversedPart,
 };
 use recount_events::ledger::{
-    AccountKind, Amount, BalanceLimit, Bound, ChartRule, Direction, EffectiveWindow, Entry, FreezeScope,
-    Metadata, MetadataOwner, Overdraft, OverdraftLimit, Personal, Profile,
+    AccountKind, Amount, BalanceLimit, ChartRule, Direction, EffectiveWindow, Entry, FreezeScope,
+    LimitAmount, Metadata, MetadataOwner, Overdraft, OverdraftLimit, Personal, Profile,
 };
 
 pub(crate) fn moment(time: &str) -> DateTime<Utc> {
@@ -36,7 +36,7 @@ pub(crate) fn register_asset(asset: &str) -> Command {
     Command::RegisterAsset { asset: asset.parse().unwrap() }
 }
 
-/// Says nothing but the name.
+/// An opening with only a name.
 pub(crate) fn opening(account: &str) -> OpenAccount {
     OpenAccount {
         account: account.parse().unwrap(),
@@ -62,8 +62,12 @@ pub(crate) fn limited(asset: &str, minor_units: i128) -> Overdraft {
 }
 
 pub(crate) fn limit(asset: &str, minimum: Option<i128>, maximum: Option<i128>) -> BalanceLimit {
-    let bound = |units: i128| Bound::new(units).unwrap();
-    BalanceLimit { asset: asset.parse().unwrap(), minimum: minimum.map(bound), maximum: maximum.map(bound) }
+    let limit_amount = |units: i128| LimitAmount::new(units).unwrap();
+    BalanceLimit {
+        asset: asset.parse().unwrap(),
+        minimum: minimum.map(limit_amount),
+        maximum: maximum.map(limit_amount),
+    }
 }
 
 pub(crate) fn freeze(account: &str, scope: FreezeScope) -> Command {

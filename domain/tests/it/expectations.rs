@@ -1,11 +1,11 @@
-//! What the sender of a command takes for granted of balances.
+//! Expectations: conditions on balances.
 
 use recount_domain::{Command, Comparison, Expectation, Figure, Request};
 use recount_events::ledger::{AccountKind, FreezeScope};
 
 use crate::support::*;
 
-/// Alice has 100 posted, 60 of it held, 5 incoming, and so 40 available.
+/// Alice has 100 posted, 60 held, 5 incoming, and so 40 available.
 fn book() -> Book {
     given(&[
         pay("t1", "bank", "alice", 100),
@@ -20,7 +20,7 @@ fn next() -> Command {
 }
 
 #[test]
-fn each_figure_can_be_expected_exactly_at_least_and_at_most() {
+fn every_figure_can_be_compared_in_every_way() {
     let book = book();
     for (figure, name, actual) in [
         (Figure::Posted, "posted", 100),
@@ -41,7 +41,7 @@ fn each_figure_can_be_expected_exactly_at_least_and_at_most() {
         ] {
             let request = expecting(next(), "alice", figure, comparison, expected);
             if taken {
-                book.when(request).happens(1);
+                book.when(request).accepted(1);
             } else {
                 let rejection = book.when(request).rejected("expectation-failed");
                 assert_eq!(detail(&rejection, "expected"), member);
@@ -49,7 +49,7 @@ fn each_figure_can_be_expected_exactly_at_least_and_at_most() {
                 assert_eq!(
                     rejection.to_string(),
                     format!(
-                        "the {name} balance of account `alice` in USD/2 is {actual}, and was expected to be \
+                        "the {name} balance of account `alice` in USD/2 is {actual}, but was expected to be \
                          {words} {expected}"
                     )
                 );
@@ -59,21 +59,21 @@ fn each_figure_can_be_expected_exactly_at_least_and_at_most() {
 }
 
 #[test]
-fn the_figures_are_those_of_the_normal_side() {
+fn expected_amounts_are_on_the_normal_side() {
     let book = book();
-    book.when(expecting(next(), "bank", Figure::Posted, Comparison::Equal, 105)).happens(1);
+    book.when(expecting(next(), "bank", Figure::Posted, Comparison::Equal, 105)).accepted(1);
     let overdrawn = given(&[
         set_overdraft("alice", recount_events::ledger::Overdraft::Unlimited),
         pay("t1", "alice", "bob", 7),
     ]);
-    overdrawn.when(expecting(next(), "alice", Figure::Available, Comparison::Equal, -7)).happens(1);
+    overdrawn.when(expecting(next(), "alice", Figure::Available, Comparison::Equal, -7)).accepted(1);
     overdrawn
         .when(expecting(next(), "alice", Figure::Available, Comparison::AtLeast, -6))
         .rejected("expectation-failed");
 }
 
 #[test]
-fn every_command_can_expect_something() {
+fn every_command_can_have_expectations() {
     for command in [
         Command::RegisterAsset { asset: "GBP/2".parse().unwrap() },
         open("cash", AccountKind::Asset),
@@ -84,7 +84,7 @@ fn every_command_can_expect_something() {
         close_period("2025-01-01T00:00:00Z"),
         register("c1", "Alice"),
     ] {
-        book().when(expecting(command.clone(), "alice", Figure::Held, Comparison::Equal, 60)).happens(1);
+        book().when(expecting(command.clone(), "alice", Figure::Held, Comparison::Equal, 60)).accepted(1);
         let unmet = expecting(command, "alice", Figure::Held, Comparison::Equal, 61);
         book().when(unmet).rejected("expectation-failed");
     }
@@ -96,7 +96,7 @@ fn all_expectations_must_be_met() {
         let request = expecting(next(), "alice", Figure::Posted, Comparison::Equal, first);
         expecting(request, "bob", Figure::Posted, Comparison::Equal, second)
     };
-    book().when(both(100, 5)).happens(1);
+    book().when(both(100, 5)).accepted(1);
     let rejection = book().when(both(100, 6)).rejected("expectation-failed");
     assert_eq!(detail(&rejection, "account"), "bob");
     let rejection = book().when(both(99, 6)).rejected("expectation-failed");
@@ -104,24 +104,24 @@ fn all_expectations_must_be_met() {
 }
 
 #[test]
-fn nothing_is_expected_for_what_is_so_already() {
+fn expectations_of_a_command_without_effect_are_not_checked() {
     let book = book();
     let request = expecting(pay("t1", "bank", "alice", 100), "alice", Figure::Posted, Comparison::Equal, 0);
-    book.when(request).nothing_happens();
+    book.when(request).has_no_effect();
     let request = expecting(pay("t1", "bank", "alice", 100), "nobody", Figure::Posted, Comparison::Equal, 0);
-    book.when(request).nothing_happens();
+    book.when(request).has_no_effect();
 }
 
 #[test]
-fn an_expectation_is_met_before_the_command_and_not_after_it() {
+fn expectations_apply_to_the_balance_before_the_command() {
     let book = given(&[]);
-    book.when(expecting(next(), "alice", Figure::Posted, Comparison::Equal, 0)).happens(1);
+    book.when(expecting(next(), "alice", Figure::Posted, Comparison::Equal, 0)).accepted(1);
     book.when(expecting(next(), "alice", Figure::Posted, Comparison::Equal, 1))
         .rejected("expectation-failed");
 }
 
 #[test]
-fn nothing_can_be_expected_of_an_account_that_is_not_there() {
+fn an_expectation_on_an_unknown_account_is_rejected() {
     let request = expecting(next(), "nobody", Figure::Posted, Comparison::Equal, 0);
     book().when(request).rejected("account-unknown");
     let opens = expecting(open("cash", AccountKind::Asset), "cash", Figure::Posted, Comparison::Equal, 0);
@@ -129,12 +129,12 @@ fn nothing_can_be_expected_of_an_account_that_is_not_there() {
 }
 
 #[test]
-fn an_account_that_its_first_use_would_open_has_nothing_yet() {
+fn an_account_that_opens_on_first_use_has_zero_balances_before() {
     let rules = [opening_rule("users:*", AccountKind::Liability), rule("banks:*", AccountKind::Asset)];
     let book = given(&[set_chart(&rules)]);
     for figure in [Figure::Posted, Figure::Held, Figure::Incoming, Figure::Available] {
         let command = pay("t1", "bank", "users:al", 1);
-        book.when(expecting(command.clone(), "users:al", figure, Comparison::Equal, 0)).happens(2);
+        book.when(expecting(command.clone(), "users:al", figure, Comparison::Equal, 0)).accepted(2);
         book.when(expecting(command, "users:al", figure, Comparison::AtLeast, 1))
             .rejected("expectation-failed");
     }
@@ -142,9 +142,9 @@ fn an_account_that_its_first_use_would_open_has_nothing_yet() {
     book.when(request).rejected("account-unknown");
 }
 
-/// A figure in another scale, or of a misspelt asset, would always be zero.
+/// Otherwise the balance in another scale, or of a misspelt asset, would always be zero.
 #[test]
-fn the_asset_of_an_expectation_is_one_that_the_ledger_counts() {
+fn the_asset_of_an_expectation_must_be_registered() {
     let expecting_in = |asset: &str| {
         let mut request = Request::from(next());
         request.expect.push(Expectation {
@@ -156,16 +156,16 @@ fn the_asset_of_an_expectation_is_one_that_the_ledger_counts() {
         });
         request
     };
-    book().when(expecting_in("USD/2")).happens(1);
-    book().when(expecting_in("EUR/2")).happens(1);
+    book().when(expecting_in("USD/2")).accepted(1);
+    book().when(expecting_in("EUR/2")).accepted(1);
     book().when(expecting_in("GBP/2")).rejected("asset-unknown");
     book().when(expecting_in("USD/3")).rejected("asset-scale-differs");
 }
 
 #[test]
-fn nothing_can_be_expected_of_a_ledger_that_is_not_there() {
+fn an_expectation_on_a_new_ledger_is_rejected() {
     let create = Command::CreateLedger { ledger: "main".to_owned() };
     let request = expecting(create.clone(), "alice", Figure::Posted, Comparison::Equal, 0);
     Book::nowhere().when(request.clone()).rejected("asset-unknown");
-    Book::nowhere().and(create).when(request).nothing_happens();
+    Book::nowhere().and(create).when(request).has_no_effect();
 }

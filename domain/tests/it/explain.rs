@@ -1,4 +1,4 @@
-//! What a decision would do to balances.
+//! The balances that a decision changes.
 
 use recount_core::Tag;
 use recount_domain::{BalanceChange, Command, Figures, States, explain};
@@ -6,7 +6,7 @@ use recount_events::ledger::AccountKind;
 
 use crate::support::*;
 
-/// The changes that the command would bring, told from the entities that its events concern and no others.
+/// The balance changes of the command, computed with only the entities that its events concern.
 fn changes(book: &Book, command: Command) -> Vec<BalanceChange> {
     let mut after = book.clone();
     let events = after.run(&command.into()).unwrap();
@@ -44,7 +44,7 @@ fn a_transaction_changes_the_balances_of_its_accounts() {
 }
 
 #[test]
-fn what_a_command_does_to_holds_is_told_of_both_accounts() {
+fn a_hold_changes_the_balances_of_both_accounts() {
     let book = given(&[pay("t1", "bank", "alice", 100)]);
     assert_eq!(
         changes(&book, hold("h1", "alice", "shop", 60)),
@@ -71,7 +71,7 @@ fn what_a_command_does_to_holds_is_told_of_both_accounts() {
 }
 
 #[test]
-fn an_account_that_the_command_opens_had_nothing() {
+fn an_account_opened_by_the_command_has_zero_before() {
     let book = given(&[set_chart(&[opening_rule("users:*", AccountKind::Liability)])]);
     assert_eq!(
         changes(&book, pay("t1", "bank", "users:al", 5)),
@@ -83,7 +83,7 @@ fn an_account_that_the_command_opens_had_nothing() {
 }
 
 #[test]
-fn a_balance_that_moves_on_both_sides_alike_has_not_changed() {
+fn equal_debits_and_credits_do_not_change_a_balance() {
     let book = given(&[pay("t1", "bank", "alice", 5)]);
     assert_eq!(changes(&book, pay("t2", "alice", "alice", 9)), []);
     let held = change("alice", "USD/2", [5, 0, 0, 5], [5, 3, 3, 2]);
@@ -91,7 +91,7 @@ fn a_balance_that_moves_on_both_sides_alike_has_not_changed() {
 }
 
 #[test]
-fn what_moves_no_value_changes_no_balance() {
+fn commands_that_move_no_value_change_no_balance() {
     let book = given(&[pay("t1", "bank", "alice", 5), register("c1", "Alice")]);
     for command in [
         open("cash", AccountKind::Asset),

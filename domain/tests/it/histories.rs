@@ -1,4 +1,4 @@
-//! Random histories: requests that often succeed, often repeat each other, and use up what there is, while time passes.
+//! Random histories: requests that often succeed, often repeat each other and often exhaust balances, while time passes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -15,14 +15,14 @@ use serde_json::json;
 
 use crate::support::*;
 
-/// A request, and how long nothing happens before it.
+/// A request, and the time that passes before it.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) wait: TimeDelta,
     pub(crate) request: Request,
 }
 
-/// The book in which every history starts.
+/// The initial book of every history.
 pub(crate) fn beginning() -> Book {
     given(&[
         pay("start-1", "bank", "alice", 300),
@@ -32,7 +32,7 @@ pub(crate) fn beginning() -> Book {
     ])
 }
 
-/// Whether retrying the command later must not do anything again: it names what it makes by an id.
+/// Whether the command has an id, so that a later retry must have no effect.
 pub(crate) fn carries_an_id(command: &Command) -> bool {
     matches!(
         command,
@@ -79,7 +79,7 @@ fn expectation() -> impl Strategy<Value = Expectation> {
     })
 }
 
-/// Four that are there, two that a chart may open by their first use, one that it may not.
+/// Four existing accounts, two that a chart may open on first use, and one that it may not.
 fn account() -> impl Strategy<Value = &'static str> {
     let likely = select(vec!["bank", "bank", "alice", "alice", "bob", "shop"]);
     prop_oneof![14 => likely, 1 => select(vec!["users:x", "users:y", "cash"])]
@@ -94,12 +94,12 @@ fn some_amount() -> impl Strategy<Value = Amount> {
     prop_oneof![60 => 1..150_i128, 1 => beyond].prop_map(amount)
 }
 
-/// Of a transaction that is there, if there are any.
+/// The id of an existing transaction, if there are any.
 fn transaction_id() -> impl Strategy<Value = String> {
     prop_oneof![6 => (0..6_u8).prop_map(|n| format!("t{n}")), 1 => Just("start-1".to_owned())]
 }
 
-/// Of a transaction that is to be; now and then it is there already.
+/// The id of a new transaction; sometimes it exists already.
 fn new_transaction_id() -> impl Strategy<Value = String> {
     prop_oneof![1 => 0..6_u8, 1 => 6..100_u8].prop_map(|n| format!("t{n}"))
 }
@@ -113,7 +113,7 @@ fn reference() -> impl Strategy<Value = Option<recount_events::ledger::Reference
     prop_oneof![6 => Just(None), 1 => some]
 }
 
-/// A time of some days around the first of January.
+/// A time some days before or after the first of January.
 fn time(days: std::ops::Range<i64>) -> impl Strategy<Value = DateTime<Utc>> {
     (days, 0..3_i64).prop_map(|(days, part)| now() + TimeDelta::days(days) + TimeDelta::hours(part * 6))
 }
@@ -256,7 +256,7 @@ fn ledger_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Commands that move no money and set no bounds to it.
+/// Commands that neither move value nor change limits.
 fn other_command() -> impl Strategy<Value = Command> {
     let owner = || {
         select(vec![of_account("alice"), of_account("cash"), of_transaction("start-1"), of_transaction("t0")])

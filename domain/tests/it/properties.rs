@@ -1,7 +1,7 @@
-//! What holds for every history, against a reference model that is written another way.
+//! Properties of every history, some of them checked against a reference model.
 //!
-//! That a decision reads only what it named, and that every event is read as it was written, is asserted for each
-//! decision by [`Book`].
+//! For each decision, [`Book`] also asserts that it reads only what it named, and that its events decode as they were
+//! encoded.
 //!
 //! [`Book`]: crate::support::Book
 
@@ -16,10 +16,10 @@ use recount_events::ledger::codec::EVENT_TYPES;
 use recount_events::ledger::{LedgerEvent, encode};
 
 use crate::histories::{Step, beginning, carries_an_id, history, money_history};
-use crate::model::{End, Model, Verdict};
+use crate::model::{HoldEnd, Model, ModelOutcome};
 use crate::support::*;
 
-/// The book in which every history starts, and the model of it.
+/// The initial book of every history, and its model.
 fn beginning_with_model() -> (Book, Model) {
     let mut model = Model::default();
     let commands = [
@@ -37,17 +37,17 @@ fn beginning_with_model() -> (Book, Model) {
     (beginning(), model)
 }
 
-fn verdict(book: &Book, request: &Request) -> Verdict {
+fn outcome(book: &Book, request: &Request) -> ModelOutcome {
     match book.decide(request) {
-        Ok(events) if events.is_empty() => Verdict::NothingHappens,
-        Ok(_) => Verdict::Happens,
-        Err(rejection) => Verdict::Rejected(rejection.code().code),
+        Ok(events) if events.is_empty() => ModelOutcome::NoEffect,
+        Ok(_) => ModelOutcome::Accepted,
+        Err(rejection) => ModelOutcome::Rejected(rejection.code().code),
     }
 }
 
 const ASSETS: [&str; 2] = ["USD/2", "EUR/2"];
 
-/// Every balance and every hold of the book is what the model says, and there is nothing else.
+/// The book has the same balances and holds as the model, and no others.
 fn assert_same(book: &Book, model: &Model) {
     for account in model.account_names() {
         for asset in ASSETS {
@@ -63,16 +63,16 @@ fn assert_same(book: &Book, model: &Model) {
         let left = state.remaining.map_or(0, recount_events::ledger::Amount::minor_units);
         assert_eq!(left.unsigned_abs(), hold.left, "{:?}", hold.placed);
         let end = match state.status {
-            HoldStatus::Open => End::None,
-            HoldStatus::Captured => End::UsedUp,
-            HoldStatus::Released => End::Released,
-            HoldStatus::Expired => End::Expired,
+            HoldStatus::Open => HoldEnd::Open,
+            HoldStatus::Captured => HoldEnd::Captured,
+            HoldStatus::Released => HoldEnd::Released,
+            HoldStatus::Expired => HoldEnd::Expired,
         };
         assert_eq!(end, hold.end, "{:?}", hold.placed);
     }
 }
 
-/// What open holds set aside on an account, as they say themselves: debits and credits.
+/// The debits and credits that open holds reserve on an account, summed over the holds.
 fn held_by_holds(book: &Book, account: &str, asset: &str) -> (i128, i128) {
     let mut held = (0, 0);
     for entity in book.entities.values() {
@@ -88,30 +88,33 @@ fn held_by_holds(book: &Book, account: &str, asset: &str) -> (i128, i128) {
     held
 }
 
-/// What all accounts together have, debits less credits.
+/// The debits of all accounts minus their credits.
 fn total(book: &Book, asset: &str) -> i128 {
     let accounts = book.entities.values().filter_map(|entity| match entity {
         Entity::Account(account) => Some(account.balance(&asset.parse().unwrap())),
         _ => None,
     });
-    // Each balance can be counted, and their sum need not be on the way: it wraps around, and comes to zero all the same.
+    // Balances are in range, but partial sums need not be. They wrap, and the total is zero nevertheless.
     accounts.fold(0_i128, |sum, balance| sum.wrapping_add(balance.net))
 }
 
-/// No bound is passed by a command, but by one that does not make it worse.
+/// No command takes the account out of its limits, or further out.
 fn assert_within_limits(before: &Book, after: &Book, model: &Model, account: &str) {
     for asset in ASSETS {
-        let (floor, ceiling) = model.bounds(account, asset);
+        let (floor, ceiling) = model.limits(account, asset);
         let is = after.figures_in(account, asset);
         let was =
             if before.has_account(account) { before.figures_in(account, asset) } else { Default::default() };
         assert!(
             is.available >= floor || is.available >= was.available,
-            "{account} has {} available in {asset}, of {floor} that must stay",
+            "{account} has {} available in {asset}, below its minimum {floor}",
             is.available
         );
         let (total, before) = (is.posted + is.incoming, was.posted + was.incoming);
-        assert!(total <= ceiling || total <= before, "{account} came to {total} in {asset}, of {ceiling}");
+        assert!(
+            total <= ceiling || total <= before,
+            "{account} has {total} in {asset}, above its maximum {ceiling}"
+        );
     }
 }
 
@@ -129,14 +132,14 @@ fn folded(mut entities: HashMap<Tag, Entity>, events: &[LedgerEvent]) -> HashMap
 }
 
 proptest! {
-    /// All balances are compared, so an event that did not name an account which it changes would show here.
+    /// All balances are compared, so this also finds an event whose tags omit an account that it changes.
     #[test]
-    fn what_becomes_of_a_command_and_of_the_balances_is_what_the_model_says(steps in money_history()) {
+    fn decisions_and_balances_match_the_model(steps in money_history()) {
         let (mut book, mut model) = beginning_with_model();
         for Step { wait, request } in &steps {
             book.now += *wait;
-            let expected = model.verdict(request, book.now);
-            prop_assert_eq!(verdict(&book, request), expected, "{:?}", request);
+            let expected = model.outcome(request, book.now);
+            prop_assert_eq!(outcome(&book, request), expected, "{:?}", request);
             if book.run(request).is_ok_and(|events| !events.is_empty()) {
                 model.apply(&request.command, book.now);
             }
@@ -145,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn money_is_conserved_within_the_limits_and_what_is_held_is_what_open_holds_say(steps in money_history()) {
+    fn value_is_conserved_limits_are_kept_and_held_amounts_match_open_holds(steps in money_history()) {
         let (mut book, mut model) = beginning_with_model();
         for Step { wait, request } in &steps {
             book.now += *wait;
@@ -180,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn retrying_a_command_that_carries_an_id_never_does_anything_again(steps in history()) {
+    fn retrying_a_command_with_an_id_has_no_further_effect(steps in history()) {
         const EVERY: usize = 7;
         let mut book = beginning();
         let mut accepted: Vec<&Request> = Vec::new();
@@ -199,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn the_fold_of_the_events_is_the_state_from_wherever_it_starts(steps in history(), cut in any::<prop::sample::Index>()) {
+    fn folding_events_from_any_snapshot_gives_the_same_state(steps in history(), cut in any::<prop::sample::Index>()) {
         let mut book = beginning();
         for Step { wait, request } in &steps {
             book.now += *wait;
@@ -212,7 +215,7 @@ proptest! {
     }
 
     #[test]
-    fn a_decision_is_the_same_each_time(steps in history()) {
+    fn decisions_are_deterministic(steps in history()) {
         let mut book = beginning();
         for Step { wait, request } in &steps {
             book.now += *wait;
@@ -224,9 +227,9 @@ proptest! {
     }
 }
 
-/// Histories in which hardly anything succeeds, or hardly anything fails, would prove little.
+/// Histories in which almost every command succeeds, or almost every command fails, would prove little.
 #[test]
-fn the_histories_reach_every_event_and_nearly_every_rejection() {
+fn generated_histories_reach_every_event_and_almost_every_rejection() {
     const HISTORIES: usize = 500;
     let (mut happened, mut rejected) = (Vec::new(), Vec::new());
     let mut runner = TestRunner::deterministic();

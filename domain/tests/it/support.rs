@@ -12,7 +12,7 @@ use recount_events::ledger::{AccountKind, LedgerEvent, MetadataOwner, decode, en
 
 pub(crate) use crate::commands::*;
 
-/// A ledger in memory, the fold of its events, and what time it is there.
+/// A ledger in memory: its events, the entities folded from them, and the current time.
 #[derive(Clone)]
 pub(crate) struct Book {
     pub(crate) entities: HashMap<Tag, Entity>,
@@ -35,13 +35,13 @@ pub(crate) fn given(commands: &[Command]) -> Book {
     commands.iter().cloned().fold(book, |book, command| book.and(command))
 }
 
-/// The time in every book until it is set: noon on the first of January.
+/// The default time of a book: noon on the first of January.
 pub(crate) fn now() -> DateTime<Utc> {
     moment("2026-01-01T12:00:00Z")
 }
 
 impl Book {
-    /// A ledger that was not created.
+    /// A ledger that does not exist yet.
     pub(crate) fn nowhere() -> Book {
         Book { entities: HashMap::new(), events: Vec::new(), now: now() }
     }
@@ -66,7 +66,7 @@ impl Book {
         Then { before: self, after, request, decision }
     }
 
-    /// What the request needs, found out as the engine does it: what is not loaded is not there.
+    /// The entities that the request needs, found as the engine finds them: entities that are not loaded are not visible.
     fn named(&self, request: &Request) -> BTreeSet<Tag> {
         const ROUNDS_MAX: usize = 3;
         let mut named = BTreeSet::new();
@@ -79,16 +79,19 @@ impl Book {
                 return named;
             }
             let asked_again = recount_domain::needs_more_when_loaded(request);
-            assert!(round == 0 || asked_again, "more is needed and nobody asks again: {request:?}");
+            assert!(
+                round == 0 || asked_again,
+                "needs_more_when_loaded is false, but more is needed: {request:?}"
+            );
         }
-        panic!("a command needs entities without end: {request:?}");
+        panic!("the needs of a command keep growing: {request:?}");
     }
 
     pub(crate) fn decide(&self, request: &Request) -> Decision {
         let named = self.named(request);
-        // What a decision reads, it has to have named: the engine loads nothing else.
+        // The engine loads only what the needs name.
         let find_named = |tag: &Tag| {
-            assert!(named.contains(tag), "{tag} is read and not named");
+            assert!(named.contains(tag), "the decision reads {tag}, which the needs do not name");
             self.entities.get(tag)
         };
         recount_domain::decide(request, &States::new(&find_named), self.now)
@@ -98,13 +101,13 @@ impl Book {
         for event in events {
             let stored = encode(&event);
             let read = decode(stored.event_type, stored.version, &stored.data).unwrap();
-            assert_eq!(read, event, "an event is read as it was written");
+            assert_eq!(read, event, "an event decodes as it was encoded");
             fold(&mut self.entities, &event);
             self.events.push(event);
         }
     }
 
-    /// Decides and applies.
+    /// Decides the request and applies its events.
     pub(crate) fn run(&mut self, request: &Request) -> Decision {
         let events = self.decide(request)?;
         self.apply(events.clone());
@@ -133,7 +136,7 @@ impl Book {
         [posted, held, incoming, available]
     }
 
-    /// What is posted, in USD/2.
+    /// The posted balance in USD/2.
     pub(crate) fn posted(&self, account: &str) -> i128 {
         self.figures_in(account, "USD/2").posted
     }
@@ -145,7 +148,7 @@ impl Book {
         }
     }
 
-    /// What is left of a hold, if anything is.
+    /// The remaining amount of a hold, if it is open.
     pub(crate) fn remaining(&self, hold: &str) -> Option<i128> {
         self.hold(hold).remaining.map(recount_events::ledger::Amount::minor_units)
     }
@@ -160,10 +163,10 @@ impl Book {
     }
 
     pub(crate) fn last_event(&self) -> &LedgerEvent {
-        self.events.last().expect("something happened")
+        self.events.last().expect("there are events")
     }
 
-    /// The transaction that was posted last.
+    /// The most recent transaction.
     pub(crate) fn last_transaction(&self) -> &recount_events::ledger::TransactionPosted {
         match self.last_event() {
             LedgerEvent::TransactionPosted(posted) => posted,
@@ -176,7 +179,7 @@ impl Book {
 pub(crate) fn fold(entities: &mut HashMap<Tag, Entity>, event: &LedgerEvent) {
     let tags = event.tags();
     let distinct: BTreeSet<&Tag> = tags.iter().collect();
-    assert_eq!(distinct.len(), tags.len(), "each entity is named once: {tags:?}");
+    assert_eq!(distinct.len(), tags.len(), "each entity is tagged once: {tags:?}");
     for tag in tags {
         let mut state = entities.remove(&tag);
         recount_domain::evolve(&tag, &mut state, event);
@@ -193,23 +196,23 @@ pub(crate) struct Then<'a> {
 
 impl Then<'_> {
     /// The command is accepted with this many events; repeating it then changes nothing.
-    pub(crate) fn happens(self, count: usize) -> Book {
-        assert!(count > 0, "say `nothing_happens`");
+    pub(crate) fn accepted(self, count: usize) -> Book {
+        assert!(count > 0, "use `has_no_effect`");
         let events = self.decision.unwrap_or_else(|rejection| panic!("rejected: {rejection}"));
         assert_eq!(events.len(), count, "{events:?}");
         assert_eq!(self.after.decide(&self.request), Ok(vec![]), "a repeat changes nothing");
         self.after
     }
 
-    /// It is so already.
-    pub(crate) fn nothing_happens(self) {
+    /// The command is accepted without events.
+    pub(crate) fn has_no_effect(self) {
         assert_eq!(self.decision, Ok(vec![]));
         assert_eq!(self.after.entities, self.before.entities);
     }
 
-    /// It is refused with this code, says so in full, and changes nothing.
+    /// The command is rejected with this code and all its details, and changes nothing.
     pub(crate) fn rejected(self, code: &str) -> Rejection {
-        let rejection = self.decision.expect_err("it was accepted");
+        let rejection = self.decision.expect_err("the command was accepted");
         assert_eq!(rejection.code().code, code, "{rejection}");
         assert_eq!(self.after.entities, self.before.entities, "a rejected command changes nothing");
         assert_eq!(self.after.events.len(), self.before.events.len());
@@ -223,14 +226,14 @@ impl Then<'_> {
     }
 }
 
-/// What a rejection says of one of its details.
+/// A detail of a rejection, by name.
 pub(crate) fn detail(rejection: &Rejection, name: &str) -> String {
     let details = rejection.details();
     let found = details.into_iter().find(|(other, _)| *other == name);
     found.unwrap_or_else(|| panic!("{rejection:?} has no {name}")).1
 }
 
-/// The command, if a balance in USD/2 is so.
+/// The request with an expectation of a balance in USD/2.
 pub(crate) fn expecting(
     request: impl Into<Request>,
     account: &str,

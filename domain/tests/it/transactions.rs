@@ -1,4 +1,4 @@
-//! Posting: what a transaction has to satisfy.
+//! The rules of transactions.
 
 use recount_domain::{Command, ENTRIES_MAX, PostTransaction, States};
 use recount_events::ledger::Direction;
@@ -8,28 +8,28 @@ use crate::support::*;
 
 #[test]
 fn a_transfer_moves_value_between_normal_sides() {
-    let book = given(&[]).when(pay("t1", "bank", "alice", 250)).happens(1);
+    let book = given(&[]).when(pay("t1", "bank", "alice", 250)).accepted(1);
     assert_eq!((book.posted("bank"), book.posted("alice")), (250, 250));
-    let book = book.when(pay("t2", "alice", "shop", 100)).happens(1);
+    let book = book.when(pay("t2", "alice", "shop", 100)).accepted(1);
     assert_eq!((book.posted("alice"), book.posted("shop")), (150, 100));
 }
 
 #[test]
-fn many_debits_stand_against_many_credits_in_several_assets() {
+fn a_transaction_may_have_many_debits_and_credits_in_several_assets() {
     let mut entries = transfer("bank", "alice", "EUR/2", 7);
     entries.extend([debit("bank", 100), credit("alice", 60), credit("bob", 40)]);
-    let book = given(&[]).when(post("t1", entries)).happens(1);
+    let book = given(&[]).when(post("t1", entries)).accepted(1);
     assert_eq!((book.posted("bank"), book.posted("alice"), book.posted("bob")), (100, 60, 40));
     assert_eq!(book.figures_in("alice", "EUR/2").posted, 7);
 }
 
 #[test]
-fn debits_equal_credits_in_every_asset() {
+fn debits_must_equal_credits_in_every_asset() {
     let uneven = vec![debit("bank", 2), credit("alice", 1)];
     let rejection = given(&[]).when(post("t1", uneven)).rejected("unbalanced");
     assert_eq!(
         rejection.to_string(),
-        "the debits in USD/2 are 2 and the credits 1; they must be equal in every asset"
+        "debits in USD/2 are 2 and credits are 1; they must be equal in every asset"
     );
     let crossed = vec![debit("bank", 1), entry("alice", Direction::Credit, "EUR/2", 1)];
     given(&[]).when(post("t1", crossed)).rejected("unbalanced");
@@ -38,20 +38,20 @@ fn debits_equal_credits_in_every_asset() {
 }
 
 #[test]
-fn a_transaction_has_two_entries_at_least_and_a_bounded_number() {
+fn the_number_of_entries_is_limited() {
     given(&[]).when(post("t1", vec![])).rejected("entries-out-of-bounds");
     let rejection = given(&[]).when(post("t1", vec![debit("bank", 1)])).rejected("entries-out-of-bounds");
-    assert_eq!(rejection.to_string(), "a transaction has from 2 to 1000 entries; this one has 1");
+    assert_eq!(rejection.to_string(), "a transaction must have 2 to 1000 entries; this one has 1");
     let pairs = |count: usize| (0..count).flat_map(|_| transfer("bank", "alice", "USD/2", 1)).collect();
-    given(&[]).when(post("t1", pairs(ENTRIES_MAX / 2))).happens(1);
+    given(&[]).when(post("t1", pairs(ENTRIES_MAX / 2))).accepted(1);
     let mut many: Vec<_> = pairs(ENTRIES_MAX / 2);
     many.push(debit("bank", 1));
     given(&[]).when(post("t1", many)).rejected("entries-out-of-bounds");
 }
 
-/// However many entries somebody sends, there is nothing to look up for what is refused for their number.
+/// A transaction with too many entries is rejected without loading anything.
 #[test]
-fn a_transaction_of_too_many_entries_needs_none_of_its_accounts() {
+fn a_transaction_with_too_many_entries_loads_none_of_its_accounts() {
     let nothing = |_: &recount_core::Tag| None;
     let pairs = |count: usize| -> Vec<_> {
         (0..count).flat_map(|n| transfer("bank", &format!("users:{n}"), "USD/2", 1)).collect()
@@ -64,7 +64,7 @@ fn a_transaction_of_too_many_entries_needs_none_of_its_accounts() {
 }
 
 #[test]
-fn a_transaction_is_recorded_as_it_was_sent() {
+fn a_transaction_is_recorded_as_sent() {
     let command = PostTransaction {
         transaction: "t1".parse().unwrap(),
         entries: vec![credit("alice", 3), debit("bank", 2), debit("bank", 1)],
@@ -72,7 +72,7 @@ fn a_transaction_is_recorded_as_it_was_sent() {
         reference: Some("order 1".parse().unwrap()),
         metadata: members(json!({"note": "x"})),
     };
-    let book = given(&[]).when(Command::PostTransaction(command.clone())).happens(1);
+    let book = given(&[]).when(Command::PostTransaction(command.clone())).accepted(1);
     let posted = book.last_transaction();
     assert_eq!((&posted.transaction, &posted.entries), (&command.transaction, &command.entries));
     assert_eq!((Some(posted.effective_at), &posted.reference), (command.effective_at, &command.reference));
@@ -81,21 +81,21 @@ fn a_transaction_is_recorded_as_it_was_sent() {
 }
 
 #[test]
-fn a_repeated_transaction_must_say_the_same() {
-    let said = PostTransaction {
+fn a_repeated_transaction_must_have_the_same_content() {
+    let sent = PostTransaction {
         effective_at: Some(moment("2025-06-01T00:00:00Z")),
         reference: Some("order 1".parse().unwrap()),
         metadata: members(json!({"note": "x"})),
         ..posting("t1", transfer("bank", "alice", "USD/2", 5))
     };
-    let book = given(&[Command::PostTransaction(said.clone())]);
-    book.when(Command::PostTransaction(said.clone())).nothing_happens();
+    let book = given(&[Command::PostTransaction(sent.clone())]);
+    book.when(Command::PostTransaction(sent.clone())).has_no_effect();
     let differs = |field: &str, change: fn(&mut PostTransaction)| {
-        let command = Command::PostTransaction(with(said.clone(), change));
+        let command = Command::PostTransaction(with(sent.clone(), change));
         let rejection = book.when(command).rejected("transaction-conflict");
         assert_eq!(
             rejection.to_string(),
-            format!("transaction `t1` exists already, and differs in `{field}`")
+            format!("transaction `t1` already exists with a different `{field}`")
         );
     };
     differs("entries", |post| post.entries = transfer("bank", "alice", "USD/2", 6));
@@ -107,20 +107,20 @@ fn a_repeated_transaction_must_say_the_same() {
 }
 
 #[test]
-fn a_time_that_was_not_given_does_not_differ() {
+fn a_repeat_without_an_effective_time_matches_any() {
     let book = given(&[pay("t1", "bank", "alice", 5)]).at("2026-03-01T00:00:00Z");
-    book.when(pay("t1", "bank", "alice", 5)).nothing_happens();
+    book.when(pay("t1", "bank", "alice", 5)).has_no_effect();
     let dated = |time: &str| {
         let entries = transfer("bank", "alice", "USD/2", 5);
         let effective_at = Some(moment(time));
         Command::PostTransaction(PostTransaction { effective_at, ..posting("t1", entries) })
     };
-    book.when(dated("2026-01-01T12:00:00Z")).nothing_happens();
+    book.when(dated("2026-01-01T12:00:00Z")).has_no_effect();
     book.when(dated("2026-03-01T00:00:00Z")).rejected("transaction-conflict");
 }
 
 #[test]
-fn a_posting_is_no_repeat_of_a_reversal_or_a_capture_with_the_same_entries() {
+fn a_posting_does_not_repeat_a_reversal_or_capture_with_the_same_entries() {
     let book = given(&[
         pay("t1", "bank", "alice", 5),
         reverse("t1", "r1"),
@@ -135,23 +135,23 @@ fn a_posting_is_no_repeat_of_a_reversal_or_a_capture_with_the_same_entries() {
 }
 
 #[test]
-fn a_repeat_is_taken_though_the_transaction_could_not_be_posted_any_more() {
+fn a_repeat_is_accepted_even_if_the_transaction_could_no_longer_be_posted() {
     let book = given(&[
         pay("t1", "bank", "alice", 5),
         refer("t2", "order 1"),
         pay("t3", "alice", "bob", 6),
         close("alice"),
     ]);
-    book.when(pay("t1", "bank", "alice", 5)).nothing_happens();
-    book.when(refer("t2", "order 1")).nothing_happens();
-    book.when(pay("t3", "alice", "bob", 6)).nothing_happens();
+    book.when(pay("t1", "bank", "alice", 5)).has_no_effect();
+    book.when(refer("t2", "order 1")).has_no_effect();
+    book.when(pay("t3", "alice", "bob", 6)).has_no_effect();
 }
 
 #[test]
-fn a_repeat_is_compared_with_the_metadata_that_the_transaction_was_posted_with() {
+fn a_repeat_is_compared_with_the_original_metadata() {
     let note = set_metadata(of_transaction("t1"), json!({"note": "x"}));
     let book = given(&[pay("t1", "bank", "alice", 5), note]);
-    book.when(pay("t1", "bank", "alice", 5)).nothing_happens();
+    book.when(pay("t1", "bank", "alice", 5)).has_no_effect();
     let noted = PostTransaction {
         metadata: members(json!({"note": "x"})),
         ..posting("t1", transfer("bank", "alice", "USD/2", 5))
@@ -162,10 +162,10 @@ fn a_repeat_is_compared_with_the_metadata_that_the_transaction_was_posted_with()
 #[test]
 fn a_reference_belongs_to_one_transaction() {
     let book = given(&[refer("t1", "order 1")]);
-    book.when(refer("t1", "order 1")).nothing_happens();
+    book.when(refer("t1", "order 1")).has_no_effect();
     let rejection = book.when(refer("t2", "order 1")).rejected("reference-taken");
     assert_eq!(rejection.to_string(), "reference `order 1` belongs to transaction `t1`");
-    book.when(refer("t2", "order 2")).happens(1);
+    book.when(refer("t2", "order 2")).accepted(1);
     let reversal = with(reversing("t1", "r1", recount_domain::ReversedPart::Whole), |reverse| {
         reverse.reference = Some("order 1".parse().unwrap());
     });
@@ -177,7 +177,7 @@ fn a_reference_belongs_to_one_transaction() {
 }
 
 #[test]
-fn the_assets_of_a_transaction_are_those_that_the_ledger_counts() {
+fn the_assets_of_a_transaction_must_be_registered() {
     let book = given(&[]);
     book.when(post("t1", transfer("bank", "alice", "GBP/2", 1))).rejected("asset-unknown");
     book.when(post("t1", transfer("bank", "alice", "USD/3", 1))).rejected("asset-scale-differs");
@@ -186,7 +186,7 @@ fn the_assets_of_a_transaction_are_those_that_the_ledger_counts() {
 }
 
 #[test]
-fn the_assets_of_a_transaction_may_stand_in_any_order() {
+fn the_assets_of_a_transaction_may_be_in_any_order() {
     let alternating = |other: &str| {
         vec![
             debit("bank", 1),
@@ -195,12 +195,12 @@ fn the_assets_of_a_transaction_may_stand_in_any_order() {
             entry("alice", Direction::Credit, other, 1),
         ]
     };
-    given(&[]).when(post("t1", alternating("EUR/2"))).happens(1);
+    given(&[]).when(post("t1", alternating("EUR/2"))).accepted(1);
     given(&[]).when(post("t1", alternating("GBP/2"))).rejected("asset-unknown");
 }
 
 #[test]
-fn only_what_a_correction_is_of_says_what_else_it_needs() {
+fn only_reversals_and_captures_need_more_when_loaded() {
     let depends = |command: Command| recount_domain::needs_more_when_loaded(&command.into());
     assert!(depends(reverse("t1", "r1")) && depends(capture("h1", "c1")));
     assert!(!depends(pay("t1", "bank", "alice", 1)) && !depends(hold("h1", "bank", "alice", 1)));
@@ -208,7 +208,7 @@ fn only_what_a_correction_is_of_says_what_else_it_needs() {
 }
 
 #[test]
-fn the_effective_time_is_the_time_of_recording_unless_it_is_given() {
+fn the_effective_time_defaults_to_the_time_of_recording() {
     let book = given(&[]).at("2026-02-03T04:05:06.000007Z").and(pay("t1", "bank", "alice", 1));
     assert_eq!(book.last_transaction().effective_at, moment("2026-02-03T04:05:06.000007Z"));
     let book = book.and(pay_at("t2", "2024-01-01T00:00:00Z"));
@@ -216,7 +216,7 @@ fn the_effective_time_is_the_time_of_recording_unless_it_is_given() {
 }
 
 #[test]
-fn value_can_be_moved_from_an_account_to_itself() {
-    let book = given(&[pay("t1", "bank", "alice", 5)]).when(pay("t2", "alice", "alice", 9)).happens(1);
+fn an_account_can_transfer_to_itself() {
+    let book = given(&[pay("t1", "bank", "alice", 5)]).when(pay("t2", "alice", "alice", 9)).accepted(1);
     assert_eq!(book.figures("alice"), [5, 0, 0, 5]);
 }

@@ -1,16 +1,15 @@
-//! The shapes that events were stored in by earlier versions, and how they are brought up to date.
+//! The shapes of earlier event versions, and their conversions to the current shapes.
 //!
-//! They are read for as long as there are logs, and never written again.
+//! Logs keep these shapes, so they are read, but they are never written again.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AccountKind, AccountName, AccountOpened, Entry, Metadata, Overdraft, Reference, TransactionId,
-    TransactionPosted,
-};
+use super::event::{AccountOpened, Entry, TransactionPosted};
+use super::names::{AccountName, Reference, TransactionId};
+use super::policy::{AccountKind, Metadata, Overdraft};
 
-/// Version 1 knew no limits, no allowed assets and no opening on first use.
+/// Version 1 had no limits, no allowed assets and no opening on first use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct AccountOpenedV1 {
@@ -21,7 +20,7 @@ pub(super) struct AccountOpenedV1 {
     metadata: Metadata,
 }
 
-/// Version 1 knew no holds, so no transaction captured one; and it reversed a transaction wholly or not at all.
+/// Version 1 had no captures, and reversed a transaction in full only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct TransactionPostedV1 {

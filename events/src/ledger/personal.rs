@@ -1,8 +1,7 @@
-//! Personal data: what an event says about a natural person.
+//! Personal data: information in events about a natural person.
 //!
-//! Every personal field of every event is a [`Personal`], and nothing else is. That is the marking by which such fields
-//! are found: here by the type, in the JSON Schemas by `x-personal`, and by [`LedgerEvent::data_subject`] the person
-//! whom they are about.
+//! Every personal field of every event has the type [`Personal`], and no other field has. The JSON Schemas mark these
+//! fields with `x-personal`, and [`LedgerEvent::data_subject`] names the person.
 //!
 //! [`LedgerEvent::data_subject`]: super::LedgerEvent::data_subject
 
@@ -11,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A value that says something about a natural person. It does not show itself in logs.
+/// Information about a natural person. Its `Debug` form hides the value, so it does not appear in process output.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Personal<T>(pub T);
@@ -39,7 +38,7 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Personal<T> {
     }
 }
 
-/// What is known about a customer as a person.
+/// Personal data of a customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Profile {
@@ -51,7 +50,7 @@ pub struct Profile {
     pub phone: Option<Personal<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Personal<String>>,
-    /// Whatever else the client knows of the person, by a name that says nothing of the person itself.
+    /// Further personal data, by name. The name itself must not identify the person.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Personal<String>>,
 }
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_personal_does_not_show_itself() {
+    fn debug_output_hides_personal_data() {
         let profile = Profile { name: Some(Personal("Alice".to_owned())), ..Profile::default() };
         let shown = format!("{profile:?}");
         assert!(shown.contains("[personal]"), "{shown}");

@@ -1,13 +1,14 @@
-//! What an account is and what it may do: kinds, sides, freezes, limits, and the chart of accounts.
+//! The rules of accounts: kinds, directions, freezes, overdrafts, limits, and the chart of accounts.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::amount::{Amount, Bound};
-use super::names::{AccountPattern, Asset};
+use super::amount::{Amount, LimitAmount};
+use super::names::Asset;
+use super::pattern::AccountPattern;
 
-/// What an account is, which gives it its normal side.
+/// The kind of an account, which determines its normal side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -33,7 +34,7 @@ impl AccountKind {
         AccountKind::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// The side on which the account grows.
+    /// The side that increases the balance of the account.
     pub fn normal_side(self) -> Direction {
         match self {
             AccountKind::Asset | AccountKind::Expense => Direction::Debit,
@@ -52,7 +53,7 @@ impl AccountKind {
     }
 }
 
-/// The side of an entry.
+/// The side of an entry: debit or credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -89,7 +90,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Which entries a freeze stops.
+/// The entries that a freeze rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -117,21 +118,21 @@ impl FreezeScope {
     }
 }
 
-/// How far below zero, on its normal side, an account's balance may go.
+/// How far an account's available balance may fall below zero, on its normal side.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Overdraft {
-    /// Not at all.
+    /// No overdraft.
     #[default]
     None,
-    /// Down to a limit in each of the assets named; not at all in any other.
+    /// Down to a limit in each asset listed, with no overdraft in any other asset.
     Limited(Vec<OverdraftLimit>),
-    /// Without limit.
+    /// An overdraft without a limit.
     Unlimited,
 }
 
-/// The overdraft that an account has in one asset.
+/// An account's overdraft limit in one asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverdraftLimit {
@@ -139,40 +140,40 @@ pub struct OverdraftLimit {
     pub amount: Amount,
 }
 
-/// The bounds of an account's balance in one asset.
+/// The limits of an account's balance in one asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BalanceLimit {
     pub asset: Asset,
-    /// What must stay available, whatever overdraft the account has.
+    /// The least available balance. It applies even if the account has an overdraft.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimum: Option<Bound>,
-    /// The most that may be posted, with what open holds would bring in.
+    pub minimum: Option<LimitAmount>,
+    /// The greatest posted balance, including the amounts that open holds would bring in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub maximum: Option<Bound>,
+    pub maximum: Option<LimitAmount>,
 }
 
-/// One line of a chart of accounts: which names an account may have, and what it is then.
+/// One rule of a chart of accounts: a pattern of account names, and the terms of the accounts that match it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChartRule {
     pub pattern: AccountPattern,
-    /// What an account of such a name is.
+    /// The kind of the accounts that match.
     pub kind: AccountKind,
-    /// The overdraft that it gets, unless the command that opens it says otherwise.
+    /// The default overdraft of a new account.
     pub overdraft: Overdraft,
-    /// The limits that it gets, unless the command that opens it says otherwise.
+    /// The default limits of a new account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<BalanceLimit>,
-    /// The assets that it may hold; any, if there are none.
+    /// The assets that the accounts may hold. If empty, they may hold any asset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<Asset>,
-    /// Whether it is opened by the first transaction or hold that names it.
+    /// Whether the first transaction or hold that uses an account opens it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opens_on_first_use: bool,
 }
 
-/// How far from the time of recording an effective time may be. `None` is without limit.
+/// How many days before and after the time of recording an effective time may lie. An absent side has no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EffectiveWindow {
@@ -182,7 +183,7 @@ pub struct EffectiveWindow {
     pub future_days: Option<u32>,
 }
 
-/// Free JSON of the client's. Its members are kept in the order of their names.
+/// Client-defined JSON. Its members are stored in the order of their names.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 #[cfg(test)]
@@ -190,14 +191,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_equation_has_on_its_left_grows_by_debits() {
-        let growing_by_debits: Vec<AccountKind> =
+    fn debits_increase_assets_and_expenses() {
+        let increased_by_debits: Vec<AccountKind> =
             AccountKind::ALL.into_iter().filter(|kind| kind.normal_side() == Direction::Debit).collect();
-        assert_eq!(growing_by_debits, [AccountKind::Asset, AccountKind::Expense]);
+        assert_eq!(increased_by_debits, [AccountKind::Asset, AccountKind::Expense]);
     }
 
     #[test]
-    fn a_freeze_covers_its_sides() {
+    fn a_freeze_covers_the_directions_of_its_scope() {
         let covers =
             |scope: FreezeScope| [Direction::Debit, Direction::Credit].map(|side| scope.covers(side));
         assert_eq!(covers(FreezeScope::Debits), [true, false]);
@@ -206,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn the_sides_are_opposite() {
+    fn debit_and_credit_are_opposites() {
         assert_eq!(Direction::Debit.opposite(), Direction::Credit);
         assert_eq!(Direction::Credit.opposite(), Direction::Debit);
     }
 
-    /// What is shown, and what the query side keeps, is spelt as in the stored events.
+    /// Answers and read models spell these values as the stored events do.
     #[test]
-    fn the_words_are_those_of_the_stored_events() {
+    fn values_are_displayed_as_they_are_stored() {
         let stored = |word: serde_json::Result<serde_json::Value>| word.unwrap().as_str().unwrap().to_owned();
         for kind in AccountKind::ALL {
             assert_eq!(stored(serde_json::to_value(kind)), kind.as_str());

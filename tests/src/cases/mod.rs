@@ -1,12 +1,12 @@
-//! The ledger's behaviour as cases: given what has happened, when a command comes, then this is its answer. They are data,
-//! in `tests/cases`, and the same for whatever runs them: the domain in memory, or the service over HTTP.
+//! The ledger's behaviour as cases: given earlier commands, when a command is sent, then this is its outcome. The cases are
+//! data in `tests/cases`. The same cases run against the domain in memory and against the service over HTTP.
 //!
-//! `tests/cases/README.md` says how a case is written.
+//! `tests/cases/README.md` describes the format.
 
 mod compare;
 mod tokens;
 
-pub use compare::{Told, compare, compare_changes, compare_members};
+pub use compare::{Outcome, compare, compare_changes, compare_members};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,47 +17,47 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// No ledger at all: the one setup that is not in the file of setups.
+/// The setup without a ledger. It is the only one that is not in the file of setups.
 pub const NOWHERE: &str = "nowhere";
 
-/// A case as it stands in its file.
+/// A case as in its file, with placeholders for times.
 #[derive(Clone, Debug)]
-pub struct Written {
-    /// The name of the file, without its ending.
+pub struct CaseTemplate {
+    /// The name of the file, without its extension.
     pub subject: String,
     value: Value,
 }
 
-/// A case at a moment: what it says of time is in moments.
+/// A case at a given time, with placeholders replaced.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     #[serde(rename = "case")]
     pub name: String,
-    /// The setup that it begins on.
+    /// The initial setup.
     pub on: String,
     #[serde(default)]
     pub given: Vec<Step>,
-    /// How long it takes from what is given to the command.
+    /// The time that passes between the given commands and this one.
     #[serde(default, deserialize_with = "tokens::optional_duration")]
     pub passes: Option<Duration>,
     pub when: When,
     pub then: Then,
-    /// Of a dry run, the balances that would change, and no others.
+    /// In a dry run, the balances that would change, and no others.
     #[serde(default)]
     pub changes: Option<BTreeMap<String, Change>>,
-    /// Afterwards, by account and asset.
+    /// The balances afterwards, by account and asset.
     #[serde(default)]
     pub balances: BTreeMap<String, Figures>,
-    /// What queries answer afterwards, by their path in the ledger; members that are not named may be anything.
+    /// The answers of queries afterwards, by their path in the ledger. Only the members given here are compared.
     #[serde(default)]
     pub shows: BTreeMap<String, serde_json::Map<String, Value>>,
-    /// Why it cannot be told over HTTP.
+    /// The reason why the case cannot run over HTTP.
     #[serde(default)]
     pub in_memory_only: Option<String>,
 }
 
-/// A command, as it stands in a batch of the API.
+/// A command, in the form of a batch of the API.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -65,29 +65,29 @@ pub struct Step {
     pub data: Value,
 }
 
-/// What is asked: one command, or a batch.
+/// One command, or a batch.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct When {
     command: Option<String>,
     data: Option<Value>,
     batch: Option<Vec<Step>>,
-    /// As in the address: `atomic=true&dry_run=true`.
+    /// The query of the URL: `atomic=true&dry_run=true`.
     #[serde(default)]
     pub query: String,
 }
 
-/// What comes of it. Objects need not be told whole: what is not named may be anything.
+/// The expected outcome. Only the members given here are compared.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Then {
-    /// These events, and no others; of a dry run, those that would happen.
+    /// These events, and no others. In a dry run, the events that the command would cause.
     Events(Vec<ExpectedEvent>),
-    /// It is accepted and brings no event. What it holds is a remark for the reader: why not.
+    /// Accepted without events. The text tells the reader why.
     Nothing(String),
     /// The members of the problem document.
     Rejected(serde_json::Map<String, Value>),
-    /// Of a batch whose commands stand for themselves, what comes of each.
+    /// The outcomes of the commands of a batch.
     Outcomes(Vec<Then>),
 }
 
@@ -102,7 +102,7 @@ pub struct ExpectedEvent {
 
 /// A balance, in minor units on the account's normal side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "WrittenFigures")]
+#[serde(from = "FiguresForm")]
 pub struct Figures {
     pub posted: i128,
     pub held: i128,
@@ -120,14 +120,14 @@ pub struct Change {
 
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-enum WrittenFigures {
-    /// Nothing is held or incoming.
+enum FiguresForm {
+    /// Posted and available are equal; nothing is held or incoming.
     Posted(Number),
-    /// What is left out of held and incoming is zero; available is what is posted less what is held.
+    /// Held and incoming default to zero, available to posted minus held.
     All { posted: Number, held: Option<Number>, incoming: Option<Number>, available: Option<Number> },
 }
 
-/// A whole number as text.
+/// A whole number as a string.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 struct Number(i128);
@@ -140,12 +140,12 @@ impl TryFrom<String> for Number {
     }
 }
 
-impl From<WrittenFigures> for Figures {
-    fn from(written: WrittenFigures) -> Figures {
+impl From<FiguresForm> for Figures {
+    fn from(form: FiguresForm) -> Figures {
         let zero = Number(0);
-        let (posted, held, incoming, available) = match written {
-            WrittenFigures::Posted(posted) => (posted, None, None, None),
-            WrittenFigures::All { posted, held, incoming, available } => (posted, held, incoming, available),
+        let (posted, held, incoming, available) = match form {
+            FiguresForm::Posted(posted) => (posted, None, None, None),
+            FiguresForm::All { posted, held, incoming, available } => (posted, held, incoming, available),
         };
         let (Number(posted), Number(held), Number(incoming)) =
             (posted, held.unwrap_or(zero), incoming.unwrap_or(zero));
@@ -166,14 +166,14 @@ impl When {
         }
     }
 
-    /// Whether the query says so.
+    /// Whether the query sets the parameter to true.
     pub fn says(&self, parameter: &str) -> bool {
         self.query.split('&').any(|pair| pair == format!("{parameter}=true"))
     }
 }
 
 impl Then {
-    /// This and, of a batch, that of each of its commands.
+    /// This outcome and, for a batch, the outcome of each command.
     pub fn all(&self) -> Vec<&Then> {
         match self {
             Then::Outcomes(outcomes) => std::iter::once(self).chain(outcomes).collect(),
@@ -183,8 +183,8 @@ impl Then {
 }
 
 impl Step {
-    /// Whether repeating it is told by an id from doing it once more.
-    pub fn can_be_told_again(&self) -> bool {
+    /// Whether a repeat is recognised. A command without an id is a new command each time.
+    pub fn is_idempotent(&self) -> bool {
         match self.command.as_str() {
             "post-transaction" | "capture" => self.data.get("transaction").is_some(),
             "reverse-transaction" => self.data.get("reversal").is_some(),
@@ -195,8 +195,8 @@ impl Step {
     }
 }
 
-impl Written {
-    /// The case at this moment.
+impl CaseTemplate {
+    /// The case at this time.
     pub fn at(&self, now: DateTime<Utc>) -> Case {
         read(&self.subject, &tokens::replaced(&self.value, now))
     }
@@ -205,16 +205,16 @@ impl Written {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CaseFile {
-    /// What the file is about, for its reader.
+    /// The subject of the file, for the reader.
     #[serde(rename = "about")]
     _about: String,
-    /// The setup of the cases that name none.
+    /// The default setup of the cases.
     on: String,
     cases: Vec<serde_json::Map<String, Value>>,
 }
 
 /// Every case, by file.
-pub fn all() -> Vec<Written> {
+pub fn all() -> Vec<CaseTemplate> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder())
         .expect("there is a folder of cases")
         .map(|entry| entry.expect("the folder can be read").path())
@@ -224,14 +224,14 @@ pub fn all() -> Vec<Written> {
     paths.iter().flat_map(|path| in_file(path)).collect()
 }
 
-fn in_file(path: &Path) -> Vec<Written> {
+fn in_file(path: &Path) -> Vec<CaseTemplate> {
     let subject = path.file_stem().expect("it is a file").to_string_lossy().into_owned();
     let CaseFile { on, cases, .. } = read(&subject, &json_of(path));
-    let written = cases.into_iter().map(|mut case| {
+    let templates = cases.into_iter().map(|mut case| {
         case.entry("on").or_insert_with(|| on.clone().into());
-        Written { subject: subject.clone(), value: Value::Object(case) }
+        CaseTemplate { subject: subject.clone(), value: Value::Object(case) }
     });
-    written.collect()
+    templates.collect()
 }
 
 const SETUPS: &str = "setups.json";
@@ -239,15 +239,15 @@ const SETUPS: &str = "setups.json";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Setup {
-    /// What it is, for the reader of the file.
+    /// A description, for the reader.
     #[serde(rename = "about")]
     _about: String,
-    /// The setup that it goes on from.
+    /// The setup that this one extends.
     after: Option<String>,
     given: Vec<Step>,
 }
 
-/// What happens in the setup of this name, on a ledger that was created.
+/// The commands of a setup, to run on a new ledger.
 pub fn setup(name: &str) -> Vec<Step> {
     let mut setups: BTreeMap<String, Setup> = read(SETUPS, &json_of(&folder().join(SETUPS)));
     let mut steps = Vec::new();

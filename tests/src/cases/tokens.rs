@@ -1,4 +1,4 @@
-//! What stands for something else in a case: moments, and things too large to be written out.
+//! Placeholders in cases: times, and values too large to write out.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The same with every token replaced.
+/// The value with every token replaced.
 pub(super) fn replaced(value: &Value, now: DateTime<Utc>) -> Value {
     match value {
         Value::String(text) => Value::String(of_text(text, now)),
@@ -29,17 +29,17 @@ fn of_text(text: &str, now: DateTime<Utc>) -> String {
     }
     if let Some(rest) = token.strip_prefix("now") {
         let (offset, rest) = offset(rest);
-        assert!(rest.is_empty(), "`{text}` goes on after the moment");
+        assert!(rest.is_empty(), "`{text}` has characters after the time");
         return (now + offset).to_rfc3339_opts(SecondsFormat::AutoSi, true);
     }
     let days = [("today", 0), ("yesterday", -1), ("tomorrow", 1)];
     let day = days.into_iter().find_map(|(word, days)| Some((days, token.strip_prefix(word)?)));
-    let (days, rest) = day.unwrap_or_else(|| panic!("`{text}` is no token"));
+    let (days, rest) = day.unwrap_or_else(|| panic!("`{text}` is not a token"));
     let (offset, rest) = offset(rest);
     format!("{}{rest}", (now + offset + TimeDelta::days(days)).date_naive())
 }
 
-/// An offset such as `-1d` at the start, or none, and what follows it.
+/// The offset at the start of the text, such as `-1d`, or zero, and the rest of the text.
 fn offset(text: &str) -> (TimeDelta, &str) {
     let sign = match text.chars().next() {
         Some('+') => 1,
@@ -52,16 +52,16 @@ fn offset(text: &str) -> (TimeDelta, &str) {
     (length * sign, rest)
 }
 
-/// A length of time such as `2s`, `5m`, `3h` or `30d`.
+/// A duration such as `2s`, `5m`, `3h` or `30d`.
 fn duration(text: &str) -> Duration {
     let (number, unit) = text.split_at(text.len() - 1);
-    let number: u64 = number.parse().unwrap_or_else(|_| panic!("`{text}` is no length of time"));
+    let number: u64 = number.parse().unwrap_or_else(|_| panic!("`{text}` is not a duration"));
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 60 * 60,
         "d" => 24 * 60 * 60,
-        _ => panic!("`{text}` is no length of time"),
+        _ => panic!("`{text}` is not a duration"),
     };
     Duration::from_secs(number * seconds)
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_stands_for_a_moment_or_a_day_or_much_of_something() {
+    fn tokens_are_replaced_by_times_days_and_large_values() {
         let now = "2026-03-01T12:00:00.5Z".parse().unwrap();
         for (token, meant) in [
             (json!("@now"), json!("2026-03-01T12:00:00.500Z")),
@@ -101,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "`@soon` is no token")]
-    fn what_is_no_token_is_a_mistake() {
+    #[should_panic(expected = "`@soon` is not a token")]
+    fn an_unknown_token_fails_the_test() {
         of_text("@soon", DateTime::UNIX_EPOCH);
     }
 }

@@ -1,4 +1,4 @@
-//! A ledger in memory: the fold of its events, decided on as the engine does.
+//! A ledger in memory: entities folded from events, and decisions as the engine makes them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,7 +9,7 @@ use recount_domain::{Balance, BalanceChange, Decision, Entity, Request, States};
 use recount_events::ledger::{self, Asset, LedgerEvent};
 use recount_tests::cases::Figures;
 
-/// Rounds of "what else do you need?", as in the engine.
+/// The maximum number of rounds of needs, as in the engine.
 const ROUNDS_MAX: usize = 8;
 
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ impl Book {
         Book { entities: HashMap::new(), now }
     }
 
-    /// What is decided, with nothing loaded but what the request needs. Fails if something else was read.
+    /// Decides the request with only its needs loaded. Fails if the decision reads anything else.
     pub(crate) fn decide(&self, request: &Request) -> Result<Decision, String> {
         let loaded = self.loaded(request)?;
         let unnamed = RefCell::new(Vec::new());
@@ -35,7 +35,11 @@ impl Book {
         };
         let decision = recount_domain::decide(request, &States::new(&find), self.now);
         let unnamed = unnamed.into_inner();
-        if unnamed.is_empty() { Ok(decision) } else { Err(format!("{unnamed:?} are read and not named")) }
+        if unnamed.is_empty() {
+            Ok(decision)
+        } else {
+            Err(format!("the decision reads {unnamed:?}, which the needs do not name"))
+        }
     }
 
     fn loaded(&self, request: &Request) -> Result<HashSet<Tag>, String> {
@@ -50,15 +54,15 @@ impl Book {
                 return Ok(loaded);
             }
         }
-        Err("it needs ever more".to_owned())
+        Err("the needs of the command keep growing".to_owned())
     }
 
-    /// Takes the events in as they would be read back from the log.
+    /// Applies the events as they would be read from the log.
     pub(crate) fn apply(&mut self, events: &[LedgerEvent]) {
         for event in events {
             let ledger::codec::Encoded { event_type, version, data } = ledger::encode(event);
             let read = ledger::decode(event_type, version, &data).unwrap();
-            assert_eq!(read, *event, "an event is read as it was written");
+            assert_eq!(read, *event, "an event decodes as it was encoded");
             for tag in read.tags() {
                 let mut state = self.entities.remove(&tag);
                 recount_domain::evolve(&tag, &mut state, &read);
@@ -76,7 +80,7 @@ impl Book {
         recount_domain::explain(events, &States::new(&find_before), &States::new(&find_after))
     }
 
-    /// The balance that is named by its account and its asset; zero if there is none.
+    /// The balance of an account in an asset.
     pub(crate) fn balance(&self, account: &str, asset: &str) -> Result<Figures, String> {
         match self.entities.get(&Tag::new("account", account)) {
             Some(Entity::Account(state)) => {
@@ -88,8 +92,8 @@ impl Book {
         }
     }
 
-    /// Whether the books balance: debits are equal to credits in every asset, and what accounts say is held is what open
-    /// holds have left.
+    /// Checks that the books balance: debits equal credits in every asset, and the held amounts of accounts match the open
+    /// holds.
     pub(crate) fn check(&self) -> Result<(), String> {
         let mut sums: BTreeMap<Asset, Balance> = BTreeMap::new();
         let mut open: BTreeMap<Asset, i128> = BTreeMap::new();
@@ -98,7 +102,7 @@ impl Book {
                 Entity::Account(account) => {
                     for (asset, balance) in &account.balances {
                         let sum = sums.entry(asset.clone()).or_default();
-                        // On the way it may go beyond what can be counted.
+                        // A partial sum may overflow.
                         sum.net = sum.net.wrapping_add(balance.net);
                         sum.held_debits += balance.held_debits;
                         sum.held_credits += balance.held_credits;
@@ -114,13 +118,15 @@ impl Book {
         for (asset, sum) in &sums {
             let open = open.get(asset).copied().unwrap_or(0);
             if sum.net != 0 || (sum.held_debits, sum.held_credits) != (open, open) {
-                return Err(format!("the books do not balance in {asset}: {sum:?}, and {open} is on hold"));
+                return Err(format!(
+                    "the books do not balance in {asset}: {sum:?}, with {open} on open holds"
+                ));
             }
         }
         Ok(())
     }
 
-    /// The same entities, from what snapshots keep of them.
+    /// The entities after a round trip through snapshots.
     pub(crate) fn through_snapshots(&self) -> HashMap<Tag, Entity> {
         let kept = |entity: &Entity| serde_json::from_str(&serde_json::to_string(entity).unwrap()).unwrap();
         self.entities.iter().map(|(tag, entity)| (tag.clone(), kept(entity))).collect()

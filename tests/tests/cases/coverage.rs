@@ -1,4 +1,4 @@
-//! The cases leave nothing out that there is.
+//! The cases cover every command, event and rejection.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn cases() -> Vec<Case> {
     cases::all().iter().map(|case| case.at(DateTime::UNIX_EPOCH)).collect()
 }
 
-/// What a case answers, whether or not it is one of a batch.
+/// The outcomes of the cases, including those of the commands of batches.
 fn answers(cases: &[Case]) -> Vec<&Then> {
     cases.iter().flat_map(|case| case.then.all()).collect()
 }
@@ -34,11 +34,11 @@ fn every_rejection_has_a_case_that_names_all_its_members() {
     assert!(missing.is_empty(), "no case is rejected with {missing:?} and all members");
 }
 
-/// What every problem document has, and what a batch adds.
+/// The members of every problem document, and of a batch.
 const MEMBERS_OF_ANY: [&str; 6] = ["type", "title", "status", "detail", "code", "failed_command"];
 
 #[test]
-fn no_member_of_a_rejection_hides_one_that_every_problem_has() {
+fn rejection_members_differ_from_general_problem_members() {
     for code in RejectionCode::ALL {
         let hiding: Vec<_> = code.details.iter().filter(|member| MEMBERS_OF_ANY.contains(member)).collect();
         assert!(hiding.is_empty(), "{}: {hiding:?}", code.code);
@@ -46,16 +46,16 @@ fn no_member_of_a_rejection_hides_one_that_every_problem_has() {
 }
 
 #[test]
-fn every_command_has_a_case_that_is_about_it() {
+fn every_command_has_a_case() {
     let asked: BTreeSet<String> =
         cases().iter().flat_map(|case| case.when.steps().0).map(|step| step.command).collect();
     let missing: Vec<&str> = CommandKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let missing: Vec<&str> = missing.into_iter().filter(|name| !asked.contains(*name)).collect();
-    assert!(missing.is_empty(), "no case asks for {missing:?}");
+    assert!(missing.is_empty(), "no case sends {missing:?}");
 }
 
 #[test]
-fn every_event_is_what_comes_of_a_case() {
+fn every_event_has_a_case() {
     let cases = cases();
     let happened: BTreeSet<&str> = answers(&cases)
         .into_iter()
@@ -64,14 +64,14 @@ fn every_event_is_what_comes_of_a_case() {
             _ => Vec::new(),
         })
         .collect();
-    // It comes of an address, not of a command.
+    // PUT of a ledger causes it, not a command.
     let all = EVENT_TYPES.iter().map(|(name, _)| *name).filter(|name| *name != "ledger-created");
     let missing: Vec<&str> = all.filter(|name| !happened.contains(name)).collect();
-    assert!(missing.is_empty(), "no case brings {missing:?}");
+    assert!(missing.is_empty(), "no case causes {missing:?}");
 }
 
 #[test]
-fn every_case_has_a_name_of_its_own_that_is_a_sentence() {
+fn every_case_has_a_unique_name_that_is_a_sentence() {
     let mut names: Vec<String> = cases().into_iter().map(|case| case.name).collect();
     for name in &names {
         assert!(name.starts_with(char::is_uppercase) && name.split(' ').count() > 2, "{name}");
@@ -80,12 +80,12 @@ fn every_case_has_a_name_of_its_own_that_is_a_sentence() {
     names.sort();
     let count = names.len();
     names.dedup();
-    assert_eq!(names.len(), count, "two cases have one name");
+    assert_eq!(names.len(), count, "two cases have the same name");
     assert!(count >= 120, "there are {count}");
 }
 
 #[test]
-fn few_cases_cannot_be_told_over_http() {
+fn most_cases_run_over_http() {
     let cases = cases();
     let in_memory =
         cases.iter().filter(|case| case.in_memory_only.is_some() || case.passes.is_some()).count();

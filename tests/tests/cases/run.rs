@@ -1,40 +1,39 @@
-//! A case from its setup to its end.
+//! Runs a case, from its setup to its checks.
 
 use chrono::{DateTime, Utc};
 use recount_command_service::ledger::{CommandKind, LedgerDomain, read_request};
 use recount_domain::{Command, Rejection, Request};
 use recount_events::ledger::{self, LedgerEvent};
 use recount_service_kit::problem::Problem;
-use recount_tests::cases::{Case, NOWHERE, Step, Told, Written, compare, compare_changes, setup};
-use recount_writer::Domain;
+use recount_tests::cases::{Case, CaseTemplate, NOWHERE, Outcome, Step, compare, compare_changes, setup};
 use recount_writer::Domain;
 use serde_json::{Value, json};
 
 use crate::book::Book;
 
-/// Some noon.
+/// The initial time of every case.
 fn clock() -> DateTime<Utc> {
     "2026-03-15T12:00:00Z".parse().unwrap()
 }
 
-pub(crate) fn run(written: &Written) -> Result<(), String> {
-    let case = written.at(clock());
-    let named = |failure: String| format!("{}: \"{}\": {failure}", written.subject, case.name);
+pub(crate) fn run(template: &CaseTemplate) -> Result<(), String> {
+    let case = template.at(clock());
+    let named = |failure: String| format!("{}: \"{}\": {failure}", template.subject, case.name);
     let mut book = begin(&case).map_err(named)?;
-    tell(&case, &mut book).map_err(named)?;
+    run_command(&case, &mut book).map_err(named)?;
     book.check().map_err(named)?;
     assert_eq!(book.through_snapshots(), book.entities, "{}", case.name);
     for (balance, expected) in &case.balances {
         let (account, asset) = balance.rsplit_once(' ').unwrap();
         let actual = book.balance(account, asset).map_err(named)?;
         if actual != *expected {
-            return Err(named(format!("{balance}: expected {expected:?}, and there is {actual:?}")));
+            return Err(named(format!("{balance}: expected {expected:?}, actual {actual:?}")));
         }
     }
     Ok(())
 }
 
-/// The book with everything in it that is given.
+/// The book after the setup and the given commands.
 fn begin(case: &Case) -> Result<Book, String> {
     let mut book = Book::new(clock());
     if case.on == NOWHERE {
@@ -52,39 +51,39 @@ fn begin(case: &Case) -> Result<Book, String> {
     Ok(book)
 }
 
-/// What is asked, in its order, and whether it is answered as it should be.
-fn tell(case: &Case, book: &mut Book) -> Result<(), String> {
+/// Sends the command or batch, and compares its outcome.
+fn run_command(case: &Case, book: &mut Book) -> Result<(), String> {
     let before = book.clone();
     let (steps, is_batch) = case.when.steps();
     let dry_run = case.when.says("dry_run");
-    let told = if is_batch {
+    let outcome = if is_batch {
         batch(&steps, case.when.says("atomic"), book)?
     } else {
         single(case, &steps[0], book)?
     };
-    compare(&case.then, &told)?;
-    let nothing_changes = dry_run || matches!(told, Told::Rejected(_));
+    compare(&case.then, &outcome)?;
+    let nothing_changes = dry_run || matches!(outcome, Outcome::Rejected(_));
     if dry_run {
         *book = before.clone();
     }
     if nothing_changes && book.entities != before.entities {
-        return Err("it changed something".to_owned());
+        return Err("the command changed the book".to_owned());
     }
     Ok(())
 }
 
-fn single(case: &Case, step: &Step, book: &mut Book) -> Result<Told, String> {
+fn single(case: &Case, step: &Step, book: &mut Book) -> Result<Outcome, String> {
     let decided = one(step, book)?;
     if let Ok((_, events)) = &decided {
         let balances: Vec<Value> = explained(book, events);
         compare_changes(case.changes.as_ref(), &Value::Array(balances))?;
         book.apply(events);
-        repeats(step, book)?;
+        check_repeat(step, book)?;
     }
-    Ok(told(decided))
+    Ok(outcome(decided))
 }
 
-/// What comes of a command: the request that it was, with its events, or a problem document.
+/// The request with its events, or a problem document.
 type Decided = Result<(Request, Vec<LedgerEvent>), Value>;
 
 fn one(step: &Step, book: &Book) -> Result<Decided, String> {
@@ -100,10 +99,10 @@ fn one(step: &Step, book: &Book) -> Result<Decided, String> {
     })
 }
 
-fn told(decided: Decided) -> Told {
+fn outcome(decided: Decided) -> Outcome {
     match decided {
-        Err(problem) => Told::Rejected(problem),
-        Ok((_, events)) => Told::Accepted(events.iter().map(event_json).collect()),
+        Err(problem) => Outcome::Rejected(problem),
+        Ok((_, events)) => Outcome::Accepted(events.iter().map(event_json).collect()),
     }
 }
 
@@ -112,11 +111,11 @@ fn event_json(event: &LedgerEvent) -> Value {
     json!({"type": event_type, "data": serde_json::from_str::<Value>(&data).unwrap()})
 }
 
-/// The problem document of a rejection, as far as the domain has a say in it.
+/// The members of a problem document that the domain determines.
 fn document(rejection: &Rejection) -> Value {
     let code = rejection.code();
     let status = match code.code {
-        // The ledger is found by its address, before anything is decided.
+        // An unknown ledger is detected from the URL, before anything is decided.
         "ledger-unknown" => 404,
         _ if code.conflict => 409,
         _ => 422,
@@ -128,7 +127,7 @@ fn document(rejection: &Rejection) -> Value {
     document
 }
 
-/// The balances of a dry run's answer.
+/// The balances in the answer to a dry run.
 fn explained(book: &Book, events: &[LedgerEvent]) -> Vec<Value> {
     let figures = |figures: recount_domain::Figures| {
         let recount_domain::Figures { posted, held, incoming, available } = figures;
@@ -145,18 +144,18 @@ fn explained(book: &Book, events: &[LedgerEvent]) -> Vec<Value> {
     changes.collect()
 }
 
-/// What was done is so already: a repeat is accepted, and nothing happens.
-fn repeats(step: &Step, book: &Book) -> Result<(), String> {
-    if !step.can_be_told_again() {
+/// Checks that a repeat is accepted without events.
+fn check_repeat(step: &Step, book: &Book) -> Result<(), String> {
+    if !step.is_idempotent() {
         return Ok(());
     }
     match one(step, book)? {
         Ok((_, events)) if events.is_empty() => Ok(()),
-        other => Err(format!("a repeat is {other:?}")),
+        other => Err(format!("a repeat has the outcome {other:?}")),
     }
 }
 
-fn batch(steps: &[Step], atomic: bool, book: &mut Book) -> Result<Told, String> {
+fn batch(steps: &[Step], atomic: bool, book: &mut Book) -> Result<Outcome, String> {
     let before = book.clone();
     let mut outcomes = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -164,15 +163,15 @@ fn batch(steps: &[Step], atomic: bool, book: &mut Book) -> Result<Told, String> 
             Err(mut problem) if atomic => {
                 *book = before;
                 problem["failed_command"] = index.into();
-                return Ok(Told::Rejected(problem));
+                return Ok(Outcome::Rejected(problem));
             }
             decided => {
                 if let Ok((_, events)) = &decided {
                     book.apply(events);
                 }
-                outcomes.push(told(decided));
+                outcomes.push(outcome(decided));
             }
         }
     }
-    Ok(Told::Outcomes(outcomes))
+    Ok(Outcome::Outcomes(outcomes))
 }

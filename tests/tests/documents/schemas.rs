@@ -12,10 +12,10 @@ fn text(schema: &Value) -> String {
     serde_json::to_string_pretty(schema).expect("a schema is JSON") + "\n"
 }
 
-/// A difference here is a change of the shape in which events are stored: it needs a new version of the event. Only a
-/// version that nobody has written yet may be written anew.
+/// A difference in structure means that the stored shape of an event changed, which needs a new version of the event.
+/// Only the schema of a version that was never written may change.
 #[test]
-fn the_schemas_of_the_events_are_those_of_their_types() {
+fn event_schemas_match_their_types() {
     let named = |(event_type, version, schema): (&str, i16, _)| {
         let mut schema: Value = serde_json::to_value(schema).expect("a schema is JSON");
         schema["title"] = format!("{event_type} v{version}").into();
@@ -26,13 +26,13 @@ fn the_schemas_of_the_events_are_those_of_their_types() {
 }
 
 #[test]
-fn the_schemas_of_the_commands_are_those_of_the_api() {
+fn command_schemas_match_the_api() {
     let schemas = command_schemas();
     let named = schemas.iter().map(|(name, schema)| (format!("{name}.json"), text(schema)));
     check_folder(&repository().join("docs/schemas/commands"), &named.collect());
 }
 
-/// Every personal field is marked as one in its schema, and nothing else is.
+/// The schemas mark every personal field, and no other.
 #[test]
 fn personal_fields_are_marked() {
     let mut marked = Vec::new();
@@ -62,9 +62,9 @@ fn collect_marked(schema: &Value, event_type: &str, marked: &mut Vec<String>) {
     }
 }
 
-/// What was written of every version is as its schema says.
+/// The golden file of every version matches its schema.
 #[test]
-fn the_golden_files_are_as_the_schemas_say() {
+fn golden_files_match_their_schemas() {
     if is_writing() {
         return;
     }

@@ -8,7 +8,8 @@ use http::Method;
 use recount_service_kit::clock;
 use recount_test_support::eventually;
 use recount_tests::cases::{
-    self, Case, Figures, NOWHERE, Step, Told, Written, compare, compare_changes, compare_members, setup,
+    self, Case, CaseTemplate, Figures, NOWHERE, Outcome, Step, compare, compare_changes, compare_members,
+    setup,
 };
 use recount_tests::http::{Answer, Ask, Client};
 use recount_tests::ledger::LedgerClient;
@@ -46,7 +47,7 @@ async fn the_service_does_over_http_what_every_case_says() {
     assert!(failed.is_empty(), "{} of {} cases:\n{failed:#?}", failed.len(), told.len());
 }
 
-async fn run(client: &Client, number: usize, written: &Written) -> Result<(), String> {
+async fn run(client: &Client, number: usize, written: &CaseTemplate) -> Result<(), String> {
     away_from_midnight().await;
     let mut now = clock::now();
     let mut case = written.at(now);
@@ -153,13 +154,13 @@ async fn is_repeated(case: &Case, ledger: &LedgerClient, first: &Answer) -> Resu
 }
 
 /// What the answer tells, with the events as they are in the log.
-async fn told(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Told, String> {
+async fn told(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Outcome, String> {
     let body = answer.json();
     if !answer.status.is_success() {
         if body["status"] != answer.status.as_u16() {
             return Err(format!("its status is not that of the answer: {answer}"));
         }
-        return Ok(Told::Rejected(body));
+        return Ok(Outcome::Rejected(body));
     }
     let log = if case.on == NOWHERE { Vec::new() } else { ledger.events().await };
     match body["outcomes"].as_array() {
@@ -167,14 +168,14 @@ async fn told(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Tol
         Some(outcomes) => {
             let told = outcomes.iter().map(|outcome| match &outcome["rejected"] {
                 Value::Null => accepted(&outcome["accepted"], &log),
-                problem => Ok(Told::Rejected(problem.clone())),
+                problem => Ok(Outcome::Rejected(problem.clone())),
             });
-            told.collect::<Result<_, _>>().map(Told::Outcomes)
+            told.collect::<Result<_, _>>().map(Outcome::Outcomes)
         }
     }
 }
 
-fn accepted(body: &Value, log: &[Value]) -> Result<Told, String> {
+fn accepted(body: &Value, log: &[Value]) -> Result<Outcome, String> {
     let events = body["events"].as_array().ok_or_else(|| format!("no events in {body}"))?;
     let event = |told: &Value| {
         if body["dry_run"] == true {
@@ -189,14 +190,14 @@ fn accepted(body: &Value, log: &[Value]) -> Result<Told, String> {
             _ => Err(format!("{told} is not in the log")),
         }
     };
-    events.iter().map(event).collect::<Result<_, _>>().map(Told::Accepted)
+    events.iter().map(event).collect::<Result<_, _>>().map(Outcome::Accepted)
 }
 
-fn count(told: &Told) -> i64 {
+fn count(told: &Outcome) -> i64 {
     match told {
-        Told::Accepted(events) => i64::try_from(events.len()).unwrap(),
-        Told::Rejected(_) => 0,
-        Told::Outcomes(outcomes) => outcomes.iter().map(count).sum(),
+        Outcome::Accepted(events) => i64::try_from(events.len()).unwrap(),
+        Outcome::Rejected(_) => 0,
+        Outcome::Outcomes(outcomes) => outcomes.iter().map(count).sum(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use recount_events::ledger::{AccountKind, Asset, BalanceLimit, Bound, Overdraft, OverdraftLimit};
+use recount_events::ledger::{AccountKind, Asset, BalanceLimit, LimitAmount, Overdraft, OverdraftLimit};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -164,8 +164,8 @@ pub(super) fn limits(
     let mut done: Vec<BalanceLimit> = Vec::with_capacity(limits.len());
     for (n, limit) in limits.into_iter().enumerate() {
         let asset = asset_in(list, n, &limit.asset, allowed)?;
-        let minimum: Option<Bound> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
-        let maximum: Option<Bound> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
+        let minimum: Option<LimitAmount> = optional(&format!("{at}/{n}/minimum"), limit.minimum.as_deref())?;
+        let maximum: Option<LimitAmount> = optional(&format!("{at}/{n}/maximum"), limit.maximum.as_deref())?;
         if done.iter().any(|other| other.asset == asset) {
             return Err(FormError::new(format!("{at}/{n}/asset"), "each asset has one pair of limits"));
         }

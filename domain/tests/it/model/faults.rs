@@ -1,22 +1,22 @@
-//! What is wrong with a command, found in any order.
+//! The faults of a command, in any order.
 
 use super::*;
 
 impl Model {
-    /// What becomes of the request at this time.
-    pub(crate) fn verdict(&self, request: &Request, now: DateTime<Utc>) -> Verdict {
-        let Some(mut faults) = self.faults(&request.command, now) else { return Verdict::NothingHappens };
+    /// The outcome of the request at this time.
+    pub(crate) fn outcome(&self, request: &Request, now: DateTime<Utc>) -> ModelOutcome {
+        let Some(mut faults) = self.faults(&request.command, now) else { return ModelOutcome::NoEffect };
         for expectation in &request.expect {
             faults.extend(self.fault_of_expectation(expectation));
         }
         let first = RejectionCode::ALL.iter().find(|code| faults.contains(code.code));
-        first.map_or(Verdict::Happens, |code| Verdict::Rejected(code.code))
+        first.map_or(ModelOutcome::Accepted, |code| ModelOutcome::Rejected(code.code))
     }
 
     fn fault_of_expectation(&self, expectation: &Expectation) -> Option<&'static str> {
         let Some(account) = self.used(expectation.account.as_str()) else { return Some("account-unknown") };
         let sums = self.sums(expectation.account.as_str(), expectation.asset.as_str(), &[], &[]);
-        let [posted, held, incoming, available] = sums.figures(account.grows_by_debits);
+        let [posted, held, incoming, available] = sums.figures(account.is_debit_normal);
         let actual = match expectation.figure {
             Figure::Posted => posted,
             Figure::Held => held,
@@ -31,7 +31,7 @@ impl Model {
         (!met).then_some("expectation-failed")
     }
 
-    /// Everything that is wrong with the command; `None` if it is so already.
+    /// All faults of the command; `None` if its effect already holds.
     fn faults(&self, command: &Command, now: DateTime<Utc>) -> Option<Faults> {
         let one = |fault: &'static str| Some(Faults::from([fault]));
         match command {
@@ -44,7 +44,7 @@ impl Model {
             Command::RemoveChart => self.chart.is_some().then(Faults::new),
             Command::OpenAccount(open) => self.faults_of_opening(open),
             Command::PostTransaction(post) => match self.transaction(post.transaction.as_str()) {
-                Some(there) => conflict(there.is(
+                Some(existing) => conflict(existing.matches(
                     &post.entries,
                     post.effective_at,
                     post.reference.as_ref().map(|reference| reference.as_str()),
@@ -66,21 +66,21 @@ impl Model {
             Command::Capture(capture) => self.faults_of_capture(capture, now),
             Command::Release { hold } => match self.hold(hold.as_str()) {
                 None => one("hold-unknown"),
-                Some(hold) if hold.end == End::Released => None,
+                Some(hold) if hold.end == HoldEnd::Released => None,
                 Some(hold) => Some(hold.ended(now).into_iter().collect()),
             },
             Command::Expire { hold } => match self.hold(hold.as_str()) {
                 None => one("hold-unknown"),
-                Some(hold) if hold.end == End::Expired => None,
-                Some(hold) if hold.is_over(now) => Some(Faults::new()),
-                Some(hold) if hold.end == End::None => one("hold-not-due"),
+                Some(hold) if hold.end == HoldEnd::Expired => None,
+                Some(hold) if hold.has_expired(now) => Some(Faults::new()),
+                Some(hold) if hold.end == HoldEnd::Open => one("hold-not-due"),
                 Some(_) => one("hold-closed"),
             },
             other => self.faults_of_change(other),
         }
     }
 
-    /// Of a change of an account that is there.
+    /// The faults of a change to an account.
     fn faults_of_change(&self, command: &Command) -> Option<Faults> {
         let (Command::FreezeAccount { account, .. }
         | Command::UnfreezeAccount { account, .. }
@@ -100,34 +100,34 @@ impl Model {
             }
             return account.open.then_some(faults);
         }
-        let is_so = match command {
+        let already_holds = match command {
             Command::FreezeAccount { scope, .. } => match scope {
-                FreezeScope::Debits => !account.takes_debits,
-                FreezeScope::Credits => !account.takes_credits,
-                FreezeScope::Both => !account.takes_debits && !account.takes_credits,
+                FreezeScope::Debits => !account.accepts_debits,
+                FreezeScope::Credits => !account.accepts_credits,
+                FreezeScope::Both => !account.accepts_debits && !account.accepts_credits,
             },
             Command::UnfreezeAccount { scope, .. } => match scope {
-                FreezeScope::Debits => account.takes_debits,
-                FreezeScope::Credits => account.takes_credits,
-                FreezeScope::Both => account.takes_debits && account.takes_credits,
+                FreezeScope::Debits => account.accepts_debits,
+                FreezeScope::Credits => account.accepts_credits,
+                FreezeScope::Both => account.accepts_debits && account.accepts_credits,
             },
             Command::SetOverdraftPolicy { overdraft, .. } => account.overdraft == *overdraft,
             Command::SetBalanceLimits { limits, .. } => account.limits == *limits,
             _ => false,
         };
         let faults = if account.open { Faults::new() } else { Faults::from(["account-closed"]) };
-        (!is_so).then_some(faults)
+        (!already_holds).then_some(faults)
     }
 
     fn faults_of_opening(&self, open: &OpenAccount) -> Option<Faults> {
-        if let Some(there) = self.accounts.get(open.account.as_str()) {
-            let was = &there.opened;
+        if let Some(existing) = self.accounts.get(open.account.as_str()) {
+            let was = &existing.opened;
             let same = open.kind.is_none_or(|kind| Some(kind) == was.kind)
                 && (open.overdraft.is_none() || open.overdraft == was.overdraft)
                 && (open.limits.is_none() || open.limits == was.limits)
                 && (open.assets.is_empty() || open.assets == was.assets)
                 && open.metadata == was.metadata;
-            return match (same, there.open) {
+            return match (same, existing.open) {
                 (false, _) => Some(Faults::from(["account-conflict"])),
                 (true, false) => Some(Faults::from(["account-closed"])),
                 (true, true) => None,
@@ -180,7 +180,7 @@ impl Model {
         let movements = movements_of(&draft.entries);
         for entry in &draft.entries {
             match sums(movements.iter(), None, entry.asset.as_str()) {
-                (debits, credits) if debits.counted().is_none() || credits.counted().is_none() => {
+                (debits, credits) if debits.in_range().is_none() || credits.in_range().is_none() => {
                     faults.insert("balance-overflow");
                 }
                 (debits, credits) if debits != credits => {
@@ -196,7 +196,7 @@ impl Model {
         faults
     }
 
-    /// Whether the accounts take what would be posted and what would be held.
+    /// The faults of posting and holding these movements.
     fn faults_of_movements(&self, posted: &[Movement], held: &[Movement], limited: bool) -> Faults {
         let mut faults = Faults::new();
         for Movement { account: name, asset, debit, .. } in posted.iter().chain(held) {
@@ -208,7 +208,7 @@ impl Model {
                 faults.insert("account-unknown");
                 continue;
             };
-            let frozen = if *debit > 0 { !account.takes_debits } else { !account.takes_credits };
+            let frozen = if *debit > 0 { !account.accepts_debits } else { !account.accepts_credits };
             if !account.open {
                 faults.insert("account-closed");
             } else if frozen {
@@ -228,28 +228,28 @@ impl Model {
     fn faults_of_reversal(&self, reverse: &ReverseTransaction, now: DateTime<Utc>) -> Option<Faults> {
         let one = |fault: &'static str| Some(Faults::from([fault]));
         let id = reverse.transaction.as_str();
-        let there = self.transaction(reverse.reversal.as_str());
+        let existing = self.transaction(reverse.reversal.as_str());
         let Some(original) = self.transaction(id) else {
-            return one(if there.is_some() { "transaction-conflict" } else { "transaction-unknown" });
+            return one(if existing.is_some() { "transaction-conflict" } else { "transaction-unknown" });
         };
-        let entries = original.entries_back(&reverse.part);
+        let entries = original.reversal_entries(&reverse.part);
         let effective_at = match reverse.effective_at {
             ReversalTime::Now => None,
             ReversalTime::Original => Some(original.effective_at),
             ReversalTime::At(time) => Some(time),
         };
         let reference = reverse.reference.as_ref().map(|reference| reference.as_str());
-        if let Some(there) = there {
+        if let Some(existing) = existing {
             let Some(entries) = entries else { return one("transaction-conflict") };
-            return conflict(there.is(&entries, effective_at, reference, Some(id), None));
+            return conflict(existing.matches(&entries, effective_at, reference, Some(id), None));
         }
         let mut faults = Faults::new();
         let reversals = || self.transactions.iter().filter(|other| other.reverses.as_deref() == Some(id));
         let back: Vec<Entry> = reversals().flat_map(|reversal| reversal.entries.clone()).collect();
-        let whole = original.entries_back(&ReversedPart::Whole).unwrap();
+        let whole = original.reversal_entries(&ReversedPart::Whole).unwrap();
         let left = |entry: &Entry| leg_sum(&whole, entry) - leg_sum(&back, entry);
-        let nothing_left = whole.iter().all(|entry| left(entry) == 0);
-        if reversals().next().is_some() && (reverse.part == ReversedPart::Whole || nothing_left) {
+        let is_exhausted = whole.iter().all(|entry| left(entry) == 0);
+        if reversals().next().is_some() && (reverse.part == ReversedPart::Whole || is_exhausted) {
             faults.insert("transaction-already-reversed");
         }
         let Some(entries) = entries else {
@@ -266,10 +266,10 @@ impl Model {
     }
 
     fn faults_of_hold(&self, place: &PlaceHold, now: DateTime<Utc>) -> Option<Faults> {
-        if let Some(there) = self.hold(place.hold.as_str()) {
-            return if there.placed == *place { None } else { Some(Faults::from(["hold-conflict"])) };
+        if let Some(existing) = self.hold(place.hold.as_str()) {
+            return if existing.placed == *place { None } else { Some(Faults::from(["hold-conflict"])) };
         }
-        let held = ModelHold { placed: place.clone(), left: units(place.amount), end: End::None };
+        let held = ModelHold { placed: place.clone(), left: units(place.amount), end: HoldEnd::Open };
         let mut faults = self.faults_of_movements(&[], &held.movements(), true);
         if place.expires_at.is_some_and(|deadline| now >= deadline) {
             faults.insert("deadline-passed");
@@ -280,15 +280,16 @@ impl Model {
     fn faults_of_capture(&self, capture: &CaptureHold, now: DateTime<Utc>) -> Option<Faults> {
         let one = |fault: &'static str| Some(Faults::from([fault]));
         let reference = capture.reference.as_ref().map(|reference| reference.as_str());
-        if let Some(there) = self.transaction(capture.transaction.as_str()) {
-            let Some(taken) = there.takes.as_ref().filter(|taken| taken.hold == capture.hold.as_str()) else {
+        if let Some(existing) = self.transaction(capture.transaction.as_str()) {
+            let Some(taken) = existing.captures.as_ref().filter(|taken| taken.hold == capture.hold.as_str())
+            else {
                 return one("transaction-conflict");
             };
-            let all = taken.left == 0 && taken.given_back == 0;
+            let all = taken.left == 0 && taken.released == 0;
             let same = capture.amount.map_or(all, |amount| units(amount) == taken.amount)
-                && (all || capture.is_final == (taken.given_back > 0))
-                && capture.effective_at.is_none_or(|time| time == there.effective_at)
-                && there.reference.as_deref() == reference;
+                && (all || capture.is_final == (taken.released > 0))
+                && capture.effective_at.is_none_or(|time| time == existing.effective_at)
+                && existing.reference.as_deref() == reference;
             return conflict(same);
         }
         let Some(hold) = self.hold(capture.hold.as_str()) else { return one("hold-unknown") };
@@ -306,25 +307,23 @@ impl Model {
             i128::try_from(amount).unwrap(),
         );
         let draft = Draft { entries, effective_at: capture.effective_at, reference };
-        // What an open hold has set aside can be posted whatever the limits are.
+        // Limits do not apply to captures: they were checked when the hold was placed.
         Some(self.faults_of_posting(&draft, false, now))
     }
-
-    // What a command does that happens.
 }
 
-/// Nothing happens, or the id is taken.
+/// No effect if the content is the same, otherwise a conflict.
 fn conflict(same: bool) -> Option<Faults> {
     if same { None } else { Some(Faults::from(["transaction-conflict"])) }
 }
 
 fn faults_of_limits(account: &ModelAccount, asset: &str, before: Sums, after: Sums) -> Faults {
-    if !after.are_countable() {
+    if !after.are_in_range() {
         return Faults::from(["balance-overflow"]);
     }
-    let [posted_before, _, incoming_before, available_before] = before.figures(account.grows_by_debits);
-    let [posted, _, incoming, available] = after.figures(account.grows_by_debits);
-    let (floor, ceiling) = bounds_of(account, asset);
+    let [posted_before, _, incoming_before, available_before] = before.figures(account.is_debit_normal);
+    let [posted, _, incoming, available] = after.figures(account.is_debit_normal);
+    let (floor, ceiling) = limits_of(account, asset);
     let mut faults = Faults::new();
     if available < floor.min(available_before) {
         faults.insert("insufficient-funds");

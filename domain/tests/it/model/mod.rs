@@ -1,10 +1,10 @@
-//! A reference model of the money in a ledger, written another way than the domain: it keeps a list of movements and a
-//! list of holds, adds them up from scratch whenever it is asked, and finds the faults of a command in any order.
+//! A reference model of the value in a ledger, with an implementation unlike the domain's: it keeps lists of movements and
+//! holds, adds them up from scratch for every question, and collects all faults of a command in any order.
 //!
-//! It shares no code with the domain but its vocabulary.
+//! It shares only types with the domain, and no logic.
 
+mod apply;
 mod faults;
-mod happened;
 mod number;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,16 +21,16 @@ use recount_events::ledger::{
 
 const ASSETS: [&str; 2] = ["USD/2", "EUR/2"];
 
-/// What becomes of a command.
+/// The outcome of a command.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Happens,
-    NothingHappens,
-    /// By this code.
+pub(crate) enum ModelOutcome {
+    Accepted,
+    NoEffect,
+    /// With this code.
     Rejected(&'static str),
 }
 
-/// A debit (more than zero) or a credit (less) of an account.
+/// A debit or a credit of an account; the other amount is zero.
 #[derive(Clone)]
 struct Movement {
     account: String,
@@ -42,9 +42,9 @@ struct Movement {
 #[derive(Clone)]
 struct ModelAccount {
     opened: OpenAccount,
-    grows_by_debits: bool,
-    takes_debits: bool,
-    takes_credits: bool,
+    is_debit_normal: bool,
+    accepts_debits: bool,
+    accepts_credits: bool,
     open: bool,
     overdraft: Overdraft,
     limits: Vec<BalanceLimit>,
@@ -52,9 +52,9 @@ struct ModelAccount {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    None,
-    UsedUp,
+pub(crate) enum HoldEnd {
+    Open,
+    Captured,
     Released,
     Expired,
 }
@@ -63,16 +63,16 @@ pub(crate) enum End {
 pub(crate) struct ModelHold {
     pub(crate) placed: PlaceHold,
     pub(crate) left: u128,
-    pub(crate) end: End,
+    pub(crate) end: HoldEnd,
 }
 
-/// What a capture took of a hold, what it left, and what it gave back.
+/// The amount that a transaction captured of a hold, and the amounts that it left and released.
 #[derive(Clone)]
-struct Taken {
+struct ModelCapture {
     hold: String,
     amount: u128,
     left: u128,
-    given_back: u128,
+    released: u128,
 }
 
 #[derive(Clone)]
@@ -82,7 +82,7 @@ struct ModelTransaction {
     effective_at: DateTime<Utc>,
     reference: Option<String>,
     reverses: Option<String>,
-    takes: Option<Taken>,
+    captures: Option<ModelCapture>,
 }
 
 #[derive(Clone, Default)]
@@ -99,7 +99,7 @@ pub(crate) struct Model {
 /// Posted, held, incoming and available.
 pub(crate) type ModelFigures = [i128; 4];
 
-/// What a transaction would be.
+/// A transaction to check.
 struct Draft<'a> {
     entries: Vec<Entry>,
     effective_at: Option<DateTime<Utc>>,
@@ -112,7 +112,7 @@ fn units(amount: recount_events::ledger::Amount) -> u128 {
     amount.minor_units().unsigned_abs()
 }
 
-fn moved(account: &str, asset: &str, direction: Direction, amount: u128) -> Movement {
+fn movement(account: &str, asset: &str, direction: Direction, amount: u128) -> Movement {
     let (debit, credit) = match direction {
         Direction::Debit => (amount, 0),
         Direction::Credit => (0, amount),
@@ -124,7 +124,7 @@ fn movements_of(entries: &[Entry]) -> Vec<Movement> {
     entries
         .iter()
         .map(|entry| {
-            moved(entry.account.as_str(), entry.asset.as_str(), entry.direction, units(entry.amount))
+            movement(entry.account.as_str(), entry.asset.as_str(), entry.direction, units(entry.amount))
         })
         .collect()
 }
@@ -144,7 +144,7 @@ fn sums<'m>(
         })
 }
 
-/// What an account and its open holds come to.
+/// The total debits and credits of an account and of its open holds.
 #[derive(Clone, Copy)]
 struct Sums {
     posted: (Number, Number),
@@ -152,23 +152,23 @@ struct Sums {
 }
 
 impl Sums {
-    /// Whether it can be counted whatever becomes of the holds.
-    fn are_countable(self) -> bool {
+    /// Whether the sums are in range whatever happens to the holds.
+    fn are_in_range(self) -> bool {
         let net = self.posted.0.less(self.posted.1);
         let (debits, credits) = self.held;
         let sums = [net, debits, credits, net.plus(debits), net.less(credits)];
-        sums.into_iter().all(|sum| sum.counted().is_some())
+        sums.into_iter().all(|sum| sum.in_range().is_some())
     }
 
-    fn figures(self, grows_by_debits: bool) -> ModelFigures {
+    fn figures(self, is_debit_normal: bool) -> ModelFigures {
         let [posted, held] = [self.posted, self.held];
-        let (up, down, incoming, outgoing) = if grows_by_debits {
+        let (up, down, incoming, outgoing) = if is_debit_normal {
             (posted.0, posted.1, held.0, held.1)
         } else {
             (posted.1, posted.0, held.1, held.0)
         };
         let available = up.less(down).less(outgoing);
-        [up.less(down), outgoing, incoming, available].map(|figure| figure.counted().unwrap())
+        [up.less(down), outgoing, incoming, available].map(|figure| figure.in_range().unwrap())
     }
 }
 
@@ -176,22 +176,22 @@ impl ModelHold {
     fn movements(&self) -> [Movement; 2] {
         let PlaceHold { debit, credit, asset, .. } = &self.placed;
         [
-            moved(debit.as_str(), asset.as_str(), Direction::Debit, self.left),
-            moved(credit.as_str(), asset.as_str(), Direction::Credit, self.left),
+            movement(debit.as_str(), asset.as_str(), Direction::Debit, self.left),
+            movement(credit.as_str(), asset.as_str(), Direction::Credit, self.left),
         ]
     }
 
-    fn is_over(&self, now: DateTime<Utc>) -> bool {
-        self.end == End::Expired
-            || (self.end == End::None && self.placed.expires_at.is_some_and(|end| now >= end))
+    fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.end == HoldEnd::Expired
+            || (self.end == HoldEnd::Open && self.placed.expires_at.is_some_and(|end| now >= end))
     }
 
-    /// Why it cannot be used any more.
+    /// The rejection of a command that uses the hold, if it is not open.
     fn ended(&self, now: DateTime<Utc>) -> Option<&'static str> {
         match self.end {
-            _ if self.is_over(now) => Some("hold-expired"),
-            End::None => None,
-            End::UsedUp | End::Released | End::Expired => Some("hold-closed"),
+            _ if self.has_expired(now) => Some("hold-expired"),
+            HoldEnd::Open => None,
+            HoldEnd::Captured | HoldEnd::Released | HoldEnd::Expired => Some("hold-closed"),
         }
     }
 }
@@ -222,12 +222,12 @@ impl Model {
     }
 
     pub(crate) fn figures(&self, account: &str, asset: &str) -> ModelFigures {
-        self.sums(account, asset, &[], &[]).figures(self.accounts[account].grows_by_debits)
+        self.sums(account, asset, &[], &[]).figures(self.accounts[account].is_debit_normal)
     }
 
-    /// The least that must be available and the most that may be posted and incoming.
-    pub(crate) fn bounds(&self, account: &str, asset: &str) -> (i128, i128) {
-        bounds_of(&self.accounts[account], asset)
+    /// The least available balance, and the greatest sum of posted and incoming.
+    pub(crate) fn limits(&self, account: &str, asset: &str) -> (i128, i128) {
+        limits_of(&self.accounts[account], asset)
     }
 
     fn rule(&self, account: &str) -> Option<&ChartRule> {
@@ -235,21 +235,19 @@ impl Model {
         self.chart.iter().flatten().find(|rule| rule.pattern.matches(&name))
     }
 
-    /// The account, there already or as its first use would open it.
+    /// The account as it exists, or as its first use would open it.
     fn used(&self, account: &str) -> Option<ModelAccount> {
-        if let Some(there) = self.accounts.get(account) {
-            return Some(there.clone());
+        if let Some(existing) = self.accounts.get(account) {
+            return Some(existing.clone());
         }
         let rule = self.rule(account)?;
         rule.opens_on_first_use.then(|| opened(&crate::support::opening(account), Some(rule)))
     }
-
-    // What is wrong with a command.
 }
 
 impl ModelTransaction {
-    /// Whether a command that has its id says the same.
-    fn is(
+    /// Whether a command with the same id has the same content.
+    fn matches(
         &self,
         entries: &[Entry],
         effective_at: Option<DateTime<Utc>>,
@@ -261,11 +259,11 @@ impl ModelTransaction {
             && effective_at.is_none_or(|time| time == self.effective_at)
             && self.reference.as_deref() == reference
             && self.reverses.as_deref() == reverses
-            && self.takes.as_ref().map(|taken| taken.hold.as_str()) == captures
+            && self.captures.as_ref().map(|taken| taken.hold.as_str()) == captures
     }
 
-    /// The entries that take this much back; `None` if an amount does not say so.
-    fn entries_back(&self, part: &ReversedPart) -> Option<Vec<Entry>> {
+    /// The entries that reverse this part; `None` if an amount is ambiguous.
+    fn reversal_entries(&self, part: &ReversedPart) -> Option<Vec<Entry>> {
         let turned = |entry: &Entry| {
             let mut entry = entry.clone();
             entry.direction = match entry.direction {
@@ -285,7 +283,7 @@ impl ModelTransaction {
     }
 }
 
-/// What the entries on the same side of the same account in the same asset come to.
+/// The sum of the entries with the same account, direction and asset.
 fn leg_sum(entries: &[Entry], leg: &Entry) -> u128 {
     let same = entries.iter().filter(|entry| {
         entry.account == leg.account && entry.direction == leg.direction && entry.asset == leg.asset
@@ -306,9 +304,9 @@ fn opened(open: &OpenAccount, rule: Option<&ChartRule>) -> ModelAccount {
     let overdraft = opened.overdraft.get_or_insert(Overdraft::None).clone();
     let limits = opened.limits.get_or_insert_default().clone();
     ModelAccount {
-        grows_by_debits: matches!(opened.kind, Some(AccountKind::Asset | AccountKind::Expense)),
-        takes_debits: true,
-        takes_credits: true,
+        is_debit_normal: matches!(opened.kind, Some(AccountKind::Asset | AccountKind::Expense)),
+        accepts_debits: true,
+        accepts_credits: true,
         open: true,
         overdraft,
         limits,
@@ -317,7 +315,7 @@ fn opened(open: &OpenAccount, rule: Option<&ChartRule>) -> ModelAccount {
     }
 }
 
-fn bounds_of(account: &ModelAccount, asset: &str) -> (i128, i128) {
+fn limits_of(account: &ModelAccount, asset: &str) -> (i128, i128) {
     let mut floor = match &account.overdraft {
         Overdraft::None => 0,
         Overdraft::Unlimited => i128::MIN,

@@ -1,6 +1,6 @@
-//! Numbers without a bound, so that the model can add up what the ledger cannot count.
+//! Numbers wider than 128 bits, so that the model can add amounts that overflow in the ledger.
 
-/// So many times the base, and the rest, which is not negative.
+/// A multiple of the base, and a rest that is not negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Number {
     bases: i128,
@@ -24,7 +24,7 @@ impl Number {
     }
 
     /// The number, if it has at most 127 bits.
-    pub(super) fn counted(self) -> Option<i128> {
+    pub(super) fn in_range(self) -> Option<i128> {
         let most = Number::of(i128::MAX.unsigned_abs());
         let fits = self <= most && Number::default().less(self) <= most;
         fits.then(|| self.bases.wrapping_mul(BASE).wrapping_add(self.rest))

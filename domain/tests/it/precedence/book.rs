@@ -1,8 +1,8 @@
-//! The book that the rows are about, and the commands that are sent to it.
+//! The book of the rows, and constructors for their commands.
 
 use super::*;
 
-/// A book in which everything that can be in a command's way is in its way.
+/// A book that has a reason for every rejection.
 pub(super) fn book() -> Book {
     let dollars = OpenAccount {
         kind: Some(AccountKind::Liability),
@@ -88,7 +88,7 @@ pub(super) fn moved(debit: &str, credit: &str, asset: &str) -> Vec<Entry> {
     transfer(debit, credit, asset, 1)
 }
 
-/// The same, with a reference that is taken.
+/// The request with a reference that is already in use.
 pub(super) fn referring(mut request: Request) -> Request {
     let taken = || Some("taken".parse().unwrap());
     match &mut request.command {

@@ -1,5 +1,5 @@
-//! The precedence of rejections: a row for each code, and a row for each two neighbours of the precedence that one
-//! command can run into. Every row proves that nothing was changed, see [`Then::rejected`].
+//! The precedence of rejections: a row for each code, and a row for each two neighbouring codes that one command can get
+//! together. Every row also checks that the rejected command changed nothing, see [`Then::rejected`].
 //!
 //! [`Then::rejected`]: crate::support::Then::rejected
 
@@ -23,62 +23,62 @@ use rows::*;
 /// A command with this one fault.
 struct Alone(&'static str, Book, Request);
 
-/// What the rows say, in the order of precedence.
+/// The messages of the rows, in the order of precedence.
 const SENTENCES: &[&str] = &[
     "the ledger has not been created",
-    "account `bank` exists already, and differs in `kind`",
-    "customer `known` exists already, and differs in `profile`",
-    "hold `open` exists already, and differs in `amount`",
-    "transaction `paid` exists already, and differs in `entries`",
+    "account `bank` already exists with a different `kind`",
+    "customer `known` already exists with a different `profile`",
+    "hold `open` already exists with a different `amount`",
+    "transaction `paid` already exists with a different `entries`",
     "customer `nobody` does not exist in this ledger",
     "customer `forgotten` was forgotten",
     "transaction `nothing` does not exist in this ledger",
-    "transaction `many-reversed` was reversed already, at last by `reversal`",
-    "transaction `many` has 3 entries, so an amount does not say which to take back",
-    "the reversal has a debit of 51 USD/2 on `alice`, and of transaction `paid` 50 can still be taken back so",
+    "transaction `many-reversed` has already been reversed, most recently by `reversal`",
+    "transaction `many` has 3 entries, so an amount does not say which of them to reverse",
+    "the reversal has a debit of 51 USD/2 on account `alice`, but only 50 of transaction `paid` is still reversible there",
     "hold `nothing` does not exist in this ledger",
     "hold `due` expired at 2026-01-01T12:30:00Z",
     "hold `used` is closed: it was captured",
     "hold `open` has not reached its deadline",
-    "hold `open` has 10 left, which is less than 11",
-    "hold `new` would expire at 2026-01-01T13:00:00Z, and now it is 2026-01-01T13:00:00Z",
+    "hold `open` has 10 remaining, which is less than 11",
+    "hold `new` would expire at 2026-01-01T13:00:00Z, and the current time is 2026-01-01T13:00:00Z",
     "reference `taken` belongs to transaction `referred`",
-    "a transaction has from 2 to 1000 entries; this one has 0",
-    "the debits in USD/2 are 2 and the credits 1; they must be equal in every asset",
-    "2025-10-02T23:59:59Z is too early: this ledger takes effective times from 2025-10-03T00:00:00Z on",
-    "2026-01-03T00:00:00Z is too late: this ledger takes effective times before 2026-01-03T00:00:00Z",
-    "2025-11-15T00:00:00Z lies in a closed period: the books are closed through 2025-12-01T00:00:00Z",
-    "a period through 2026-01-01T13:00:00Z is not over: now it is 2026-01-01T13:00:00Z",
+    "a transaction must have 2 to 1000 entries; this one has 0",
+    "debits in USD/2 are 2 and credits are 1; they must be equal in every asset",
+    "effective time 2025-10-02T23:59:59Z is too early: this ledger accepts effective times from 2025-10-03T00:00:00Z",
+    "effective time 2026-01-03T00:00:00Z is too late: this ledger accepts effective times before 2026-01-03T00:00:00Z",
+    "effective time 2025-11-15T00:00:00Z lies in a closed period: the books are closed through 2025-12-01T00:00:00Z",
+    "the period through 2026-01-01T13:00:00Z has not ended: the current time is 2026-01-01T13:00:00Z",
     "asset `GBP/2` is not registered in this ledger",
-    "the ledger counts `USD` as `USD/2`, not as `USD/3`",
-    "the chart has no rule that allows an account `cash`",
-    "the chart's rule `wallets:*` makes `wallets:al` an account of kind liability, not asset",
-    "nothing says of which kind account `cash` shall be",
+    "asset `USD` is registered as `USD/2`, not as `USD/3`",
+    "no rule of the chart of accounts allows account `cash`",
+    "the chart's rule `wallets:*` gives account `wallets:al` the kind liability, not asset",
+    "neither the command nor a chart of accounts gives the kind of account `cash`",
     "account `nobody` does not exist in this ledger",
     "account `closed` is closed",
     "account `frozen` is frozen for credits",
     "account `dollars` may not hold EUR/2; it may hold USD/2",
     "account `bob` is not empty: its balance in USD/2 is 2",
-    "holds are open on account `dollars`: in USD/2 0 is held and 1 is incoming",
-    "the metadata of account:alice would take 8200 bytes of JSON, and may take 8192",
-    "the balance of account `vast` in USD/2 would go beyond what can be counted, or what moves it would",
-    "account `alice` would have -969 available in USD/2; it has 31, and may go down to 0",
-    "account `full` would come to 6 in USD/2, with what is incoming; it may come to 5",
-    "the posted balance of account `alice` in USD/2 is 51, and was expected to be equal to 12345",
+    "account `dollars` has open holds in USD/2: 0 held and 1 incoming",
+    "the metadata of account:alice would have 8200 bytes of JSON; the limit is 8192",
+    "the balance of account `vast` in USD/2, or the sum of the amounts that change it, would exceed 127 bits",
+    "account `alice` would have -969 available in USD/2; it has 31, and its minimum is 0",
+    "account `full` would have 6 posted and incoming in USD/2; its maximum is 5",
+    "the posted balance of account `alice` in USD/2 is 51, but was expected to be equal to 12345",
 ];
 
-/// A command with these two faults, and one that has only the second of them.
+/// A command with these two faults, and one with only the second.
 struct Pair(&'static str, &'static str, Book, Request, Book, Request);
 
 impl Pair {
-    /// Both commands are sent to the same book.
+    /// A pair whose commands are sent to the same book.
     fn of(first: &'static str, second: &'static str, book: Book, both: Request, only: Request) -> Pair {
         Pair(first, second, book.clone(), both, book, only)
     }
 }
 
 #[test]
-fn every_code_has_a_command_that_gets_it_and_says_why() {
+fn every_code_has_a_command_that_is_rejected_with_it() {
     let rows: Vec<Alone> = alone_of_entities().into_iter().chain(alone_of_rules()).collect();
     let seen: Vec<&str> = rows.iter().map(|row| row.0).collect();
     let all: Vec<&str> = RejectionCode::ALL.iter().map(|code| code.code).collect();
@@ -90,7 +90,7 @@ fn every_code_has_a_command_that_gets_it_and_says_why() {
 }
 
 #[test]
-fn of_two_faults_the_first_in_the_precedence_is_named() {
+fn of_two_rejections_the_first_in_the_precedence_is_given() {
     for Pair(first, second, book, both, book_of_second, only_second) in pairs() {
         book.when(both).rejected(first);
         book_of_second.when(only_second).rejected(second);
@@ -98,7 +98,7 @@ fn of_two_faults_the_first_in_the_precedence_is_named() {
 }
 
 #[test]
-fn of_two_faults_with_one_code_the_first_is_named_and_the_commands_before_the_expectations() {
+fn of_two_rejections_with_one_code_the_first_of_the_command_is_given() {
     let two = new([moved("bank", "nobody", "USD/2"), moved("bank", "no-one", "USD/2")].concat());
     assert_eq!(detail(&book().when(two).rejected("account-unknown"), "account"), "nobody");
     let both = expectation(new(moved("bank", "nobody", "USD/2")), "no-one", "USD/2");
@@ -108,7 +108,7 @@ fn of_two_faults_with_one_code_the_first_is_named_and_the_commands_before_the_ex
 }
 
 #[test]
-fn the_pairs_are_all_that_there_can_be_of_neighbours() {
+fn every_two_neighbouring_codes_have_a_pair_or_a_reason_why_not() {
     let place = |code: &str| RejectionCode::ALL.iter().position(|other| other.code == code).unwrap();
     let rows: BTreeSet<(usize, usize)> = pairs().iter().map(|row| (place(row.0), place(row.1))).collect();
     assert!(rows.iter().all(|(first, second)| first < second));
@@ -118,31 +118,32 @@ fn the_pairs_are_all_that_there_can_be_of_neighbours() {
         let neighbours = (second - 1, second);
         assert!(
             rows.contains(&neighbours) != apart.contains(&neighbours),
-            "`{}` and `{}` have a row or a reason why not",
+            "`{}` and `{}` have either a pair or a reason why not",
             RejectionCode::ALL[second - 1].code,
             RejectionCode::ALL[second].code
         );
     }
-    assert!(apart.iter().all(|(first, second)| first + 1 == *second), "they are neighbours");
-    // A code whose neighbour cannot come with it is told from the next that can.
+    assert!(apart.iter().all(|(first, second)| first + 1 == *second), "only neighbours are listed");
+    // A code without a pair with its neighbour has a pair with the next code that can occur with it.
     for (first, code) in RejectionCode::ALL.iter().enumerate().take(RejectionCode::ALL.len() - 1) {
-        assert!(rows.iter().any(|row| row.0 == first), "`{}` comes before nothing", code.code);
+        assert!(rows.iter().any(|row| row.0 == first), "`{}` has no pair", code.code);
     }
 }
 
 #[test]
-fn codes_are_unique_and_say_what_to_do() {
+fn codes_are_unique_and_have_a_title_a_meaning_and_advice() {
     let codes: BTreeSet<&str> = RejectionCode::ALL.iter().map(|code| code.code).collect();
     assert_eq!(codes.len(), RejectionCode::ALL.len());
     for code in RejectionCode::ALL {
         assert!(code.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", code.code);
-        assert!(code.advice.ends_with('.') && code.meaning.trim().ends_with('.'), "{}", code.code);
+        assert!(code.title.starts_with(char::is_uppercase) && !code.title.ends_with('.'), "{}", code.code);
+        assert!(code.advice.ends_with('.') && code.meaning.ends_with('.'), "{}", code.code);
     }
 }
 
-/// A caller whose command collides with what is there is told from one whose command breaks a rule.
+/// A conflict means that the command collides with existing state; other rejections mean that it breaks a rule.
 #[test]
-fn a_conflict_is_with_something_that_is_there() {
+fn conflicts_are_those_with_existing_state() {
     let conflicts: Vec<&str> =
         RejectionCode::ALL.iter().filter(|code| code.conflict).map(|code| code.code).collect();
     assert_eq!(
@@ -163,7 +164,7 @@ fn a_conflict_is_with_something_that_is_there() {
 }
 
 #[test]
-fn nothing_can_be_asked_of_a_ledger_that_was_not_created() {
+fn every_command_on_an_unknown_ledger_is_rejected() {
     for command in [
         register_asset("USD/2"),
         set_window(None, None),

@@ -1,4 +1,4 @@
-//! The rows: commands with one fault, commands with two, and the faults that never meet.
+//! The rows: commands with one fault, commands with two, and the faults that never occur together.
 
 use super::*;
 
@@ -175,7 +175,7 @@ pub(super) fn pairs_of_corrections_and_holds() -> Vec<Pair> {
     ]
 }
 
-/// Pairs of faults of what is to be posted, and of when.
+/// Pairs of faults of entries and effective times.
 pub(super) fn pairs_of_content() -> Vec<Pair> {
     let pair = |first, second, both: Request, only: Request| Pair::of(first, second, book(), both, only);
     let uneven = |asset: &str| {
@@ -316,7 +316,7 @@ pub(super) fn pairs_of_accounts() -> Vec<Pair> {
     ]
 }
 
-/// Pairs of faults of what is done to accounts, and of expectations.
+/// Pairs of faults of changes to accounts, and of expectations.
 pub(super) fn pairs_of_changes() -> Vec<Pair> {
     let pair = |first, second, both: Request, only: Request| Pair::of(first, second, book(), both, only);
     vec![
@@ -345,47 +345,43 @@ pub(super) fn pairs_of_changes() -> Vec<Pair> {
     ]
 }
 
-/// The neighbours of the precedence that no command runs into together, and why.
+/// Neighbouring codes that no command can get together, and why.
 pub(super) const APART: &[(&str, &str, &str)] = &[
-    ("ledger-unknown", "account-conflict", "in a ledger that was not created there is no account"),
+    ("ledger-unknown", "account-conflict", "a ledger that does not exist has no accounts"),
     ("account-conflict", "customer-conflict", "no command opens an account and registers a customer"),
     ("customer-conflict", "hold-conflict", "no command registers a customer and places a hold"),
     ("hold-conflict", "transaction-conflict", "placing a hold posts no transaction"),
-    ("transaction-conflict", "customer-unknown", "what posts a transaction names no customer"),
+    ("transaction-conflict", "customer-unknown", "a command that posts a transaction names no customer"),
     (
         "customer-unknown",
         "customer-forgotten",
-        "who was forgotten was known, and a command names one customer",
+        "a forgotten customer exists, and a command names one customer",
     ),
-    ("customer-forgotten", "transaction-unknown", "what names a customer names no transaction"),
-    ("transaction-unknown", "transaction-already-reversed", "what is not there was not reversed"),
-    (
-        "reversal-ambiguous",
-        "reversal-exceeded",
-        "an amount that does not say what to take back is compared with nothing",
-    ),
+    ("customer-forgotten", "transaction-unknown", "a command on a customer names no transaction"),
+    ("transaction-unknown", "transaction-already-reversed", "an unknown transaction was not reversed"),
+    ("reversal-ambiguous", "reversal-exceeded", "an ambiguous amount is not compared with anything"),
     ("reversal-exceeded", "hold-unknown", "a reversal names no hold"),
-    ("hold-unknown", "hold-expired", "what is not there did not expire"),
-    ("hold-expired", "hold-closed", "a hold ends once: it expired, or was used up or released before"),
+    ("hold-unknown", "hold-expired", "an unknown hold did not expire"),
+    ("hold-expired", "hold-closed", "a hold ends once: it expires, or is captured or released before"),
     ("hold-not-due", "hold-exceeded", "an expiry has no amount"),
     ("hold-exceeded", "deadline-passed", "a capture sets no deadline"),
     ("deadline-passed", "reference-taken", "a hold has no reference"),
     (
         "effective-too-early",
         "effective-too-late",
-        "the window contains now, so no time is outside both of its ends",
+        "the window contains the current time, so no time is outside both of its ends",
     ),
     (
         "effective-too-late",
         "period-closed",
-        "the window ends after now, and only a period that is over is closed",
+        "the window ends in the future, and closed periods are in the past",
     ),
     ("period-closed", "period-not-over", "closing a period has no effective time"),
-    ("account-not-in-chart", "kind-not-in-chart", "no rule, so no kind"),
+    ("account-not-in-chart", "kind-not-in-chart", "without a rule there is no kind"),
     ("kind-not-in-chart", "kind-missing", "the kind was given"),
     ("asset-not-allowed", "account-not-empty", "closing an account names no asset"),
     ("account-has-holds", "metadata-too-large", "closing an account changes no metadata"),
-    ("metadata-too-large", "balance-overflow", "changing metadata moves nothing"),
+    ("metadata-too-large", "balance-overflow", "changing metadata moves no value"),
 ];
 
 pub(super) fn pairs() -> Vec<Pair> {

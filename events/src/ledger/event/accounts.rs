@@ -1,10 +1,14 @@
-//! Accounts: opened, frozen, limited, closed.
+//! Account events.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{AccountKind, AccountName, Asset, BalanceLimit, FreezeScope, Metadata, Overdraft};
+use super::data::EventData;
+use super::tag;
+use crate::ledger::names::{AccountName, Asset};
+use crate::ledger::policy::{AccountKind, BalanceLimit, FreezeScope, Metadata, Overdraft};
+use recount_core::Tag;
 
-/// An account can be posted to from now on.
+/// An account was opened and can be posted to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountOpened {
@@ -13,17 +17,23 @@ pub struct AccountOpened {
     pub overdraft: Overdraft,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<BalanceLimit>,
-    /// The assets that it may hold; any, if there are none.
+    /// The assets that the account may hold. If empty, it may hold any asset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<Asset>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
-    /// Whether nobody asked for it by name: the first transaction or hold that named it opened it, as the chart says.
+    /// Whether a transaction or hold opened the account by using it first, as the chart of accounts allows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub on_first_use: bool,
 }
 
-/// Entries on these sides are refused from now on.
+impl EventData for AccountOpened {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::account(&self.account)]
+    }
+}
+
+/// An account was frozen: new entries on the frozen sides are rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountFrozen {
@@ -31,7 +41,13 @@ pub struct AccountFrozen {
     pub scope: FreezeScope,
 }
 
-/// Entries on these sides are taken again.
+impl EventData for AccountFrozen {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::account(&self.account)]
+    }
+}
+
+/// An account was unfrozen: new entries on these sides are accepted again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountUnfrozen {
@@ -39,14 +55,26 @@ pub struct AccountUnfrozen {
     pub scope: FreezeScope,
 }
 
-/// The account takes no entries any more, for good.
+impl EventData for AccountUnfrozen {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::account(&self.account)]
+    }
+}
+
+/// An account was closed permanently.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountClosed {
     pub account: AccountName,
 }
 
-/// The account may go this far below zero from now on.
+impl EventData for AccountClosed {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::account(&self.account)]
+    }
+}
+
+/// An account's overdraft policy was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OverdraftPolicySet {
@@ -54,10 +82,22 @@ pub struct OverdraftPolicySet {
     pub overdraft: Overdraft,
 }
 
-/// The account's balances have these bounds from now on, and no others.
+impl EventData for OverdraftPolicySet {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::account(&self.account)]
+    }
+}
+
+/// All balance limits of an account were replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BalanceLimitsSet {
     pub account: AccountName,
     pub limits: Vec<BalanceLimit>,
+}
+
+impl EventData for BalanceLimitsSet {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::account(&self.account)]
+    }
 }

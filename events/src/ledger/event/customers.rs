@@ -1,12 +1,15 @@
-//! Customers: the people whose accounts they are.
+//! Customer events: the customers themselves, and their links to accounts.
 
 use serde::{Deserialize, Serialize};
 
+use super::data::EventData;
 use super::tag;
-use crate::ledger::{AccountName, CustomerId, Metadata, Profile};
+use crate::ledger::names::{AccountName, CustomerId};
+use crate::ledger::personal::Profile;
+use crate::ledger::policy::Metadata;
 use recount_core::Tag;
 
-/// A customer is known from now on.
+/// A customer was registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CustomerRegistered {
@@ -16,7 +19,17 @@ pub struct CustomerRegistered {
     pub metadata: Metadata,
 }
 
-/// The customer's profile and metadata are these from now on, and nothing else.
+impl EventData for CustomerRegistered {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::customer(&self.customer)]
+    }
+
+    fn data_subject(&self) -> Option<&CustomerId> {
+        Some(&self.customer)
+    }
+}
+
+/// A customer's whole profile and metadata were replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CustomerUpdated {
@@ -26,7 +39,17 @@ pub struct CustomerUpdated {
     pub metadata: Metadata,
 }
 
-/// The account is one of the customer's from now on.
+impl EventData for CustomerUpdated {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::customer(&self.customer)]
+    }
+
+    fn data_subject(&self) -> Option<&CustomerId> {
+        Some(&self.customer)
+    }
+}
+
+/// An account was linked to a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountLinked {
@@ -34,7 +57,13 @@ pub struct AccountLinked {
     pub account: AccountName,
 }
 
-/// The account is no longer one of the customer's.
+impl EventData for AccountLinked {
+    fn tags(&self) -> Vec<Tag> {
+        tags_of_link(&self.customer, &self.account)
+    }
+}
+
+/// The link between an account and a customer was removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AccountUnlinked {
@@ -42,13 +71,25 @@ pub struct AccountUnlinked {
     pub account: AccountName,
 }
 
-/// Nothing personal is known about the customer any more. The links to accounts stay.
+impl EventData for AccountUnlinked {
+    fn tags(&self) -> Vec<Tag> {
+        tags_of_link(&self.customer, &self.account)
+    }
+}
+
+fn tags_of_link(customer: &CustomerId, account: &AccountName) -> Vec<Tag> {
+    vec![tag::customer(customer), tag::account(account), tag::link(customer, account)]
+}
+
+/// A customer's profile and metadata were forgotten. Links to accounts remain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CustomerForgotten {
     pub customer: CustomerId,
 }
 
-pub(super) fn tags_of_link(customer: &CustomerId, account: &AccountName) -> Vec<Tag> {
-    vec![tag::customer(customer), tag::account(account), tag::link(customer, account)]
+impl EventData for CustomerForgotten {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::customer(&self.customer)]
+    }
 }

@@ -1,13 +1,16 @@
-//! Holds: value that is set aside for a transaction to come.
+//! Hold events. A hold reserves value for a later transaction.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::data::EventData;
 use super::tag;
-use crate::ledger::{AccountName, Amount, Asset, HoldId, Metadata};
+use crate::ledger::amount::Amount;
+use crate::ledger::names::{AccountName, Asset, HoldId};
+use crate::ledger::policy::Metadata;
 use recount_core::Tag;
 
-/// A debit of one account and a credit of another were set aside.
+/// A hold reserved an amount to debit from one account and credit to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HoldPlaced {
@@ -16,14 +19,20 @@ pub struct HoldPlaced {
     pub credit: AccountName,
     pub asset: Asset,
     pub amount: Amount,
-    /// From this time on it cannot be captured any more.
+    /// The deadline: the hold cannot be captured at or after this time. If absent, the hold does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
 }
 
-/// What was left of a hold was given back.
+impl EventData for HoldPlaced {
+    fn tags(&self) -> Vec<Tag> {
+        tags_of_hold(&self.hold, &self.debit, &self.credit)
+    }
+}
+
+/// The remaining amount of a hold was released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HoldReleased {
@@ -31,11 +40,17 @@ pub struct HoldReleased {
     pub debit: AccountName,
     pub credit: AccountName,
     pub asset: Asset,
-    /// What was left of it.
+    /// The amount that remained on the hold.
     pub amount: Amount,
 }
 
-/// A hold's deadline passed, and what was left of it was given back.
+impl EventData for HoldReleased {
+    fn tags(&self) -> Vec<Tag> {
+        tags_of_hold(&self.hold, &self.debit, &self.credit)
+    }
+}
+
+/// A hold passed its deadline, and its remaining amount was released.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HoldExpired {
@@ -43,11 +58,17 @@ pub struct HoldExpired {
     pub debit: AccountName,
     pub credit: AccountName,
     pub asset: Asset,
-    /// What was left of it.
+    /// The amount that remained on the hold.
     pub amount: Amount,
 }
 
-pub(super) fn tags(hold: &HoldId, debit: &AccountName, credit: &AccountName) -> Vec<Tag> {
+impl EventData for HoldExpired {
+    fn tags(&self) -> Vec<Tag> {
+        tags_of_hold(&self.hold, &self.debit, &self.credit)
+    }
+}
+
+fn tags_of_hold(hold: &HoldId, debit: &AccountName, credit: &AccountName) -> Vec<Tag> {
     let mut tags = vec![tag::hold(hold), tag::account(debit)];
     if credit != debit {
         tags.push(tag::account(credit));

@@ -1,53 +1,100 @@
-//! The book itself: what it counts, when it may be written, how its accounts may be named.
+//! Events of the ledger itself: its assets, its effective times and its chart of accounts.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Asset, ChartRule, EffectiveWindow};
+use super::data::EventData;
+use super::tag;
+use crate::ledger::names::Asset;
+use crate::ledger::policy::{ChartRule, EffectiveWindow};
+use recount_core::Tag;
 
-/// The book was opened. Always the first event of its log.
+/// The ledger was created. Always the first event of its log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LedgerCreated {
     pub ledger: String,
 }
 
-/// The ledger counts this asset from now on, in this scale.
+impl EventData for LedgerCreated {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}
+
+/// An asset was registered with its scale.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AssetRegistered {
     pub asset: Asset,
 }
 
-/// How far from now an effective time may be, from now on.
+impl EventData for AssetRegistered {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::asset(&self.asset)]
+    }
+}
+
+/// The window of accepted effective times was replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EffectiveWindowSet {
     pub window: EffectiveWindow,
 }
 
-/// Nothing takes effect at this time or before it any more.
+impl EventData for EffectiveWindowSet {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}
+
+/// The books were closed: effective times up to and including `through` are rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PeriodClosed {
     pub through: DateTime<Utc>,
 }
 
-/// From this time on things take effect again; what is before it stays closed.
+impl EventData for PeriodClosed {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}
+
+/// The books were reopened: effective times from `from` on are accepted again. Earlier times remain closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PeriodReopened {
     pub from: DateTime<Utc>,
 }
 
-/// From now on an account is opened only by a name that one of these rules allows; the first that does counts.
+impl EventData for PeriodReopened {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}
+
+/// The chart of accounts was replaced. A new account needs a name that one of the rules allows; the first rule that
+/// matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChartSet {
     pub rules: Vec<ChartRule>,
 }
 
-/// Accounts may have any name from now on.
+impl EventData for ChartSet {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}
+
+/// The chart of accounts was removed. A new account may have any name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ChartRemoved {}
+
+impl EventData for ChartRemoved {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}

@@ -1,36 +1,22 @@
-//! Metadata that is changed after the fact. Each change is an event, so its history is kept.
+//! Metadata events. Each change is an event, so the history of metadata is kept.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::data::EventData;
 use super::tag;
-use crate::ledger::{AccountName, Metadata, TransactionId};
+use crate::ledger::names::{AccountName, TransactionId};
+use crate::ledger::policy::Metadata;
 use recount_core::Tag;
 
-/// What metadata belongs to.
+/// The account or transaction that the metadata belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MetadataOwner {
     Account(AccountName),
     Transaction(TransactionId),
-}
-
-/// These members of the metadata have these values from now on; the others stay.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct MetadataSet {
-    pub of: MetadataOwner,
-    pub metadata: Metadata,
-}
-
-/// These members of the metadata are gone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct MetadataRemoved {
-    pub of: MetadataOwner,
-    pub keys: Vec<String>,
 }
 
 impl MetadataOwner {
@@ -45,5 +31,33 @@ impl MetadataOwner {
 impl fmt::Display for MetadataOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.tag().fmt(f)
+    }
+}
+
+/// Metadata members were set. Other members are unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MetadataSet {
+    pub of: MetadataOwner,
+    pub metadata: Metadata,
+}
+
+impl EventData for MetadataSet {
+    fn tags(&self) -> Vec<Tag> {
+        vec![self.of.tag()]
+    }
+}
+
+/// Metadata members were removed. Other members are unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MetadataRemoved {
+    pub of: MetadataOwner,
+    pub keys: Vec<String>,
+}
+
+impl EventData for MetadataRemoved {
+    fn tags(&self) -> Vec<Tag> {
+        vec![self.of.tag()]
     }
 }

@@ -1,6 +1,6 @@
 //! The tags of the ledger's entities.
 
-use crate::ledger::{AccountName, Asset, CustomerId, HoldId, Reference, TransactionId};
+use crate::ledger::names::{AccountName, Asset, CustomerId, HoldId, Reference, TransactionId};
 use recount_core::Tag;
 
 pub const LEDGER: &str = "ledger";
@@ -12,12 +12,12 @@ pub const HOLD: &str = "hold";
 pub const CUSTOMER: &str = "customer";
 pub const LINK: &str = "link";
 
-/// The ledger itself; there is one in each log, so it needs no name.
+/// The ledger itself. Each log has one, so the name is empty.
 pub fn ledger() -> Tag {
     Tag::new(LEDGER, "")
 }
 
-/// An asset, by its code: a ledger counts a code in one scale only.
+/// An asset, named by its code: a ledger registers each code with one scale only.
 pub fn asset(asset: &Asset) -> Tag {
     Tag::new(ASSET, asset.code())
 }
@@ -42,8 +42,9 @@ pub fn customer(customer: &CustomerId) -> Tag {
     Tag::new(CUSTOMER, customer.as_str())
 }
 
-/// The link of an account to a customer: an entity of its own, so that neither grows with the number of links.
+/// The link between a customer and an account. A link is its own entity, so that neither customers nor accounts grow with
+/// the number of links.
 pub fn link(customer: &CustomerId, account: &AccountName) -> Tag {
-    // A customer's id has no space, so two links never have one tag.
+    // A customer id contains no space, so tags of different links differ.
     Tag::new(LINK, &format!("{customer} {account}"))
 }

@@ -1,33 +1,36 @@
-//! Transactions: the only events that move value.
+//! Transaction events: the only events that move value.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::data::EventData;
 use super::tag;
-use crate::ledger::{AccountName, Amount, Asset, Direction, HoldId, Metadata, Reference, TransactionId};
+use crate::ledger::amount::Amount;
+use crate::ledger::names::{AccountName, Asset, HoldId, Reference, TransactionId};
+use crate::ledger::policy::{Direction, Metadata};
 use recount_core::Tag;
 
-/// Value moved: entries whose debits equal their credits in every asset.
+/// A transaction was posted. Its debits equal its credits in every asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TransactionPosted {
     pub transaction: TransactionId,
     pub entries: Vec<Entry>,
-    /// When it counts in business terms; the envelope says when it was recorded.
+    /// The business time of the transaction. The envelope has the time of recording.
     pub effective_at: DateTime<Utc>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
-    /// The transaction that this one takes back, wholly or in part.
+    /// The transaction that this one reverses, in full or in part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverses: Option<TransactionId>,
-    /// The hold that this one makes good, wholly or in part.
+    /// The hold that this transaction captures, in full or in part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub captures: Option<Capture>,
 }
 
-/// One side of a movement of value.
+/// One debit or credit of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entry {
@@ -37,21 +40,21 @@ pub struct Entry {
     pub amount: Amount,
 }
 
-/// What a transaction that captures a hold leaves of it. What it captures stands in its entries.
+/// The hold that a transaction captures, and its state afterwards. The captured amount is in the entries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capture {
     pub hold: HoldId,
-    /// What is still held. Nothing: the hold is used up.
+    /// The amount still held. If absent, the hold is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Amount>,
-    /// What the capture gave back, because it was the last.
+    /// The amount that a final capture released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Amount>,
 }
 
-impl TransactionPosted {
-    pub(super) fn tags(&self) -> Vec<Tag> {
+impl EventData for TransactionPosted {
+    fn tags(&self) -> Vec<Tag> {
         let mut tags = vec![tag::transaction(&self.transaction)];
         tags.extend(self.reverses.iter().map(tag::transaction));
         tags.extend(self.reference.iter().map(tag::reference));

@@ -2,9 +2,9 @@
 
 use recount_core::{LogName, Position, RecordedEvent};
 use recount_events::ledger::{
-    AccountKind, AccountName, AccountOpened, Amount, Asset, Bound, Capture, CustomerId, Direction, Entry,
-    HoldExpired, HoldId, HoldPlaced, HoldReleased, LedgerCreated, LedgerEvent, Metadata, MetadataOwner,
-    Overdraft, TransactionPosted, encode,
+    AccountKind, AccountName, AccountOpened, Amount, Asset, Capture, CustomerId, Direction, Entry,
+    HoldExpired, HoldId, HoldPlaced, HoldReleased, LedgerCreated, LedgerEvent, LimitAmount, Metadata,
+    MetadataOwner, Overdraft, TransactionPosted, encode,
 };
 use recount_projection::{FeedOutcome, ProjectionEngine};
 use recount_projector::ledger::LedgerProjection;
@@ -125,8 +125,8 @@ pub(super) fn asset(name: &str) -> Asset {
     name.parse().unwrap()
 }
 
-pub(super) fn bound(minor_units: i128) -> Bound {
-    Bound::new(minor_units).unwrap()
+pub(super) fn bound(minor_units: i128) -> LimitAmount {
+    LimitAmount::new(minor_units).unwrap()
 }
 
 pub(super) fn amount(minor_units: i128) -> Amount {

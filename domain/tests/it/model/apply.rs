@@ -1,4 +1,4 @@
-//! What a command that was taken leaves behind.
+//! The effects of an accepted command.
 
 use super::*;
 
@@ -22,13 +22,13 @@ impl Model {
                 effective_at: post.effective_at.unwrap_or(now),
                 reference: post.reference.as_ref().map(ToString::to_string),
                 reverses: None,
-                takes: None,
+                captures: None,
             }),
             Command::ReverseTransaction(reverse) => {
                 let original = self.transaction(reverse.transaction.as_str()).unwrap();
                 self.post(ModelTransaction {
                     id: reverse.reversal.to_string(),
-                    entries: original.entries_back(&reverse.part).unwrap(),
+                    entries: original.reversal_entries(&reverse.part).unwrap(),
                     effective_at: match reverse.effective_at {
                         ReversalTime::Now => now,
                         ReversalTime::Original => original.effective_at,
@@ -36,7 +36,7 @@ impl Model {
                     },
                     reference: reverse.reference.as_ref().map(ToString::to_string),
                     reverses: Some(original.id.clone()),
-                    takes: None,
+                    captures: None,
                 });
             }
             Command::Hold(place) => {
@@ -44,12 +44,12 @@ impl Model {
                 self.holds.push(ModelHold {
                     placed: place.clone(),
                     left: units(place.amount),
-                    end: End::None,
+                    end: HoldEnd::Open,
                 });
             }
             Command::Capture(capture) => self.capture(capture, now),
-            Command::Release { hold } => self.end(hold.as_str(), End::Released),
-            Command::Expire { hold } => self.end(hold.as_str(), End::Expired),
+            Command::Release { hold } => self.end(hold.as_str(), HoldEnd::Released),
+            Command::Expire { hold } => self.end(hold.as_str(), HoldEnd::Expired),
             other => self.change(other),
         }
     }
@@ -76,10 +76,10 @@ impl Model {
     fn set_frozen(&mut self, account: &str, scope: FreezeScope, frozen: bool) {
         let account = self.account_mut(account);
         if matches!(scope, FreezeScope::Debits | FreezeScope::Both) {
-            account.takes_debits = !frozen;
+            account.accepts_debits = !frozen;
         }
         if matches!(scope, FreezeScope::Credits | FreezeScope::Both) {
-            account.takes_credits = !frozen;
+            account.accepts_credits = !frozen;
         }
     }
 
@@ -96,7 +96,7 @@ impl Model {
         self.transactions.push(transaction);
     }
 
-    fn end(&mut self, id: &str, end: End) {
+    fn end(&mut self, id: &str, end: HoldEnd) {
         let hold = self.holds.iter_mut().find(|hold| hold.placed.hold.as_str() == id).unwrap();
         (hold.left, hold.end) = (0, end);
     }
@@ -105,11 +105,11 @@ impl Model {
         let hold = self.holds.iter_mut().find(|hold| hold.placed.hold == capture.hold).unwrap();
         let amount = capture.amount.map_or(hold.left, units);
         hold.left -= amount;
-        let given_back = if capture.is_final { std::mem::take(&mut hold.left) } else { 0 };
+        let released = if capture.is_final { std::mem::take(&mut hold.left) } else { 0 };
         if hold.left == 0 {
-            hold.end = End::UsedUp;
+            hold.end = HoldEnd::Captured;
         }
-        let taken = Taken { hold: capture.hold.to_string(), amount, left: hold.left, given_back };
+        let taken = ModelCapture { hold: capture.hold.to_string(), amount, left: hold.left, released };
         let transaction = ModelTransaction {
             id: capture.transaction.to_string(),
             entries: crate::support::transfer(
@@ -121,7 +121,7 @@ impl Model {
             effective_at: capture.effective_at.unwrap_or(now),
             reference: capture.reference.as_ref().map(ToString::to_string),
             reverses: None,
-            takes: Some(taken),
+            captures: Some(taken),
         };
         self.post(transaction);
     }

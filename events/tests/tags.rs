@@ -1,6 +1,6 @@
-//! Which entities each event concerns, and whom it is about.
+//! The tags of each event, and the person whom it is about.
 //!
-//! Tags are stored with the events and hashed into proofs: what they look like is part of the contract.
+//! Tags are stored with the events and hashed into proofs, so their form is part of the contract.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
@@ -11,7 +11,7 @@ use recount_events::ledger::{
     encode, tag,
 };
 
-/// An event as it is stored, with the tags that it gets.
+/// A stored event and its tags.
 const ROWS: &[(&str, &str, &[&str])] = &[
     ("ledger-created", r#"{"ledger":"main"}"#, &["ledger:"]),
     ("asset-registered", r#"{"asset":"USD/2"}"#, &["asset:USD"]),
@@ -88,18 +88,18 @@ fn every_event_type_has_a_row() {
 }
 
 #[test]
-fn only_what_is_known_of_a_customer_is_about_a_person() {
+fn only_events_with_a_profile_have_a_data_subject() {
     for (event_type, data, _) in ROWS {
         let event = event(event_type, data);
         let subject = event.data_subject().map(CustomerId::as_str);
-        // An event that has a profile has personal fields; no other has.
+        // Only a profile has personal fields.
         let expected = encode(&event).data.contains(r#""profile""#).then_some("c");
         assert_eq!(subject, expected, "{event_type}");
     }
 }
 
 #[test]
-fn the_tags_that_are_looked_for_are_the_tags_that_events_have() {
+fn tags_of_lookups_match_tags_of_events() {
     let account: AccountName = "a:b".parse().unwrap();
     let transaction: TransactionId = "t".parse().unwrap();
     let customer: CustomerId = "c".parse().unwrap();
