@@ -1,15 +1,15 @@
 # syntax=docker/dockerfile:1
-# One image for every role: the role is the subcommand.
+# One image for all roles. The subcommand selects the role: `docker run recount command-service`.
 
 FROM rust:1.95-bookworm AS builder
-# For TLS to a managed Kafka: OpenSSL's headers. The rest of librdkafka builds with what the image has.
+# The headers of OpenSSL, for TLS to a managed Kafka. The image has everything else that librdkafka needs.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libssl-dev pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-# The caches outlive the layer, so a changed line does not build the dependencies again. The binary is copied
-# out because the target folder is not part of the layer.
+# The caches outlive the layer, so a changed line does not rebuild the dependencies. The target folder is a cache and not
+# part of the layer, so the binary is copied out of it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package recount --features kafka-tls \
@@ -22,7 +22,7 @@ RUN apt-get update \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin recount
 COPY --from=builder /usr/local/bin/recount /usr/local/bin/recount
 USER recount
-# Loopback, the default, could not be reached from outside the container.
+# The default, loopback, cannot be reached from outside the container.
 ENV RECOUNT_LISTEN=0.0.0.0:8080
 EXPOSE 8080
 ENTRYPOINT ["recount"]
