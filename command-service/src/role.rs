@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use recount_identity::Authenticator;
 use recount_service_kit::config::NoDatabase;
 use recount_service_kit::database::{self, ConnectError};
 use recount_service_kit::health::Health;
-use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
-use recount_service_kit::identity::Authenticator;
+use recount_service_kit::http::{self, ApiInfo, BindError, HttpStack, ServeError};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::telemetry;
 use recount_store::{SERVICE_ROLE, migrations};
@@ -22,6 +22,13 @@ const APPLICATION_NAME: &str = "recount-command-service";
 const CONNECTIONS_MAX: u32 = 16;
 /// The time that open requests have to finish: slightly more than the default timeout of a command.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
+const API: ApiInfo = ApiInfo {
+    title: "Recount: commands",
+    description: "The write side of an event-sourced double-entry ledger: commands become immutable events. Amounts are \
+        strings of whole minor units. Every error is a problem document (RFC 9457) whose `type` is the address of its \
+        page.",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Whether this login may act as a role. Since Postgres 16 a member can lack that right.
 const MAY_ACT_AS: &str = "
@@ -58,9 +65,9 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
     health.add_database("event store", pool.clone());
     let service = CommandService::start(pool.clone(), config.topic(), config.engine.tuning());
     let (routes, document) = service.router(Authenticator::new(pool)).split_for_parts();
-    let router = Surroundings::new(health, metrics)
+    let router = HttpStack::new(health, metrics)
         .with_catalogue(ledger::catalogue())
-        .surround(routes.merge(http::openapi(document)));
+        .wrap(routes.merge(http::openapi(document, API)));
     tracing::info!(address = %config.listen.listen, "the command service accepts commands");
     let served = http::serve(router, listener, shutdown.token(), DRAIN_TIMEOUT).await;
     service.stop().await;

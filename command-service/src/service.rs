@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use recount_identity::Authenticator;
 use recount_kafka::{Topic, relay};
-use recount_service_kit::identity::Authenticator;
 use recount_service_kit::{environment, ids};
 use recount_store::{LogReader, LogWriter};
 use recount_writer::deadlines::{self, Pace};

@@ -8,7 +8,7 @@ use recount_kafka::Topic;
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs, NoDatabase, secret};
 use recount_service_kit::database::{self, ConnectError};
 use recount_service_kit::health::Health;
-use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
+use recount_service_kit::http::{self, BindError, HttpStack, ServeError};
 use recount_service_kit::telemetry;
 use recount_store::{LogReader, migrations};
 use secrecy::SecretString;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::service::{Projector, StartError};
 
 /// How long answers to health checks may still take at the end.
-const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Logs are read some at a time, and one connection listens for news.
 const STORE_CONNECTIONS_MAX: u32 = 8;
 /// Logs are written some at a time, and one connection announces.
@@ -84,8 +84,8 @@ pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(
     health.add_database("read database", read_pool);
     projector.watch(&health);
     projector.watch_stopped(&health);
-    let router = Surroundings::new(health, metrics).surround(Router::new());
-    let served = http::serve(router, listener, token, DRAIN_TIME_MAX).await;
+    let router = HttpStack::new(health, metrics).wrap(Router::new());
+    let served = http::serve(router, listener, token, DRAIN_TIMEOUT).await;
     projector.stop().await;
     Ok(served?)
 }

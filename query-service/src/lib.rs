@@ -8,7 +8,7 @@ mod config;
 mod read;
 mod service;
 
-pub use api::router;
+pub use api::{catalogue, router};
 pub use config::QueryConfig;
 pub use read::{Reader, VERSION_MIN};
 pub use service::{QueryServiceError, run};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use recount_identity::Authenticator;
 use recount_service_kit::config::NoDatabase;
 use recount_service_kit::database::{self, ConnectError};
 use recount_service_kit::health::Health;
-use recount_service_kit::http::{self, BindError, ServeError, Surroundings};
-use recount_service_kit::identity::Authenticator;
+use recount_service_kit::http::{self, ApiInfo, BindError, HttpStack, ServeError};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::telemetry;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,17 @@ const APPLICATION_NAME: &str = "recount-query-service";
 /// Keys are remembered, so that few questions about them reach the database.
 const IDENTITY_CONNECTIONS: u32 = 2;
 /// A client that waits for a position is told so when the process finishes; others are done long before.
-const DRAIN_BOUND: Duration = Duration::from_secs(10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+const API: ApiInfo = ApiInfo {
+    title: "Recount: queries",
+    description: "The read side of an event-sourced double-entry ledger. `Recount-Position` in an answer is the position \
+        of the ledger's log that it reflects. After a write, pass its position in `Recount-At-Least`; the query waits \
+        until the read model has reached it, as long as `Prefer: wait=SECONDS` allows (default 5, at most 60). Amounts \
+        are strings of whole minor units. Every error is a problem document (RFC 9457) whose `type` is the address of its \
+        page.",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Why the role could not run.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +61,11 @@ pub async fn run(config: QueryConfig, shutdown: Shutdown) -> Result<(), QuerySer
     health.add_database("identity", identity.clone());
 
     let (routes, document) = api::router(reader, Authenticator::new(identity)).split_for_parts();
-    let router = Surroundings::new(health, metrics).surround(routes.merge(http::openapi(document)));
+    let router = HttpStack::new(health, metrics)
+        .with_catalogue(api::catalogue())
+        .wrap(routes.merge(http::openapi(document, API)));
     tracing::info!(address = %config.listen.listen, "the query service answers");
-    http::serve(router, listener, shutdown.token(), DRAIN_BOUND).await?;
+    http::serve(router, listener, shutdown.token(), DRAIN_TIMEOUT).await?;
     Ok(())
 }
 

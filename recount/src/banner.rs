@@ -1,33 +1,33 @@
-//! What is printed for the person who started the process.
+//! The text that a start prints for the person who started it.
 
 use std::net::SocketAddr;
 
-use recount_service_kit::identity::NewKey;
+use recount_identity::NewKey;
 use secrecy::ExposeSecret;
 
-/// Shows the first key. This is the only time that it can be shown: only its hash is stored.
-pub(crate) fn print_first_key(key: &NewKey, given: bool) {
-    if given {
-        println!("The admin key that was given is in force: {}", key.key_id);
+/// Prints the first key. It cannot be shown again: only its hash is stored.
+pub(crate) fn print_first_key(key: &NewKey, provided: bool) {
+    if provided {
+        println!("Using the admin key you provided: {}", key.key_id);
     } else {
-        println!("The admin key, made now and stored only as a hash: keep it.\n");
+        println!("New admin key (shown once, stored as a hash):\n");
         println!("    {}\n", key.plaintext.expose_secret());
     }
 }
 
-/// Says where everything is, and what to try.
-pub(crate) fn print_up(address: SocketAddr, key: Option<&NewKey>, given: bool) {
+/// Prints the addresses, and a command to try.
+pub(crate) fn print_up(address: SocketAddr, key: Option<&NewKey>, provided: bool) {
     println!("\nRecount is up on http://{address}\n");
     println!("    explorer   http://{address}/explorer");
     println!("    readiness  http://{address}/readyz\n");
     let shown = match key {
         Some(key) => {
-            print_first_key(key, given);
-            if given { "$RECOUNT_KEY" } else { key.plaintext.expose_secret() }
+            print_first_key(key, provided);
+            if provided { "$RECOUNT_KEY" } else { key.plaintext.expose_secret() }
         }
         None => {
             println!(
-                "The admin key was shown at the first start; `recount keys create NAME` makes another one.\n"
+                "The first start showed the admin key; `recount keys create NAME` creates another key.\n"
             );
             "$RECOUNT_KEY"
         }

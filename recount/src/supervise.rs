@@ -1,4 +1,4 @@
-//! Children that must not be missing: a server that ends by itself, or is killed, is started again.
+//! Supervision of child processes: a server that exits or is killed is started again.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use recount_embedded::{Exit, Kafka, Postgres};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// How long a child takes to stop before it is killed, which loses nothing. A Postgres that writes its last checkpoint to a
-/// slow disk takes a while, and that is better than recovering at the next start.
-pub(crate) const STOP_BOUND: Duration = Duration::from_secs(60);
-/// How long to wait before a child that did not start is tried again: at first, and at most.
-const PAUSE_FIRST: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How long a child may take to stop before it is killed, which loses nothing. Postgres may take a while to write its last
+/// checkpoint to a slow disk; recovery at the next start would take longer.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// The pause before the next attempt to start a child doubles from the minimum up to the maximum.
+const RESTART_BACKOFF_MIN: Duration = Duration::from_millis(200);
+const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// A child process that is kept running.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Supervised {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
-/// What a supervisor must be able to do with a child.
+/// The operations of a child that its supervisor needs.
 trait Child: Send + 'static {
     const NAME: &'static str;
     fn exited(&self) -> impl Future<Output = Exit> + Send + 'static;
@@ -52,14 +52,14 @@ impl Supervised {
 
 async fn keep_running<C: Child>(mut child: C, stopping: CancellationToken) -> anyhow::Result<()> {
     while let Some(exit) = stopping.run_until_cancelled(child.exited()).await {
-        tracing::error!(?exit, "{} has ended; it is started again", C::NAME);
-        let mut pause = PAUSE_FIRST;
+        tracing::error!(?exit, "{} exited; restarting it", C::NAME);
+        let mut pause = RESTART_BACKOFF_MIN;
         while let Some(Err(error)) = stopping.run_until_cancelled(child.restart()).await {
-            tracing::error!(error = format!("{error:#}"), "{} does not start", C::NAME);
+            tracing::error!(error = format!("{error:#}"), "{} failed to start", C::NAME);
             if stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 break;
             }
-            pause = (pause * 2).min(PAUSE_MAX);
+            pause = (pause * 2).min(RESTART_BACKOFF_MAX);
         }
     }
     child.stop().await
@@ -77,7 +77,7 @@ impl Child for Postgres {
     }
 
     async fn stop(self) -> anyhow::Result<()> {
-        Ok(Postgres::stop(self, STOP_BOUND).await?)
+        Ok(Postgres::stop(self, STOP_TIMEOUT).await?)
     }
 }
 
@@ -93,6 +93,6 @@ impl Child for Kafka {
     }
 
     async fn stop(self) -> anyhow::Result<()> {
-        Ok(Kafka::stop(self, STOP_BOUND).await?)
+        Ok(Kafka::stop(self, STOP_TIMEOUT).await?)
     }
 }

@@ -1,9 +1,9 @@
-//! The one place that reads the clock. Everything else is told the time.
+//! The only place that reads the clock. All other code takes the time as an argument.
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// The time, cut to microseconds: what Postgres keeps, so that a time reads back as it was written.
-#[expect(clippy::disallowed_methods, reason = "this is the clock that the others ask")]
+/// The current time, truncated to microseconds: Postgres stores no more, so a time reads back as it was written.
+#[expect(clippy::disallowed_methods, reason = "this is the clock that other code uses")]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }

@@ -1,6 +1,6 @@
 //! The settings that several roles share, as flags and `RECOUNT_*` variables.
 //!
-//! A role's struct flattens these and adds its own. Printing one with `{:?}` shows no secret.
+//! The struct of a role flattens these and adds its own. Their `Debug` output shows no secrets.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,29 +8,29 @@ use std::net::SocketAddr;
 use clap::{Args, ValueHint};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::telemetry::LogFormat;
+use crate::telemetry::OutputFormat;
 
-/// Where the event store is.
+/// The database of the event store.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseArgs {
-    /// The Postgres to use, as postgres://user:password@host:port/database.
+    /// The Postgres database, as postgres://user:password@host:port/database.
     #[arg(long, env = "RECOUNT_DATABASE_URL", hide_env_values = true, value_parser = secret, value_hint = ValueHint::Url)]
     pub database_url: Option<SecretString>,
 }
 
-/// The database's URL was not given.
+/// The URL of the database is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no database was named: give --database-url or set RECOUNT_DATABASE_URL")]
+#[error("no database was specified: pass --database-url or set RECOUNT_DATABASE_URL")]
 pub struct NoDatabase;
 
 impl DatabaseArgs {
-    /// The URL, for a role that cannot do without.
+    /// The URL, for a role that requires one.
     pub fn required(&self) -> Result<&SecretString, NoDatabase> {
         self.database_url.as_ref().ok_or(NoDatabase)
     }
 }
 
-/// Where a role listens.
+/// The address of a role.
 #[derive(Args, Clone, Debug)]
 pub struct ListenArgs {
     /// The address to listen on.
@@ -38,17 +38,17 @@ pub struct ListenArgs {
     pub listen: SocketAddr,
 }
 
-/// The Kafka between command side and projectors.
+/// The Kafka between the command service and the projectors.
 #[derive(Args, Clone, Debug)]
 pub struct KafkaArgs {
-    /// The Kafka to use, as HOST:PORT[,HOST:PORT…]. Without one, projectors read the feed from the store.
+    /// The Kafka brokers, as HOST:PORT[,HOST:PORT…]. Without them, projectors read the feed from the store.
     #[arg(long, env = "RECOUNT_KAFKA")]
     pub kafka: Option<String>,
     /// The topic of the feed.
     #[arg(long = "kafka-topic", env = "RECOUNT_KAFKA_TOPIC", default_value = "recount.events")]
     pub topic: String,
-    /// How many partitions the topic gets if it is not there. It is a bound on the projectors that share the work,
-    /// and is not changed afterwards: a ledger would move to another partition.
+    /// The number of partitions if the topic has to be created. It limits how many projectors can share the work, and
+    /// cannot be changed later: a log would move to another partition.
     #[arg(
         long = "kafka-partitions",
         env = "RECOUNT_KAFKA_PARTITIONS",
@@ -56,8 +56,8 @@ pub struct KafkaArgs {
         value_parser = clap::value_parser!(i32).range(1..=10_000)
     )]
     pub partitions: i32,
-    /// A setting of the Kafka client (librdkafka), as in security.protocol=sasl_ssl; may be given several times, and in
-    /// the variable separated by commas.
+    /// A setting of the Kafka client (librdkafka), such as security.protocol=sasl_ssl. Repeat the flag for several
+    /// settings; in the variable, separate them by commas.
     #[arg(
         long = "kafka-property",
         env = "RECOUNT_KAFKA_PROPERTIES",
@@ -69,7 +69,7 @@ pub struct KafkaArgs {
     pub properties: Vec<KafkaProperty>,
 }
 
-/// A setting of the Kafka client. Its value may be a password, and is not printed.
+/// A setting of the Kafka client. Its value may be a password, so it is never printed.
 #[derive(Clone, Debug)]
 pub struct KafkaProperty {
     pub key: String,
@@ -77,12 +77,12 @@ pub struct KafkaProperty {
 }
 
 fn kafka_property(text: &str) -> Result<KafkaProperty, &'static str> {
-    let (key, value) = text.split_once('=').ok_or("a property is written KEY=VALUE")?;
+    let (key, value) = text.split_once('=').ok_or("a property has the form KEY=VALUE")?;
     Ok(KafkaProperty { key: key.to_owned(), value: SecretString::from(value) })
 }
 
 impl KafkaArgs {
-    /// The settings of the client, as it takes them.
+    /// The settings of the client, with their secrets.
     pub fn client_properties(&self) -> BTreeMap<String, String> {
         let pair =
             |property: &KafkaProperty| (property.key.clone(), property.value.expose_secret().to_owned());
@@ -90,26 +90,26 @@ impl KafkaArgs {
     }
 }
 
-/// How the process logs. What it logs is said by RECOUNT_LOG.
+/// The output of the process. RECOUNT_LOG filters it.
 #[derive(Args, Clone, Debug)]
-pub struct LogArgs {
-    /// The form of the log on stderr.
+pub struct OutputArgs {
+    /// The format of the output on stderr.
     #[arg(long, env = "RECOUNT_LOG_FORMAT", value_enum, default_value_t)]
-    pub log_format: LogFormat,
+    pub log_format: OutputFormat,
 }
 
-/// Reads a secret from a flag or a variable.
+/// Parses a secret from a flag or a variable.
 pub fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
     Ok(SecretString::from(text))
 }
 
-/// A database's URL without its password, for people.
+/// The URL of a database without its password, for output.
 pub fn redacted_url(url: &SecretString) -> String {
     let url = url.expose_secret();
     let Some((scheme, rest)) = url.split_once("://") else {
         return "[redacted]".to_owned();
     };
-    // Parameters may hold a password too.
+    // Parameters may contain a password too.
     let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
     let Some((user_info, place)) = rest.rsplit_once('@') else {
         return format!("{scheme}://{rest}");
@@ -132,11 +132,11 @@ mod tests {
         #[command(flatten)]
         kafka: KafkaArgs,
         #[command(flatten)]
-        log: LogArgs,
+        output: OutputArgs,
     }
 
     #[test]
-    fn settings_are_printed_without_secrets() {
+    fn debug_output_of_settings_shows_no_secrets() {
         let role = Role::parse_from(["role", "--database-url", "postgres://user:hunter2@db/recount"]);
         let shown = format!("{role:?}");
         assert!(!shown.contains("hunter2"), "{shown}");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_shown_without_its_password() {
+    fn a_url_is_printed_without_its_password() {
         for (url, shown) in [
             ("postgres://user:p@ss@host:5432/db", "postgres://user@host:5432/db"),
             ("postgres://host/db", "postgres://host/db"),

@@ -1,4 +1,4 @@
-//! Connecting to Postgres. What is asked of it is the business of the crates that own the schemas.
+//! Connecting to Postgres. The queries belong to the crates that own the schemas.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,21 +8,21 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgPool};
 use tokio::time::Instant;
 
-/// How long the first connection is tried: the database of a stack that starts as a whole needs some seconds.
-const CONNECT_WAIT_MAX: Duration = Duration::from_secs(30);
-/// The pause between two tries grows from the first to the second.
-const CONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
-const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
-/// How long one try may take: a firewall may answer nothing at all.
-const PROBE_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How long a request waits for a connection before it is told that the store is unavailable. A machine with much to do
-/// has been seen to take three seconds to make one.
-const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long to try for the first connection: when a whole stack starts, its database takes some seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause between two attempts doubles from the minimum up to the maximum.
+const CONNECT_BACKOFF_MIN: Duration = Duration::from_millis(100);
+const CONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// How long one attempt may take: a firewall may never answer.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for a connection before the store counts as unavailable. A busy machine has been seen to take
+/// three seconds to open one.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no connection. Never contains the URL, which holds a password.
+/// Why connecting failed. Never contains the URL, which contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("the database URL is not one of the form postgres://user:password@host:port/database")]
+    #[error("the database URL must have the form postgres://user:password@host:port/database")]
     Url(#[source] sqlx::Error),
     #[error(
         "Postgres at {address} could not be reached within {} s; is it running, and is the address right?",
@@ -42,27 +42,27 @@ pub enum ConnectError {
     },
 }
 
-/// Connects, and waits within a bound for a database that is still starting.
+/// Connects, and waits for a database that is still starting, up to a timeout.
 ///
-/// With a role, every connection acts as that role, which can have fewer rights than the user who logs in.
-/// Connections are not tested when they are taken from the pool: that would cost every request a round trip. A
-/// request that meets a dead connection fails, and the pool drops that connection.
+/// With a role, every connection acts as that role, which can have fewer rights than the login.
+/// The pool does not test connections before it hands them out: that would cost every request a round trip. A request
+/// that gets a dead connection fails, and the pool drops that connection.
 pub async fn connect(
     url: &SecretString,
     max_connections: u32,
     application_name: &str,
     role: Option<&str>,
 ) -> Result<PgPool, ConnectError> {
-    connect_within(url, max_connections, application_name, role, CONNECT_WAIT_MAX).await
+    connect_within(url, max_connections, application_name, role, CONNECT_TIMEOUT).await
 }
 
-/// The same with a bound of the caller's.
+/// The same with another timeout.
 pub async fn connect_within(
     url: &SecretString,
     max_connections: u32,
     application_name: &str,
     role: Option<&str>,
-    wait_max: Duration,
+    timeout: Duration,
 ) -> Result<PgPool, ConnectError> {
     let mut options = PgConnectOptions::from_str(url.expose_secret())
         .map_err(ConnectError::Url)?
@@ -75,33 +75,33 @@ pub async fn connect_within(
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)
         .test_before_acquire(false)
-        .acquire_timeout(ACQUIRE_WAIT_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_lazy_with(options.clone());
 
     let started = Instant::now();
-    let mut pause = CONNECT_PAUSE_MIN;
+    let mut pause = CONNECT_BACKOFF_MIN;
     loop {
         let source = match first(&options, &pool).await {
             Ok(()) => return Ok(pool),
             Err(error) => error,
         };
-        if !may_pass(&source) {
+        if !is_transient(&source) {
             return Err(ConnectError::Refused { address, source });
         }
         let waited = started.elapsed();
-        if waited >= wait_max {
+        if waited >= timeout {
             return Err(ConnectError::Unreachable { address, waited, source });
         }
-        if pause == CONNECT_PAUSE_MIN {
-            tracing::warn!(%address, error = %source, "Postgres is not there yet; trying for {wait_max:?}");
+        if pause == CONNECT_BACKOFF_MIN {
+            tracing::warn!(%address, error = %source, "Postgres is not reachable yet; trying for {timeout:?}");
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(CONNECT_PAUSE_MAX);
+        pause = (pause * 2).min(CONNECT_BACKOFF_MAX);
     }
 }
 
-/// Makes one connection, only to see that it works, and then the pool's first, so that a start does not fail later for want
-/// of it.
+/// Opens one connection to test that it works, and then the first of the pool, so that a start does not fail later for lack
+/// of a connection.
 async fn first(options: &PgConnectOptions, pool: &PgPool) -> Result<(), sqlx::Error> {
     probe(options).await?;
     pool.acquire().await.map(drop)
@@ -109,7 +109,7 @@ async fn first(options: &PgConnectOptions, pool: &PgPool) -> Result<(), sqlx::Er
 
 async fn probe(options: &PgConnectOptions) -> Result<(), sqlx::Error> {
     let probe = async { options.connect().await?.close().await };
-    tokio::time::timeout(PROBE_WAIT_MAX, probe).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    tokio::time::timeout(PROBE_TIMEOUT, probe).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 fn address(options: &PgConnectOptions) -> String {
@@ -119,40 +119,40 @@ fn address(options: &PgConnectOptions) -> String {
     }
 }
 
-/// Whether the same try can succeed later, with nothing changed but time.
-fn may_pass(error: &sqlx::Error) -> bool {
+/// Whether the same attempt can succeed later although nothing is changed.
+fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
-        // cannot_connect_now: it is starting or stopping. too_many_connections: others may leave.
+        // cannot_connect_now: it is starting or stopping. too_many_connections: others may disconnect.
         sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("57P03" | "53300")),
         _ => false,
     }
 }
 
-/// Reads, and reads again as long as all that is wrong is that connections have died.
+/// Reads, and repeats the read as long as it fails only because connections have died.
 ///
-/// A connection from the pool may have died while nobody used it, all of them after a restart of the database. Each
-/// is dropped when that is noticed, so that there are no more tries than connections. Only for what may be done twice.
+/// Idle connections of the pool may be dead, all of them after a restart of the database. A read that gets one drops it, so
+/// there are at most as many attempts as connections. Only for reads that can be repeated.
 pub async fn read_again<T, F>(pool: &PgPool, read: impl Fn() -> F) -> Result<T, sqlx::Error>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
-    let mut tries_left = pool.options().get_max_connections();
+    let mut attempts_left = pool.options().get_max_connections();
     loop {
         let outcome = read().await;
         let Err(error) = &outcome else { return outcome };
-        // No connection to be had is another matter, and was waited for.
-        let away = matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
-        if away || tries_left == 0 || !is_unavailable(error) {
+        // No free connection is another matter: the pool has already waited for one.
+        let no_connection = matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
+        if no_connection || attempts_left == 0 || !is_unavailable(error) {
             return outcome;
         }
-        tries_left -= 1;
+        attempts_left -= 1;
     }
 }
 
-/// Whether an error says that the database is away, and nothing of the statement that met it.
+/// Whether an error means that the database is unavailable, rather than that the statement failed.
 ///
-/// Such a statement may have been executed: an answer can be lost as well as a question.
+/// The statement may have been executed: an answer can be lost as well as a request.
 pub fn is_unavailable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_unreachable_database_is_named_and_the_password_is_not() {
+    async fn the_error_for_an_unreachable_database_shows_its_address_and_not_the_password() {
         let url = SecretString::from("postgres://user:hunter2@127.0.0.1:1/none");
         let error = connect_within(&url, 1, "test", None, Duration::ZERO).await.unwrap_err();
         let text = error.to_string();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_url_that_is_none_is_refused() {
+    async fn a_malformed_url_is_refused() {
         let url = SecretString::from("not a url");
         let error = connect(&url, 1, "test", None).await.unwrap_err();
         assert!(matches!(error, ConnectError::Url(_)));

@@ -1,4 +1,4 @@
-//! Readiness: whether this process can do its work now, told by its parts.
+//! Readiness: whether this process can do its work now, as reported by its parts.
 //!
 //! Liveness needs nothing from here: a process that answers is alive.
 
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::database;
 
 /// How long a check may take before it counts as failed.
-const CHECK_WAIT_MAX: Duration = Duration::from_secs(2);
-/// How long a report is given again: whoever asks often must not load what is checked.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a report is reused: frequent probes must not load what is checked.
 const REPORT_AGE_MAX: Duration = Duration::from_millis(500);
 
 type CheckFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -27,10 +27,10 @@ type CheckFn = dyn Fn() -> CheckFuture + Send + Sync;
 /// The checks of this process. Clones share them.
 #[derive(Clone)]
 pub struct Health {
-    shared: Arc<Shared>,
+    inner: Arc<HealthInner>,
 }
 
-struct Shared {
+struct HealthInner {
     finishing: CancellationToken,
     checks: RwLock<Vec<(&'static str, Arc<CheckFn>)>>,
     last: Mutex<Option<(Instant, Report)>>,
@@ -59,20 +59,24 @@ impl fmt::Debug for Health {
 }
 
 impl Health {
-    /// Ready as long as every check is, and nobody has asked the process to finish.
+    /// Ready as long as every check succeeds and the process was not asked to finish.
     pub fn new(finishing: CancellationToken) -> Health {
         Health {
-            shared: Arc::new(Shared { finishing, checks: RwLock::new(Vec::new()), last: Mutex::new(None) }),
+            inner: Arc::new(HealthInner {
+                finishing,
+                checks: RwLock::new(Vec::new()),
+                last: Mutex::new(None),
+            }),
         }
     }
 
-    /// Adds a check that is made whenever somebody asks. Its error is public: a sentence without internals.
+    /// Adds a check that runs for every report. Its error is public, so it must not contain internals.
     pub fn add<F>(&self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         let check: Arc<CheckFn> = Arc::new(move || Box::pin(check()));
-        let mut checks = self.shared.checks.write().unwrap_or_else(PoisonError::into_inner);
+        let mut checks = self.inner.checks.write().unwrap_or_else(PoisonError::into_inner);
         checks.push((name, check));
     }
 
@@ -92,7 +96,7 @@ impl Health {
         });
     }
 
-    /// Adds a check whose outcome its part reports by itself. Until it does, it is not ready.
+    /// Adds a check whose part sets the outcome itself. Until then it is not ready.
     pub fn add_flag(&self, name: &'static str) -> Flag {
         let flag = Flag { state: Arc::new(RwLock::new(Err("it is starting".to_owned()))) };
         let watched = flag.clone();
@@ -103,17 +107,17 @@ impl Health {
         flag
     }
 
-    /// Makes all checks.
+    /// Runs all checks.
     pub async fn report(&self) -> Report {
-        let mut last = self.shared.last.lock().await;
-        let finishing = self.shared.finishing.is_cancelled();
+        let mut last = self.inner.last.lock().await;
+        let finishing = self.inner.finishing.is_cancelled();
         if let Some((at, report)) = &*last
             && at.elapsed() < REPORT_AGE_MAX
             && !finishing
         {
             return report.clone();
         }
-        let checks = self.shared.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let checks = self.inner.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut checks = join_all(checks.into_iter().map(|(name, check)| run(name, check))).await;
         if finishing {
             checks.push(CheckReport {
@@ -130,13 +134,13 @@ impl Health {
 }
 
 async fn run(name: &'static str, check: Arc<CheckFn>) -> CheckReport {
-    let outcome = tokio::time::timeout(CHECK_WAIT_MAX, check())
+    let outcome = tokio::time::timeout(CHECK_TIMEOUT, check())
         .await
         .unwrap_or_else(|_| Err("the check took too long".to_owned()));
     CheckReport { name, ok: outcome.is_ok(), reason: outcome.err() }
 }
 
-/// The readiness of a part that knows it by itself.
+/// The readiness of a part, set by the part itself.
 #[derive(Clone, Debug)]
 pub struct Flag {
     state: Arc<RwLock<Result<(), String>>>,
@@ -147,7 +151,7 @@ impl Flag {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Ok(());
     }
 
-    /// Not ready, for a reason that is public.
+    /// Not ready. The reason is public.
     pub fn failing(&self, reason: impl Into<String>) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Err(reason.into());
     }
@@ -158,7 +162,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_process_is_ready_when_all_of_its_parts_are() {
+    async fn a_process_is_ready_when_all_of_its_parts_are_ready() {
         let health = Health::new(CancellationToken::new());
         let flag = health.add_flag("part");
         flag.ready();
@@ -166,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_part_that_fails_is_named_with_its_reason() {
+    async fn a_failing_part_is_reported_with_its_reason() {
         let health = Health::new(CancellationToken::new());
         health.add("fine", || async { Ok(()) });
         health.add_flag("part").failing("it stopped at position 7");
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_that_is_finishing_is_not_ready() {
+    async fn a_finishing_process_is_not_ready() {
         let token = CancellationToken::new();
         let health = Health::new(token.clone());
         assert!(health.report().await.ready);

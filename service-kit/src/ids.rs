@@ -1,9 +1,9 @@
-//! The one place that makes ids. Everything else is given them.
+//! The only place that generates ids. All other code takes them as arguments.
 
 use uuid::Uuid;
 
-/// A new id: a UUID of version 7, so that ids made later sort later.
-#[expect(clippy::disallowed_methods, reason = "this is the source of ids that the others ask")]
+/// A new id: a version 7 UUID, so that later ids sort after earlier ones.
+#[expect(clippy::disallowed_methods, reason = "this is the source of ids that other code uses")]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }
@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_made_later_sort_later() {
+    fn later_ids_sort_after_earlier_ones() {
         let ids: Vec<Uuid> = (0..1_000).map(|_| new_id()).collect();
         assert!(ids.is_sorted());
     }

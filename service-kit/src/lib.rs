@@ -1,14 +1,14 @@
-//! What every process of Recount needs: time and ids, configuration, logs and metrics, health, problems, identity,
-//! an HTTP server and an orderly end.
+//! What every process of Recount needs: time and ids, settings, output and metrics, health, problems, an HTTP server and
+//! an orderly shutdown.
 //!
-//! Nothing here knows a ledger, an event or a command.
+//! Nothing here knows a domain, an event or a command.
 
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod error;
 pub mod health;
 pub mod http;
-pub mod identity;
 pub mod ids;
 pub mod problem;
 pub mod shutdown;

@@ -1,7 +1,7 @@
-//! Stopping: the first signal asks everything to finish, the second one ends the process at once.
+//! Shutdown: the first signal asks every part to finish, the second one ends the process at once.
 //!
-//! A part of the process watches a token and finishes what it has begun; `drained` waits for it no longer than a
-//! bound. What a part does to finish is its own affair and does not live here.
+//! A part of the process watches a token and finishes its work in progress; `drained` waits for it up to a timeout. How a
+//! part finishes is not decided here.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code of a process that was ended by an interrupt, by convention of the shells.
+/// The exit code of an interrupted process, by convention of the shells.
 const INTERRUPTED: i32 = 130;
 
-/// The end of the process, announced.
+/// The announcement that the process ends.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     token: CancellationToken,
 }
 
 impl Shutdown {
-    /// Listens to SIGINT and SIGTERM from now on. Called once, inside the runtime.
+    /// Listens to SIGINT and SIGTERM from now on. Call it once, inside the runtime.
     pub fn on_signals() -> Shutdown {
         let shutdown = Shutdown::manual();
         let mut interrupt = listen(SignalKind::interrupt());
@@ -27,7 +27,7 @@ impl Shutdown {
         let token = shutdown.token.clone();
         tokio::spawn(async move {
             let name = either(&mut interrupt, &mut terminate).await;
-            tracing::info!(signal = name, "finishing what has begun; a second signal stops at once");
+            tracing::info!(signal = name, "finishing work in progress; a second signal stops at once");
             token.cancel();
             let name = either(&mut interrupt, &mut terminate).await;
             tracing::warn!(signal = name, "stopping at once");
@@ -36,7 +36,7 @@ impl Shutdown {
         shutdown
     }
 
-    /// A shutdown that only `begin` starts: for processes that are parts of others, and for tests.
+    /// A shutdown that only `begin` starts, for tests and for a service inside another process.
     pub fn manual() -> Shutdown {
         Shutdown { token: CancellationToken::new() }
     }
@@ -46,7 +46,7 @@ impl Shutdown {
         self.token.clone()
     }
 
-    /// Asks everything to finish, as the first signal does.
+    /// Asks every part to finish, as the first signal does.
     pub fn begin(&self) {
         self.token.cancel();
     }
@@ -68,19 +68,19 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) -> &'static str 
     }
 }
 
-/// Something had not finished within its bound.
+/// A part did not finish within its timeout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{part} had not finished {bound:?} after it was asked to")]
+#[error("{part} did not finish within {timeout:?}")]
 pub struct NotDrained {
     pub part: &'static str,
-    pub bound: Duration,
+    pub timeout: Duration,
 }
 
-/// Lets a part of the process run; once it is asked to finish it has this long, then it is dropped.
+/// Runs a part of the process. Once asked to finish, it has until the timeout; then it is dropped.
 pub async fn drained<T>(
     part: &'static str,
     token: &CancellationToken,
-    bound: Duration,
+    timeout: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T, NotDrained> {
     tokio::pin!(work);
@@ -89,7 +89,7 @@ pub async fn drained<T>(
         done = &mut work => return Ok(done),
         () = token.cancelled() => {}
     }
-    tokio::time::timeout(bound, work).await.map_err(|_| NotDrained { part, bound })
+    tokio::time::timeout(timeout, work).await.map_err(|_| NotDrained { part, timeout })
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_finishes_when_asked_is_drained() {
+    async fn work_that_finishes_when_asked_returns_its_result() {
         let shutdown = Shutdown::manual();
         shutdown.begin();
         let work = async {
@@ -109,11 +109,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_does_not_finish_is_given_up_after_the_bound() {
+    async fn work_that_does_not_finish_is_dropped_after_the_timeout() {
         let shutdown = Shutdown::manual();
         shutdown.begin();
-        let bound = Duration::from_millis(5);
-        let done = drained("work", &shutdown.token(), bound, std::future::pending::<()>()).await;
-        assert_eq!(done, Err(NotDrained { part: "work", bound }));
+        let timeout = Duration::from_millis(5);
+        let done = drained("work", &shutdown.token(), timeout, std::future::pending::<()>()).await;
+        assert_eq!(done, Err(NotDrained { part: "work", timeout }));
     }
 }

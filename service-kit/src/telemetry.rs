@@ -1,4 +1,4 @@
-//! Logs and metrics of the process. What is worth logging or counting is decided where it happens.
+//! The output and the metrics of the process. The code that does the work decides what to print and count.
 
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
@@ -7,46 +7,45 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-/// The variable that says what is logged, as in `info,recount_projector=debug`.
-pub const LOG_VARIABLE: &str = "RECOUNT_LOG";
+/// The variable that filters the output, for example `info,recount_projector=debug`.
+pub const FILTER_VARIABLE: &str = "RECOUNT_LOG";
 
-/// From a tenth of a millisecond, which is what a read from memory takes, to a minute, the longest wait a client may
-/// ask for. In seconds.
+/// From a tenth of a millisecond, a read from memory, to a minute, the longest wait that a client may ask for. In seconds.
 const DURATION_BUCKETS: [f64; 18] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
     30.0, 60.0,
 ];
-/// Sizes of batches and the like, in things. Such metrics have names that end in `_size`.
+/// Sizes, such as of batches, as counts. The names of such metrics end in `_size`.
 const SIZE_BUCKETS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 4096.0];
-/// How often what was measured is folded into buckets, so that it takes no memory when nobody reads the metrics.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often measurements are folded into buckets, so that they take no memory when nobody reads the metrics.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How a line of the log looks.
+/// The format of an output line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
+pub enum OutputFormat {
     /// For people.
     #[default]
     Text,
-    /// For machines: one JSON object a line.
+    /// For machines: one JSON object per line.
     Json,
 }
 
-/// Logs to stderr from now on. Whoever calls it a second time in a process changes nothing.
-pub fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE)
+/// Starts the output to stderr. A second call in a process has no effect.
+pub fn init(format: OutputFormat) {
+    let filter = EnvFilter::try_from_env(FILTER_VARIABLE)
         .unwrap_or_else(|_| EnvFilter::new("info,sqlx::postgres::notice=warn"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
-    // An error says that there is a logger already: that of the test or the process around this one.
+    // An error means that the surrounding test or process has already set up its output.
     let _ = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        OutputFormat::Text => builder.try_init(),
+        OutputFormat::Json => builder.json().flatten_event(true).try_init(),
     };
 }
 
-/// The metrics of this process. The first call starts to collect them.
+/// The metrics of this process. The first call starts the collection.
 pub fn metrics_handle() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(install).clone()
@@ -63,17 +62,17 @@ fn install() -> PrometheusHandle {
         .build_recorder();
     let handle = recorder.handle();
     if metrics::set_global_recorder(recorder).is_err() {
-        tracing::warn!("another recorder collects the metrics of this process; /metrics will be empty");
+        tracing::warn!("another recorder collects the metrics of this process; /metrics stays empty");
     }
     let upkept = handle.clone();
     let upkeep = move || {
         loop {
-            std::thread::sleep(UPKEEP_EVERY);
+            std::thread::sleep(UPKEEP_INTERVAL);
             upkept.run_upkeep();
         }
     };
     if let Err(error) = std::thread::Builder::new().name("metrics".to_owned()).spawn(upkeep) {
-        tracing::warn!(%error, "no thread for the upkeep of metrics: they grow until somebody reads them");
+        tracing::warn!(%error, "no thread for the upkeep of metrics: they grow until they are read");
     }
     handle
 }
@@ -83,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_measured_is_rendered_in_buckets() {
+    fn measurements_are_rendered_in_buckets() {
         let handle = metrics_handle();
         metrics::histogram!("recount_test_seconds").record(0.003);
         metrics::histogram!("recount_test_batch_size").record(3.0);

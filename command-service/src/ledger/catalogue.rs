@@ -1,21 +1,23 @@
-//! The ledger's rejections as kinds of problems.
+//! The ledger's own kinds of problems: the unknown ledger and the rejections.
 
 use std::sync::LazyLock;
 
 use recount_domain::RejectionCode;
-use recount_service_kit::problem::{ProblemKind, kinds};
+use recount_service_kit::problem::ProblemKind;
 
 use super::endpoint::ProblemCatalogue;
+use super::problems::LEDGER_UNKNOWN;
 
 static REJECTIONS: LazyLock<Vec<ProblemKind>> = LazyLock::new(|| {
     // A ledger that was not created is the same problem whether the store or the domain finds out.
-    let codes = RejectionCode::ALL.iter().filter(|code| code.code != kinds::LEDGER_UNKNOWN.code);
+    let codes = RejectionCode::ALL.iter().filter(|code| code.code != LEDGER_UNKNOWN.code);
     codes.map(kind_of).collect()
 });
 
-/// The kinds of the ledger's rejections, in the order of their precedence.
+/// The unknown ledger, then the ledger's rejections in the order of their precedence.
 pub fn catalogue() -> &'static [&'static ProblemKind] {
-    static CATALOGUE: LazyLock<Vec<&'static ProblemKind>> = LazyLock::new(|| REJECTIONS.iter().collect());
+    static CATALOGUE: LazyLock<Vec<&'static ProblemKind>> =
+        LazyLock::new(|| std::iter::once(&LEDGER_UNKNOWN).chain(REJECTIONS.iter()).collect());
     &CATALOGUE
 }
 
@@ -23,7 +25,7 @@ pub fn catalogue() -> &'static [&'static ProblemKind] {
 pub(super) fn problems() -> &'static ProblemCatalogue {
     static PROBLEMS: LazyLock<ProblemCatalogue> = LazyLock::new(|| ProblemCatalogue {
         rejections: catalogue(),
-        log_unknown: &kinds::LEDGER_UNKNOWN,
+        log_unknown: &LEDGER_UNKNOWN,
         log_unknown_detail: "There is no such ledger. Create it with PUT /v1/ledgers/{ledger}.",
     });
     &PROBLEMS

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::endpoint::store_problem;
 use super::ledger_name::ledger_name;
-use super::problems::EventsProblems;
+use super::problems::{EventsProblems, LEDGER_UNKNOWN};
 use super::state::LedgerState;
 
 const LIMIT_MAX: u32 = 1_000;
@@ -88,7 +88,7 @@ pub(super) async fn list_events(
     let limit = page_limit(limit)?;
     let after = page_start(after)?;
     let store = state.engine.reader();
-    let unknown = || Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
+    let unknown = || Problem::new(&LEDGER_UNKNOWN, format!("There is no ledger `{log}`."));
     let head = store.log(log.key()).await.map_err(store_problem)?.ok_or_else(unknown)?.head;
     let events = match tag.as_deref().map(entity_tag).transpose()? {
         None => store.read(log.key(), after, limit).await,

@@ -8,6 +8,15 @@ use utoipa::IntoResponses;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::response::Response;
 
+/// The query service has the same definition, word for word: both pages are one.
+pub(super) static LEDGER_UNKNOWN: ProblemKind = ProblemKind {
+    code: "ledger-unknown",
+    status: 404,
+    title: "There is no such ledger",
+    advice: "Check the name of the ledger. If it was created a moment ago, send `Recount-At-Least` with the position \
+             that the answer to its creation gave.",
+};
+
 /// Problems of every operation.
 const COMMON: [&ProblemKind; 6] = [
     &kinds::INVALID_REQUEST,
@@ -23,7 +32,7 @@ const SUBMITTED: [&ProblemKind; 3] = [&kinds::IDEMPOTENCY_KEY_INVALID, &kinds::B
 
 /// Problems of every request with a body.
 const WITH_BODY: [&ProblemKind; 4] =
-    [&kinds::MALFORMED_JSON, &kinds::LEDGER_UNKNOWN, &kinds::BODY_TOO_LARGE, &kinds::UNSUPPORTED_MEDIA_TYPE];
+    [&kinds::MALFORMED_JSON, &LEDGER_UNKNOWN, &kinds::BODY_TOO_LARGE, &kinds::UNSUPPORTED_MEDIA_TYPE];
 
 /// The problems of creating a ledger.
 pub(super) struct CreateLedgerProblems;
@@ -48,7 +57,7 @@ pub(super) struct EventsProblems;
 
 impl IntoResponses for EventsProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[&[&kinds::LEDGER_UNKNOWN]])
+        documented(&[&[&LEDGER_UNKNOWN]])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::post;
-use recount_service_kit::identity::{self, Authenticator};
+use recount_identity::{self as identity, Authenticator};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

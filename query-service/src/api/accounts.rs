@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use recount_service_kit::http::{NoParameters, Path, Query};
-use recount_service_kit::problem::{Problem, kinds};
+use recount_service_kit::problem::Problem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
@@ -17,7 +17,7 @@ use super::balances::{self, Balance};
 use super::list::{Asked, Listed, Page, list_parameters};
 use super::parameters::{Freshness, InLedger, Kind, OfAccount};
 use super::policy::{BalanceLimit, OverdraftPolicy};
-use super::problems::{OfAccounts, OfLedgerLists};
+use super::problems::{ACCOUNT_NOT_FOUND, OfAccounts, OfLedgerLists};
 use crate::read::{Reader, Snapshot, Wish, failed};
 
 /// An account may be linked to any number of customers; their list has pages, this one has a bound.
@@ -180,7 +180,7 @@ async fn find(snapshot: &mut Snapshot, name: &str) -> Result<Account, Problem> {
 
 /// There is no account with this name in the ledger.
 pub(super) fn not_found(name: &str) -> Problem {
-    Problem::new(&kinds::ACCOUNT_NOT_FOUND, format!("There is no account `{name}`.")).with("account", name)
+    Problem::new(&ACCOUNT_NOT_FOUND, format!("There is no account `{name}`.")).with("account", name)
 }
 
 async fn add_balances(snapshot: &mut Snapshot, accounts: &mut [Account]) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use recount_service_kit::http::{NoParameters, Path, Query};
-use recount_service_kit::problem::{Problem, kinds};
+use recount_service_kit::problem::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::list::{Asked, Listed, Page, list_parameters};
 use super::parameters::{Freshness, InLedger};
-use super::problems::{OfCustomers, OfLedgerLists};
+use super::problems::{CUSTOMER_NOT_FOUND, OfCustomers, OfLedgerLists};
 use crate::read::{Reader, Snapshot, Wish, failed};
 
 /// A customer may have any number of accounts; the list of accounts has pages, this one has a bound.
@@ -158,6 +158,6 @@ async fn find(snapshot: &mut Snapshot, id: &str) -> Result<Customer, Problem> {
     let found =
         query.build_query_as().fetch_optional(snapshot.connection()).await.map_err(|error| failed(&error))?;
     found.ok_or_else(|| {
-        Problem::new(&kinds::CUSTOMER_NOT_FOUND, format!("There is no customer `{id}`.")).with("customer", id)
+        Problem::new(&CUSTOMER_NOT_FOUND, format!("There is no customer `{id}`.")).with("customer", id)
     })
 }

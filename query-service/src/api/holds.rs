@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use recount_service_kit::http::{NoParameters, Path, Query};
-use recount_service_kit::problem::{Problem, kinds};
+use recount_service_kit::problem::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::list::{Asked, Listed, Page, list_parameters};
 use super::parameters::{Freshness, HoldStatus, InLedger, Moment};
-use super::problems::{OfHolds, OfLedgerLists};
+use super::problems::{HOLD_NOT_FOUND, OfHolds, OfLedgerLists};
 use crate::read::{Reader, Snapshot, Wish, failed};
 
 /// A hold may be captured any number of times; the list of transactions has pages, this one has a bound.
@@ -205,7 +205,5 @@ async fn find(snapshot: &mut Snapshot, id: &str) -> Result<Hold, Problem> {
     query.push_bind(log).push(" and hold = ").push_bind(id);
     let found =
         query.build_query_as().fetch_optional(snapshot.connection()).await.map_err(|error| failed(&error))?;
-    found.ok_or_else(|| {
-        Problem::new(&kinds::HOLD_NOT_FOUND, format!("There is no hold `{id}`.")).with("hold", id)
-    })
+    found.ok_or_else(|| Problem::new(&HOLD_NOT_FOUND, format!("There is no hold `{id}`.")).with("hold", id))
 }

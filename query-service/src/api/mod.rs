@@ -18,12 +18,15 @@ mod transactions;
 mod trial_balance;
 
 use axum::middleware::from_fn_with_state;
-use recount_service_kit::identity::{self, Authenticator};
+use recount_identity::{self as identity, Authenticator};
 use recount_service_kit::problem::Problem;
 use utoipa::openapi::{Info, OpenApi};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub(crate) use problems::LEDGER_UNKNOWN;
+pub use problems::catalogue;
 
 use crate::read::Reader;
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use recount_service_kit::http::{NoParameters, Path, Query};
-use recount_service_kit::problem::{Problem, kinds};
+use recount_service_kit::problem::Problem;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::list::{Asked, Listed, Page, list_parameters};
 use super::parameters::{Freshness, InLedger, Moment, OfTransaction, Order};
-use super::problems::{OfLedgerLists, OfTransactions};
+use super::problems::{OfLedgerLists, OfTransactions, TRANSACTION_NOT_FOUND};
 use crate::read::{Reader, Snapshot, Wish, failed};
 
 /// A transaction may be reversed in any number of parts; the list of transactions has pages, this one has a bound.
@@ -228,6 +228,5 @@ async fn find(snapshot: &mut Snapshot, id: &str) -> Result<Transaction, Problem>
 
 /// There is no transaction with this id in the ledger.
 pub(super) fn not_found(id: &str) -> Problem {
-    Problem::new(&kinds::TRANSACTION_NOT_FOUND, format!("There is no transaction `{id}`."))
-        .with("transaction", id)
+    Problem::new(&TRANSACTION_NOT_FOUND, format!("There is no transaction `{id}`.")).with("transaction", id)
 }

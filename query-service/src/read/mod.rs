@@ -91,7 +91,8 @@ impl Reader {
 }
 
 fn unknown(ledger: &str) -> Problem {
-    Problem::new(&kinds::LEDGER_UNKNOWN, format!("There is no ledger `{ledger}`.")).with("ledger", ledger)
+    Problem::new(&crate::api::LEDGER_UNKNOWN, format!("There is no ledger `{ledger}`."))
+        .with("ledger", ledger)
 }
 
 fn not_reached(ledger: &str, wish: &Wish, position: i64) -> Problem {

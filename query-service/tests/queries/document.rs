@@ -1,7 +1,7 @@
 //! The OpenAPI document: it is made with the routes, and what it says of them is true.
 
+use recount_identity::Authenticator;
 use recount_query_service::{Reader, router};
-use recount_service_kit::identity::Authenticator;
 use recount_test_support::TestDatabase;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;

@@ -4,10 +4,10 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use recount_identity::{self as identity, Authenticator};
 use recount_query_service::{Reader, VERSION_MIN, router};
 use recount_service_kit::health::Health;
-use recount_service_kit::http::Surroundings;
-use recount_service_kit::identity::{self, Authenticator};
+use recount_service_kit::http::HttpStack;
 use recount_service_kit::telemetry;
 use recount_test_support::TestDatabase;
 use secrecy::ExposeSecret;
@@ -83,12 +83,8 @@ impl World {
         let token = CancellationToken::new();
         let reader = Reader::start(read_models, token.clone());
         let (routes, _) = router(reader, Authenticator::new(keys)).split_for_parts();
-        let surroundings = Surroundings::new(Health::new(token), telemetry::metrics_handle());
-        World {
-            database,
-            router: surroundings.surround(routes),
-            key: key.plaintext.expose_secret().to_owned(),
-        }
+        let stack = HttpStack::new(Health::new(token), telemetry::metrics_handle());
+        World { database, router: stack.wrap(routes), key: key.plaintext.expose_secret().to_owned() }
     }
 
     /// With a ledger, three accounts in two assets, and three transactions: positions 1 to 9.

@@ -1,4 +1,4 @@
-//! The OpenAPI document of a process, and a page to explore it that needs no network.
+//! The OpenAPI document of a process, and a page to explore it that works offline.
 
 use std::sync::Arc;
 
@@ -12,15 +12,19 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 const DOCUMENT: &str = "/openapi.json";
 const EXPLORER: &str = "/explorer";
 
-const DESCRIPTION: &str = "A double-entry ledger that is event-sourced: commands become immutable events, and every \
-    number can be recounted from them. Amounts are whole minor units, as strings of digits. Every error is a problem \
-    document (RFC 9457) whose `type` is the address of its page.";
+/// The introduction of an API in its OpenAPI document.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiInfo {
+    pub title: &'static str,
+    pub description: &'static str,
+    pub version: &'static str,
+}
 
-/// Serves the document at `/openapi.json`, written once, and the explorer at `/explorer`.
-pub fn openapi(mut document: OpenApi) -> Router {
-    document.info = Info::new("Recount", env!("CARGO_PKG_VERSION"));
-    document.info.description = Some(DESCRIPTION.to_owned());
-    document.info.license = Some(License::new("MIT OR Apache-2.0"));
+/// Serves the document at `/openapi.json`, serialised once, and the explorer at `/explorer`.
+pub fn openapi(mut document: OpenApi, api: ApiInfo) -> Router {
+    document.info = Info::new(api.title, api.version);
+    document.info.description = Some(api.description.to_owned());
+    document.info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
     let text: Arc<str> = serde_json::to_string(&document)
         .expect("an OpenAPI document is made of maps with string keys")
         .into();
@@ -28,7 +32,7 @@ pub fn openapi(mut document: OpenApi) -> Router {
         let text = Arc::clone(&text);
         async move { ([(CONTENT_TYPE, "application/json")], text.to_string()) }
     };
-    // The page would otherwise send the document's address to a validator on another host.
+    // By default the page sends the document's address to a validator on another host.
     let settings =
         Config::from(DOCUMENT).try_it_out_enabled(true).persist_authorization(true).validator_url("none");
     Router::new()

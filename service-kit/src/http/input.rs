@@ -1,4 +1,4 @@
-//! What comes in with a request, with a problem for whatever has not the form that is needed.
+//! The body and the path of a request, with a problem for invalid ones.
 
 use ::http::header::CONTENT_TYPE;
 use ::http::request::Parts;
@@ -8,9 +8,10 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use serde::de::DeserializeOwned;
 
+use super::{BODY_MAX_BYTES, MIB};
 use crate::problem::{Problem, kinds};
 
-/// The bytes of a body that is said to be JSON, within the limit.
+/// The bytes of a body whose media type is JSON, within the size limit.
 #[derive(Clone, Debug)]
 pub struct JsonBody(pub Bytes);
 
@@ -21,7 +22,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if !is_json(request.headers()) {
             return Err(Problem::new(
                 &kinds::UNSUPPORTED_MEDIA_TYPE,
-                "The body has to be sent with `Content-Type: application/json`.",
+                "Send the body with `Content-Type: application/json`.",
             ));
         }
         let body = Bytes::from_request(request, state).await;
@@ -40,13 +41,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 fn body_problem(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::new(&kinds::BODY_TOO_LARGE, "The body is longer than is taken at once.")
+        let detail = format!("The request body exceeds {} MiB.", BODY_MAX_BYTES / MIB);
+        Problem::new(&kinds::BODY_TOO_LARGE, detail)
     } else {
-        Problem::new(&kinds::INVALID_REQUEST, "The body did not arrive whole.")
+        Problem::new(&kinds::INVALID_REQUEST, "The request body was incomplete.")
     }
 }
 
-/// The variable parts of the path.
+/// The variables of the path.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
@@ -60,7 +62,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             .map_err(|rejection| {
                 Problem::new(
                     &kinds::INVALID_REQUEST,
-                    format!("The path cannot be read: {}.", rejection.body_text()),
+                    format!("The path is invalid: {}.", rejection.body_text()),
                 )
             })
     }

@@ -1,4 +1,4 @@
-//! Reading JSON: a problem says where it stops being JSON, or which part of it has not the form that is needed.
+//! Parsing JSON: a problem gives the place of a syntax error, or the part that does not match the expected type.
 
 use std::borrow::Cow;
 
@@ -7,16 +7,17 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::problem::{Problem, kinds};
 
-/// What the grammar of JSON allows and no text can be: half of a character, and nesting without end.
-const NO_TEXT: [&str; 3] =
+/// Errors for input that the grammar of JSON allows and that is refused nevertheless: half a character, and unlimited
+/// nesting.
+const REFUSED_SYNTAX: [&str; 3] =
     ["lone leading surrogate", "unexpected end of hex escape", "recursion limit exceeded"];
 
-/// Reads JSON; says where it stops being JSON, or which part of it has not the type that is needed.
+/// Parses JSON. The problem gives the place of a syntax error, or the part that has the wrong type.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     parse_json_within(body, "")
 }
 
-/// The same for a part of a larger document: pointers start with the JSON pointer of the part.
+/// The same for a part of a larger document: pointers start with the JSON pointer of that part.
 pub fn parse_json_within<T: DeserializeOwned>(body: &[u8], pointer: &str) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader)
@@ -25,7 +26,7 @@ pub fn parse_json_within<T: DeserializeOwned>(body: &[u8], pointer: &str) -> Res
     Ok(read)
 }
 
-/// The part of a body at this JSON pointer has not the form that is needed; the reason is a clause.
+/// The problem of an invalid value at this JSON pointer; the reason is a clause.
 pub fn invalid_at(pointer: impl Into<String>, reason: &str) -> Problem {
     let pointer = pointer.into();
     let detail = match &*pointer {
@@ -36,11 +37,11 @@ pub fn invalid_at(pointer: impl Into<String>, reason: &str) -> Problem {
 }
 
 fn json_problem(body: &[u8], error: &serde_json::Error, pointer: impl FnOnce() -> String) -> Problem {
-    // The reader calls some well-formed JSON a syntax error, such as an object with two members where one is wanted.
+    // The parser reports some well-formed JSON as a syntax error, such as two members in an object that takes one.
     if error.is_data() || is_well_formed(body, error) {
-        invalid_at(pointer(), &in_words_of_json(&without_place(error)))
+        invalid_at(pointer(), &in_json_terms(&without_place(error)))
     } else {
-        Problem::new(&kinds::MALFORMED_JSON, format!("The body is not JSON: {error}."))
+        Problem::new(&kinds::MALFORMED_JSON, format!("The body is not valid JSON: {error}."))
     }
 }
 
@@ -48,10 +49,10 @@ fn is_well_formed(body: &[u8], error: &serde_json::Error) -> bool {
     let text = error.to_string();
     let grammatical =
         || std::str::from_utf8(body).is_ok_and(|body| serde_json::from_str::<IgnoredAny>(body).is_ok());
-    !NO_TEXT.iter().any(|reason| text.starts_with(reason)) && grammatical()
+    !REFUSED_SYNTAX.iter().any(|reason| text.starts_with(reason)) && grammatical()
 }
 
-/// The error without its place: a line and a column say little about a value that was read from within a document.
+/// The error without its place: a line and a column say little about a value inside a larger document.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -60,7 +61,7 @@ fn without_place(error: &serde_json::Error) -> String {
 
 fn pointer_of(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let mut segments: Vec<&Segment> = Path::iter(error.path()).collect();
-    // Where a text stands alone there is nothing below it.
+    // A bare string has nothing below it.
     let alone = error.inner().to_string().starts_with("invalid type: unit variant");
     segments.pop_if(|last| alone && matches!(last, Segment::Enum { .. }));
     segments.into_iter().map(token).collect()
@@ -76,11 +77,11 @@ fn token(segment: &Segment) -> String {
     }
 }
 
-/// What the reader says in words of Rust, in those of JSON.
-fn in_words_of_json(text: &str) -> String {
+/// The message of the parser, with the terms of JSON in place of those of Rust.
+fn in_json_terms(text: &str) -> String {
     const ONE_OF_SEVERAL: &str =
         "expected one of several forms: a string, or an object with exactly one member";
-    // What is expected is written here, and what was found by others: it may hold anything.
+    // The last match: the first part of the message quotes the client, so it may contain anything.
     let expectation = text.rsplit_once(", expected ");
     if text == "expected value" {
         return ONE_OF_SEVERAL.to_owned();
@@ -88,7 +89,7 @@ fn in_words_of_json(text: &str) -> String {
     if let Some((found, known)) = expectation
         && let Some(found) = found.strip_prefix("unknown variant ")
     {
-        return format!("{found} is not known here, expected {known}");
+        return format!("unknown value {found}, expected {known}");
     }
     if let Some((found, expected)) = expectation
         && let Some(found) = found.strip_prefix("invalid type: ").or(found.strip_prefix("invalid value: "))
@@ -172,7 +173,7 @@ mod tests {
         Partly(Vec<String>),
     }
 
-    /// The pointer and the detail of what is JSON and has not the form.
+    /// The pointer and the detail of the problem with well-formed JSON.
     fn refused(body: &str) -> (String, String) {
         let problem = parse_json::<Order>(body.as_bytes()).unwrap_err();
         assert_eq!(problem.kind().code, "invalid-request", "{body}: {problem}");
@@ -180,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_is_named_with_its_place() {
+    fn the_problem_points_to_a_value_of_the_wrong_type() {
         let (pointer, detail) = refused(r#"{"lines":[{"amount":"1"},{"amount":2}]}"#);
         assert_eq!(pointer, "/lines/1/amount");
         assert_eq!(detail, "At `/lines/1/amount`: expected a string, found the number `2`.");
     }
 
     #[test]
-    fn an_unknown_field_is_named_with_its_place() {
+    fn the_problem_points_to_an_unknown_field() {
         let problem = parse_json_within::<Line>(br#"{"amount":"1","colour":"red"}"#, "/lines/0").unwrap_err();
         assert_eq!(problem.kind().code, "invalid-request");
         assert_eq!(problem.body_json()["pointer"], "/lines/0/colour");
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_malformed() {
+    fn a_syntax_error_is_malformed_json() {
         for body in ["", "{", "{\"lines\":[]} x", "\u{1}", r#"{"paid":{"partly":[],"no""#] {
             let problem = parse_json::<Order>(body.as_bytes()).unwrap_err();
             assert_eq!(problem.kind().code, "malformed-json", "{body:?}");
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_text_can_be_is_malformed_too() {
+    fn invalid_text_and_unlimited_nesting_are_malformed_json() {
         let deep = format!(r#"{{"lines":{}{}}}"#, "[".repeat(500), "]".repeat(500));
         let deep = parse_json::<serde_json::Value>(deep.as_bytes()).unwrap_err();
         let latin = parse_json::<Line>(b"{\"amount\":\"\xff\"}").unwrap_err();
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn well_formed_json_of_another_shape_is_never_malformed() {
+    fn well_formed_json_of_the_wrong_shape_is_an_invalid_request() {
         for (body, pointer) in [
             (r#"{"lines":[],"paid":{"partly":[],"no":null}}"#, "/paid"),
             (r#"{"lines":[],"paid":{}}"#, "/paid"),
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_whole_has_no_empty_place() {
+    fn a_problem_with_the_whole_document_is_at_the_top_level() {
         assert_eq!(
             refused("[]"),
             (String::new(), "At the top level: expected an object, found a list.".to_owned())
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_expected_is_said_in_words_of_json() {
+    fn expectations_are_described_in_json_terms() {
         for (body, said) in [
             ("null", "expected an object, found null"),
             (r#"{"lines":{}}"#, "expected a list, found an object"),
@@ -252,7 +253,7 @@ mod tests {
                 "expected a whole number from 0 to 4294967295, found the number `1.5`",
             ),
             (r#"{"lines":[],"urgent":"yes"}"#, "expected true or false, found the string \"yes\""),
-            (r#"{"lines":[],"paid":"late"}"#, "`late` is not known here, expected `no` or `partly`"),
+            (r#"{"lines":[],"paid":"late"}"#, "unknown value `late`, expected `no` or `partly`"),
             (r#"{"lines":[],"paid":"partly"}"#, "expected an object, found a string alone"),
             (r#"{"lines":[],"paid":{}}"#, "a string, or an object with exactly one member"),
         ] {
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_not_taken_for_what_was_expected() {
+    fn a_value_that_looks_like_an_expectation_is_quoted_as_found() {
         let (_, detail) = refused(r#"{"lines":"x, expected u32"}"#);
         assert_eq!(detail, "At `/lines`: expected a list, found the string \"x, expected u32\".");
     }

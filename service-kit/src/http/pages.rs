@@ -1,4 +1,4 @@
-//! The pages that every process has: alive, ready, metrics, and what its problems mean.
+//! The pages that every process has: liveness, readiness, metrics, and the problem catalogue.
 
 use std::sync::Arc;
 
@@ -22,17 +22,25 @@ pub(super) fn router(
     metrics: PrometheusHandle,
     catalogues: &[&'static [&'static ProblemKind]],
 ) -> Router {
-    let catalogue: Catalogue = kinds::all()
-        .iter()
-        .chain(catalogues.iter().flat_map(|catalogue| catalogue.iter()))
-        .copied()
-        .collect();
+    let catalogue = merged(catalogues);
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready).with_state(health))
         .route("/metrics", get(render_metrics).with_state(metrics))
         .route("/problems", get(list_problems).with_state(Arc::clone(&catalogue)))
         .route("/problems/{code}", get(show_problem).with_state(catalogue))
+}
+
+/// The common catalogue and the others, with each code once. Two services may define the same problem.
+fn merged(catalogues: &[&'static [&'static ProblemKind]]) -> Catalogue {
+    let mut kinds = kinds::all().to_vec();
+    for kind in catalogues.iter().copied().flatten().copied() {
+        match kinds.iter().find(|known| known.code == kind.code) {
+            Some(known) => debug_assert_eq!(*known, kind, "two problems have the same code"),
+            None => kinds.push(kind),
+        }
+    }
+    kinds.into()
 }
 
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
@@ -49,7 +57,7 @@ async fn render_metrics(State(metrics): State<PrometheusHandle>) -> impl IntoRes
 async fn list_problems(State(catalogue): State<Catalogue>, headers: HeaderMap) -> Response {
     if wants_html(&headers) {
         let rows: String = catalogue.iter().map(|kind| row(kind)).collect();
-        let body = format!("<table><tr><th>code<th>status<th>what it means<th>what to do</tr>{rows}</table>");
+        let body = format!("<table><tr><th>Code<th>Status<th>Meaning<th>Advice</tr>{rows}</table>");
         page("Problems", &body)
     } else {
         let problems: Vec<Value> = catalogue.iter().map(|kind| describe(kind)).collect();

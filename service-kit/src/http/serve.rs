@@ -1,4 +1,4 @@
-//! Taking an address, and serving on it until it is time to finish.
+//! Binding an address, and serving on it until shutdown.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::{NotDrained, drained};
 
-/// Why an address could not be taken.
+/// Why an address could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    #[error("{address} is taken by another process; stop that one, or choose another address with --listen")]
+    #[error("{address} is taken by another process; stop it, or choose another address with --listen")]
     Taken { address: SocketAddr },
-    #[error("{address} may not be listened on by this user; choose a port above 1023 with --listen")]
+    #[error("this user may not listen on {address}; choose a port above 1023 with --listen")]
     Forbidden { address: SocketAddr },
-    #[error("{address} is not an address of this machine; choose another with --listen")]
+    #[error("{address} is not an address of this machine; choose another one with --listen")]
     NotHere { address: SocketAddr },
     #[error("could not listen on {address}")]
     Other {
@@ -28,16 +28,16 @@ pub enum BindError {
     },
 }
 
-/// Why serving ended otherwise than as asked.
+/// Why the server failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("the HTTP server failed")]
     Io(#[from] io::Error),
-    #[error("some requests were given up")]
+    #[error("some requests were aborted")]
     NotDrained(#[from] NotDrained),
 }
 
-/// Takes the address.
+/// Binds the address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => BindError::Taken { address },
@@ -47,21 +47,21 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     })
 }
 
-/// Serves until the token is cancelled; requests that were begun then have until the bound to finish.
+/// Serves until the token is cancelled; requests in progress then have until the timeout to finish.
 pub async fn serve(
     router: Router,
     listener: TcpListener,
     token: CancellationToken,
-    drain_bound: Duration,
+    drain_timeout: Duration,
 ) -> Result<(), ServeError> {
     let listener = listener.tap_io(|stream| {
-        // Small answers must not wait for the acknowledgement of earlier ones.
+        // Small answers must not wait until earlier ones are acknowledged.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays without TCP_NODELAY");
         }
     });
     let server = axum::serve(listener, router).with_graceful_shutdown(token.clone().cancelled_owned());
-    Ok(drained("the HTTP server", &token, drain_bound, server.into_future()).await??)
+    Ok(drained("the HTTP server", &token, drain_timeout, server.into_future()).await??)
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_taken_port_is_named_with_what_to_do() {
+    async fn the_error_for_a_used_port_says_what_to_do() {
         let first = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = first.local_addr().unwrap();
         let error = bind(address).await.unwrap_err().to_string();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_asked_to_finish_does() {
+    async fn a_server_stops_when_asked() {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let token = CancellationToken::new();
         token.cancel();

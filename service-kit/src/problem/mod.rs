@@ -1,7 +1,7 @@
-//! Problems: every answer that is not what the caller asked for, as RFC 9457 documents.
+//! Problems: every error response is a problem document (RFC 9457).
 //!
-//! A problem has two audiences. The caller reads the document: a stable code, a sentence, what to do. The operator
-//! reads the log, where the cause goes with the request's id; the cause is never sent.
+//! A problem has two audiences. The caller reads the document: a stable code, a sentence, and advice. The operator reads
+//! the output of the process, which shows the cause together with the id of the request; the cause is never sent.
 
 pub mod kinds;
 mod openapi;
@@ -19,23 +19,23 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::database;
+use crate::{database, error};
 
 pub use openapi::responses;
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Where the pages that explain the codes live; a problem's `type` is a reference to one of them.
+/// The address of the pages that explain the codes; the `type` of a problem refers to one of them.
 pub const PAGES: &str = "/problems/";
 
-/// When a caller may try again, unless the one who raises the problem knows better.
+/// The default of Retry-After.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// One row of the catalogue: what every problem with this code has in common.
+/// One row of a catalogue: what all problems with this code have in common.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProblemKind {
-    /// Stable for good: programs may depend on it.
+    /// Never changes: clients may depend on it.
     pub code: &'static str,
     pub status: u16,
     pub title: &'static str,
@@ -43,7 +43,7 @@ pub struct ProblemKind {
     pub advice: &'static str,
 }
 
-/// A problem on its way to the caller.
+/// An error response.
 #[derive(Clone, Debug)]
 pub struct Problem {
     kind: &'static ProblemKind,
@@ -53,7 +53,7 @@ pub struct Problem {
     cause: Option<Box<str>>,
 }
 
-/// The cause of a problem, beside the response that it must not be written into. Logged by the HTTP layer.
+/// The cause of a problem. It travels beside the response, and the HTTP stack prints it.
 #[derive(Clone, Debug)]
 pub struct Cause {
     pub code: &'static str,
@@ -61,7 +61,7 @@ pub struct Cause {
 }
 
 impl Problem {
-    /// A problem of this kind; the detail is a sentence about this occurrence, for the caller.
+    /// A problem of this kind. The detail is a sentence for the caller about this occurrence.
     pub fn new(kind: &'static ProblemKind, detail: impl Into<Cow<'static, str>>) -> Problem {
         let unavailable = kind.status == StatusCode::SERVICE_UNAVAILABLE.as_u16();
         Problem {
@@ -73,15 +73,15 @@ impl Problem {
         }
     }
 
-    /// Something went wrong that is neither the caller's fault nor the caller's business.
+    /// An unexpected error. The caller learns nothing about the cause.
     pub fn internal(cause: &dyn Error) -> Problem {
-        Problem::new(&kinds::INTERNAL, "The service met an error that it did not expect.").caused_by(cause)
+        Problem::new(&kinds::INTERNAL, "Internal error.").caused_by(cause)
     }
 
-    /// A failed read. (A failed write is another matter: it may have happened.)
+    /// A failed read. Not for writes: a failed write may have been executed.
     pub fn of_database(error: &sqlx::Error) -> Problem {
         if database::is_unavailable(error) {
-            Problem::new(&kinds::STORE_UNAVAILABLE, "The database cannot be reached.").caused_by(error)
+            Problem::new(&kinds::STORE_UNAVAILABLE, "The database is unavailable.").caused_by(error)
         } else {
             Problem::internal(error)
         }
@@ -94,28 +94,17 @@ impl Problem {
         self
     }
 
-    /// Says when to try again.
+    /// Sets Retry-After.
     #[must_use]
     pub fn retry_after_seconds(mut self, seconds: u64) -> Problem {
         self.retry_after_seconds = Some(seconds);
         self
     }
 
-    /// Keeps an error, with its sources, for the operator's log.
+    /// Keeps an error with its sources for the output of the process.
     #[must_use]
     pub fn caused_by(mut self, error: &dyn Error) -> Problem {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            let cause = error.to_string();
-            // Many errors repeat their source in their own text.
-            if !text.ends_with(&cause) {
-                text.push_str(": ");
-                text.push_str(&cause);
-            }
-            source = error.source();
-        }
-        self.cause = Some(text.into());
+        self.cause = Some(error::chain(error).to_string().into());
         self
     }
 
@@ -159,7 +148,7 @@ impl Serialize for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.kind.status)
-            .expect("the catalogue holds valid statuses only: its test says so");
+            .expect("the catalogue contains only valid statuses: its test says so");
         let body = serde_json::to_vec(&self).expect("a problem is a map with string keys");
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
@@ -181,14 +170,15 @@ impl IntoResponse for Problem {
 /// The document as OpenAPI describes it.
 #[derive(Debug, ToSchema)]
 #[schema(
-    description = "RFC 9457 problem document. `code` is stable; `type` is the address of its page. Members beyond those \
-        described here hold the names and figures that the detail speaks of.",
+    description = "RFC 9457 problem document. `code` is stable; `type` is the address of its page. Further members hold \
+        the names and figures in the detail.",
     example = json!({
-        "type": "/problems/ledger-unknown",
-        "title": "There is no such ledger",
-        "status": 404,
-        "detail": "There is no ledger `hosuehold`.",
-        "code": "ledger-unknown"
+        "type": "/problems/invalid-request",
+        "title": "The request is not valid",
+        "status": 400,
+        "detail": "The parameter `limit`: expected a whole number.",
+        "code": "invalid-request",
+        "parameter": "limit"
     })
 )]
 #[expect(dead_code, reason = "only its schema is used; problems are written by `Problem` itself")]
@@ -199,16 +189,16 @@ struct Document {
     status: u16,
     detail: String,
     code: String,
-    /// The JSON pointer (RFC 6901) of the part of the body that is to blame; empty if it is the whole.
-    #[schema(nullable = false, example = "/transfers/0/amount")]
+    /// The JSON pointer (RFC 6901) of the invalid part of the body; empty if it is the whole body.
+    #[schema(nullable = false, example = "/commands/0/type")]
     pointer: Option<String>,
-    /// The query parameter that is to blame.
+    /// The invalid query parameter.
     #[schema(nullable = false, example = "limit")]
     parameter: Option<String>,
-    /// The request header that is to blame.
+    /// The invalid request header.
     #[schema(nullable = false, example = "recount-at-least")]
     header: Option<String>,
-    /// Of an atomic batch, the command that was rejected, counted from 0.
+    /// The index of the rejected command in an atomic batch, from 0.
     #[schema(nullable = false, example = 2)]
     failed_command: Option<u32>,
 }
@@ -235,23 +225,23 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_problem_is_the_document_of_the_rfc_with_a_code() {
-        let problem = Problem::new(&kinds::LEDGER_UNKNOWN, "There is no ledger `x`.").with("ledger", "x");
+    fn a_problem_is_an_rfc_9457_document_with_a_code() {
+        let problem = Problem::new(&kinds::NOT_FOUND, "There is no paint `x`.").with("paint", "x");
         assert_eq!(
             problem.body_json(),
             json!({
-                "type": "/problems/ledger-unknown",
-                "title": kinds::LEDGER_UNKNOWN.title,
+                "type": "/problems/not-found",
+                "title": kinds::NOT_FOUND.title,
                 "status": 404,
-                "detail": "There is no ledger `x`.",
-                "code": "ledger-unknown",
-                "ledger": "x",
+                "detail": "There is no paint `x`.",
+                "code": "not-found",
+                "paint": "x",
             })
         );
     }
 
     #[test]
-    fn the_schema_has_what_every_problem_has_and_lets_more_stand_beside_it() {
+    fn the_schema_describes_the_common_members_and_allows_more() {
         let schema = serde_json::to_value(Problem::schema()).unwrap();
         assert_eq!(schema["required"], json!(["type", "title", "status", "detail", "code"]));
         for (member, kind) in [
@@ -266,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unavailable_says_when_to_try_again() {
+    fn a_503_has_retry_after() {
         let response = Problem::new(&kinds::BUSY, "The inbox is full.").into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
@@ -276,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_known_is_asked_for_a_bearer_token() {
+    fn a_401_asks_for_a_bearer_token() {
         let response = Problem::new(&kinds::KEY_MISSING, "No key was sent.").into_response();
         assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
     }
 
     #[test]
-    fn the_cause_goes_beside_the_response_and_not_into_it() {
+    fn the_cause_is_kept_beside_the_response_and_not_sent() {
         let error = sqlx::Error::Protocol("secret internals".into());
         let problem = Problem::of_database(&error);
         assert!(!problem.body_json().to_string().contains("secret internals"));

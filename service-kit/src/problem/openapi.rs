@@ -1,4 +1,4 @@
-//! Problems in an OpenAPI document: the answers of an operation, made from the rows of the catalogue.
+//! Problems in an OpenAPI document: the responses of an operation, generated from the catalogue.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,9 +12,9 @@ use utoipa::openapi::{Header, HeaderBuilder, Ref, RefOr};
 
 use super::{MEDIA_TYPE, Problem, ProblemKind};
 
-/// The answers that these problems make, one for each status, with an example for each code.
+/// The responses for these problems, one for each status, with an example for each code.
 ///
-/// For `utoipa::IntoResponses`, so that an operation names its problems and nothing is written twice.
+/// For `utoipa::IntoResponses`, so that an operation only names its problems.
 pub fn responses(kinds: &[&'static ProblemKind]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<&ProblemKind>> = BTreeMap::new();
     for kind in kinds {
@@ -36,7 +36,9 @@ fn response(kinds: &[&'static ProblemKind]) -> Response {
     let response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content.build());
     let response = match kinds.first().map_or(0, |kind| kind.status) {
         401 => response.header("WWW-Authenticate", header(Type::String, "`Bearer`")),
-        503 => response.header("Retry-After", header(Type::Integer, "In how many seconds to try again")),
+        503 => {
+            response.header("Retry-After", header(Type::Integer, "Seconds to wait before the next attempt"))
+        }
         _ => response,
     };
     response.build()
@@ -53,8 +55,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_of_one_status_are_one_answer_with_an_example_each() {
-        let responses = responses(&[&kinds::BUSY, &kinds::STORE_UNAVAILABLE, &kinds::LEDGER_UNKNOWN]);
+    fn kinds_with_the_same_status_share_a_response_with_an_example_each() {
+        let responses = responses(&[&kinds::BUSY, &kinds::STORE_UNAVAILABLE, &kinds::NOT_FOUND]);
         assert_eq!(responses.keys().collect::<Vec<_>>(), ["404", "503"]);
         let text = serde_json::to_value(&responses["503"]).unwrap();
         let examples = &text["content"]["application/problem+json"]["examples"];

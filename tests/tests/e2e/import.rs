@@ -33,7 +33,7 @@ async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_of
     let up = Up::start().await;
     let program = import("journal.csv", "books").argument("--database-url").argument(up.database.url());
     let ended = program.run_ok().await;
-    assert!(ended.stdout.contains("6 posted, 0 were there already, 0 refused"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("6 posted, 0 already present, 0 refused"), "{}", ended.stdout);
     assert!(ended.stdout.contains("line 17"), "the zero posting is named: {}", ended.stdout);
     assert_eq!(balances(&up.client, "books").await, expected());
 
@@ -41,14 +41,14 @@ async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_of
     let head = books.head().await;
     assert!(ended.stdout.contains(&format!("Recount-At-Least: {head} ")), "{}", ended.stdout);
     let ended = program.run_ok().await;
-    assert!(ended.stdout.contains("0 posted, 6 were there already, 0 refused"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("0 posted, 6 already present, 0 refused"), "{}", ended.stdout);
     assert_eq!(books.head().await, head);
     assert_eq!(balances(&up.client, "books").await, expected());
 
     // Nor does it matter that an account was closed since.
     books.command("close-account", &json!({"account": "Liabilities:Card"})).ok().await;
     let ended = program.run_ok().await;
-    assert!(ended.stdout.contains("0 posted, 6 were there already, 0 refused"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("0 posted, 6 already present, 0 refused"), "{}", ended.stdout);
 
     // The same journal is another one in another ledger, and as of a day it is what it was then.
     let other = import("journal.csv", "other").argument("--database-url").argument(up.database.url());
@@ -143,7 +143,7 @@ async fn a_ledger_gets_the_decimals_that_were_said_and_keeps_them() {
     import("round.csv", "round").run_ok().await;
     let ended = import("journal.csv", "round").run().await;
     assert!(!ended.status.success(), "{ended:?}");
-    for part in ["counts USD with 0 decimals, and the file needs 2", "--asset", "Nothing was posted"] {
+    for part in ["has USD with 0 decimals, but the file needs 2", "--asset", "Nothing was posted"] {
         assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
     }
     assert_eq!(LedgerClient::at(&up.client, "round").head().await, 5, "something was imported");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use recount_service_kit::identity::Identity;
+use recount_identity::Identity;
 use recount_service_kit::problem::{Problem, kinds};
 use serde::Serialize;
 
