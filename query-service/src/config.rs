@@ -9,7 +9,7 @@ use secrecy::SecretString;
 pub struct QueryConfig {
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// The Postgres that holds the read models, if it is not the one of the event store.
+    /// The Postgres with the read models [default: the one of the event store]
     #[arg(
         long,
         env = "RECOUNT_READ_DATABASE_URL",
@@ -18,7 +18,7 @@ pub struct QueryConfig {
         value_hint = ValueHint::Url
     )]
     pub read_database_url: Option<SecretString>,
-    /// How many connections to the read models are kept at most.
+    /// The maximum number of connections to the read models.
     #[arg(
         long,
         env = "RECOUNT_READ_CONNECTIONS",
@@ -31,7 +31,7 @@ pub struct QueryConfig {
 }
 
 impl QueryConfig {
-    /// Where the read models are.
+    /// The URL of the Postgres with the read models.
     pub fn read_url(&self) -> Result<&SecretString, NoDatabase> {
         match &self.read_database_url {
             Some(url) => Ok(url),

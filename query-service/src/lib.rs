@@ -1,14 +1,20 @@
-//! The query service: read models become REST answers.
+//! The query service: it answers questions about ledgers from the read models.
 //!
-//! It reads the views in schema `read`, and which version they are of, and nothing else; it knows no event and no command. Every answer says which
-//! position of its ledger it reflects, and is read in one snapshot, so that this is true of all of it.
+//! - `read` gives consistent snapshots of the views in schema `read`, and waits until they have reached a position.
+//! - `questions` holds what can be asked: SQL, filters and result types.
+//! - `rest` is the transport: routes, parameters, cursors, problems and the OpenAPI document.
+//!
+//! Each may use only those above it, so that another transport can ask the same questions; a test keeps `read` and
+//! `questions` free of HTTP. The crate knows no events and no commands, and it never writes. Every answer about a ledger
+//! is read in one snapshot and says which position of the ledger it reflects.
 
-mod api;
 mod config;
+mod questions;
 mod read;
-mod service;
+mod rest;
+mod role;
 
-pub use api::{catalogue, router};
 pub use config::QueryConfig;
 pub use read::{Reader, VERSION_MIN};
-pub use service::{QueryServiceError, run};
+pub use rest::{catalogue, router};
+pub use role::{QueryServiceError, run};

@@ -1,24 +1,27 @@
 //! Reading the read models: snapshots that know their position, and waiting for a position to be reached.
 //!
-//! The questions themselves are asked by the modules of `api`, each its own.
+//! The questions themselves are in `questions`. Nothing here knows HTTP: errors are typed, and each transport says what
+//! they mean to its clients.
 
+mod error;
+mod freshness;
 mod progress;
 mod snapshot;
 mod version;
-mod wish;
 
 use recount_service_kit::database;
 use recount_service_kit::health::Health;
-use recount_service_kit::problem::{Problem, kinds};
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use error::ReadError;
+pub(crate) use freshness::Freshness;
 use progress::Progress;
-pub(crate) use snapshot::{Snapshot, failed};
+pub(crate) use snapshot::Snapshot;
 pub use version::VERSION_MIN;
 use version::Version;
-pub(crate) use version::{Standing, standing};
-pub(crate) use wish::{AT_LEAST, POSITION, Wish};
+pub(crate) use version::{BuildState, build_state};
 
 /// Gives snapshots of the read models. Clones share the connections and the watch over progress.
 #[derive(Clone, Debug)]
@@ -45,62 +48,52 @@ impl Reader {
         });
     }
 
-    /// Whether there are the read models that the queries need. The error is public.
+    /// Checks that the read models have what the queries need. The error may be shown to anybody.
     pub async fn check(&self) -> Result<(), String> {
-        self.version.require().await.map_err(|problem| problem.detail().to_owned())?;
-        let pool = &self.pool;
-        let ask = || sqlx::query("select 1 from read.progress limit 1").execute(pool);
-        match database::read_again(pool, ask).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                tracing::warn!(%error, "the read models cannot be read");
-                Err("the read models cannot be read".to_owned())
+        self.probe().await.map_err(|error| {
+            if let ReadError::Database(cause) = &error {
+                tracing::warn!(error = %cause, "the read models cannot be read");
             }
-        }
+            error.to_string()
+        })
     }
 
-    /// A snapshot of everything, which reflects no position of one ledger.
-    pub(crate) async fn everything(&self) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, Problem> {
+    async fn probe(&self) -> Result<(), ReadError> {
         self.version.require().await?;
-        snapshot::begin(&self.pool, None).await.map(|(transaction, _)| transaction)
+        let pool = &self.pool;
+        database::read_again(pool, || sqlx::query("select 1 from read.progress limit 1").execute(pool))
+            .await?;
+        Ok(())
     }
 
-    /// A snapshot of a ledger at the position that the caller wishes to see, or at a later one.
-    pub(crate) async fn ledger(&self, ledger: &str, wish: &Wish) -> Result<Snapshot, Problem> {
+    /// A snapshot of all ledgers, which reflects no position of any one of them.
+    pub(crate) async fn all_ledgers(&self) -> Result<Transaction<'static, Postgres>, ReadError> {
         self.version.require().await?;
-        let deadline = tokio::time::Instant::now() + wish.wait();
+        snapshot::begin(&self.pool).await
+    }
+
+    /// A snapshot of a ledger that is as fresh as the caller needs it; waits for its position if necessary.
+    pub(crate) async fn ledger(&self, ledger: &str, freshness: Freshness) -> Result<Snapshot, ReadError> {
+        self.version.require().await?;
+        let at_least = freshness.at_least();
+        let deadline = Instant::now() + freshness.timeout();
         loop {
-            let (transaction, found) = snapshot::begin(&self.pool, Some(ledger)).await?;
-            let reached = found.map_or(0, |found| found.position);
-            if reached >= wish.at_least() {
-                return match found {
-                    Some(found) if found.known => Ok(Snapshot::new(transaction, found, wish.applied())),
-                    _ => Err(unknown(ledger)),
-                };
+            let (transaction, progress) = snapshot::begin_of_ledger(&self.pool, ledger).await?;
+            let position = progress.map_or(0, |progress| progress.position);
+            let known = progress.filter(|progress| progress.known);
+            let unknown = || ReadError::LedgerUnknown { ledger: ledger.to_owned() };
+            if position >= at_least {
+                let progress = known.ok_or_else(unknown)?;
+                return Ok(Snapshot::new(transaction, progress, freshness));
             }
             // Waiting holds no connection.
             drop(transaction);
-            if !self.progress.reach(ledger, wish.at_least(), deadline).await? {
-                return Err(match found {
-                    Some(found) if found.known => not_reached(ledger, wish, found.position),
-                    _ => unknown(ledger),
+            if !self.progress.wait_for(ledger, at_least, deadline).await? {
+                return Err(match known {
+                    Some(_) => ReadError::NotReached { ledger: ledger.to_owned(), position, at_least },
+                    None => unknown(),
                 });
             }
         }
     }
-}
-
-fn unknown(ledger: &str) -> Problem {
-    Problem::new(&crate::api::LEDGER_UNKNOWN, format!("There is no ledger `{ledger}`."))
-        .with("ledger", ledger)
-}
-
-fn not_reached(ledger: &str, wish: &Wish, position: i64) -> Problem {
-    let asked = wish.at_least();
-    Problem::new(
-        &kinds::POSITION_NOT_REACHED,
-        format!("The read model of `{ledger}` is at position {position}, not yet at {asked}."),
-    )
-    .with("position", position)
-    .with("at_least", asked)
 }

@@ -1,102 +1,79 @@
-//! One consistent view of a ledger: its position and its rows belong together.
+//! A consistent view of a ledger: its position and its rows belong together.
 
-use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue};
 use recount_service_kit::database;
-use recount_service_kit::problem::{Problem, kinds};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
 
-use super::POSITION;
+use super::{Freshness, ReadError};
 
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const BEGIN: &str = "begin isolation level repeatable read read only";
 
-/// Where the read model of a ledger is.
+/// The progress of a log's read model at the moment of a snapshot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) log: i64,
-    pub(crate) position: i64,
-    /// Whether the ledger is known, and not only its log.
-    pub(crate) known: bool,
+pub(super) struct ProgressAt {
+    pub(super) log: i64,
+    pub(super) position: i64,
+    /// Whether the read model has the ledger itself, and not only progress of its log.
+    pub(super) known: bool,
 }
 
-/// A ledger as it was at one position.
+/// A ledger as it was at one position. All questions that are asked of one snapshot are answered from that moment.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     transaction: Transaction<'static, Postgres>,
-    place: Place,
-    waited_seconds: Option<u64>,
+    progress: ProgressAt,
+    freshness: Freshness,
 }
 
 impl Snapshot {
     pub(super) fn new(
         transaction: Transaction<'static, Postgres>,
-        place: Place,
-        waited_seconds: Option<u64>,
+        progress: ProgressAt,
+        freshness: Freshness,
     ) -> Snapshot {
-        Snapshot { transaction, place, waited_seconds }
+        Snapshot { transaction, progress, freshness }
     }
 
     /// The ledger's key in every table.
     pub(crate) fn log(&self) -> i64 {
-        self.place.log
+        self.progress.log
     }
 
+    /// The position that everything read from this snapshot reflects.
     pub(crate) fn position(&self) -> i64 {
-        self.place.position
+        self.progress.position
+    }
+
+    /// The freshness that was asked for, and that this snapshot has.
+    pub(crate) fn freshness(&self) -> Freshness {
+        self.freshness
     }
 
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
-
-    /// The answer that was read from this snapshot, or the problem: both are true of its position, and say so.
-    pub(crate) fn answer<T: IntoResponse>(&self, answer: Result<T, Problem>) -> Response {
-        self.stamp().on(answer.into_response())
-    }
-
-    /// What an answer says about the snapshot that it was read from.
-    pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { position: self.place.position, waited_seconds: self.waited_seconds }
-    }
 }
 
-/// What an answer says about the snapshot that it was read from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp {
-    position: i64,
-    waited_seconds: Option<u64>,
+/// Begins a snapshot of all ledgers.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, ReadError> {
+    Ok(database::read_again(pool, || pool.begin_with(BEGIN)).await?)
 }
 
-impl Stamp {
-    pub(crate) fn on(self, mut response: Response) -> Response {
-        let headers = response.headers_mut();
-        headers.insert(POSITION, HeaderValue::from(self.position));
-        if let Some(seconds) = self.waited_seconds {
-            let applied = HeaderValue::try_from(format!("wait={seconds}")).expect("digits are visible");
-            headers.insert(PREFERENCE_APPLIED, applied);
-        }
-        response
-    }
-}
-
-/// Begins a snapshot; with a ledger's name, finds out where that ledger is. To begin again changes nothing, so that
-/// the caller need not notice a connection that had died.
-pub(super) async fn begin(
+/// Begins a snapshot and looks up the progress of a ledger in it; `None` if it has none yet.
+///
+/// Beginning again has no effects, so that callers do not notice a connection that had died.
+pub(super) async fn begin_of_ledger(
     pool: &PgPool,
-    ledger: Option<&str>,
-) -> Result<(Transaction<'static, Postgres>, Option<Place>), Problem> {
-    database::read_again(pool, || try_begin(pool, ledger)).await.map_err(|error| failed(&error))
+    ledger: &str,
+) -> Result<(Transaction<'static, Postgres>, Option<ProgressAt>), ReadError> {
+    Ok(database::read_again(pool, || try_begin(pool, ledger)).await?)
 }
 
 async fn try_begin(
     pool: &PgPool,
-    ledger: Option<&str>,
-) -> Result<(Transaction<'static, Postgres>, Option<Place>), sqlx::Error> {
+    ledger: &str,
+) -> Result<(Transaction<'static, Postgres>, Option<ProgressAt>), sqlx::Error> {
     let mut transaction = pool.begin_with(BEGIN).await?;
-    let Some(ledger) = ledger else {
-        return Ok((transaction, None));
-    };
     let row = sqlx::query(
         "select progress.log, progress.position, ledgers.log is not null as known \
          from read.progress left join read.ledgers on ledgers.log = progress.log \
@@ -105,31 +82,14 @@ async fn try_begin(
     .bind(ledger)
     .fetch_optional(&mut *transaction)
     .await?;
-    let place = row.map(|row| place_of(&row)).transpose()?;
-    Ok((transaction, place))
+    let progress = row.map(|row| progress_at(&row)).transpose()?;
+    Ok((transaction, progress))
 }
 
-fn place_of(row: &sqlx::postgres::PgRow) -> Result<Place, sqlx::Error> {
-    Ok(Place { log: row.try_get("log")?, position: row.try_get("position")?, known: row.try_get("known")? })
-}
-
-/// The problem of a read that failed. Until the projector has made the read models there is nothing to read.
-pub(crate) fn failed(error: &sqlx::Error) -> Problem {
-    const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
-    if is_undefined_table(error) {
-        return Problem::new(&kinds::STORE_UNAVAILABLE, "The read models are not there yet.")
-            .caused_by(error);
-    }
-    let code = error.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        Some(CHARACTER_NOT_IN_REPERTOIRE) => Problem::new(
-            &kinds::INVALID_REQUEST,
-            "The path or a parameter holds a zero byte, which no name has.",
-        ),
-        _ => Problem::of_database(error),
-    }
-}
-
-pub(super) fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42P01")
+fn progress_at(row: &PgRow) -> Result<ProgressAt, sqlx::Error> {
+    Ok(ProgressAt {
+        log: row.try_get("log")?,
+        position: row.try_get("position")?,
+        known: row.try_get("known")?,
+    })
 }

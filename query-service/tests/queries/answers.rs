@@ -1,4 +1,4 @@
-//! What the answers hold.
+//! The content of the answers.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn an_account_shows_its_state_and_its_balances_on_its_normal_side() {
             ],
         })
     );
-    assert!(answer.body.contains("1.50"), "free JSON is passed on as it was written: {}", answer.body);
+    assert!(answer.body.contains("1.50"), "free JSON is returned as it was written: {}", answer.body);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn transactions_are_filtered_by_account_reference_and_effective_time() {
 }
 
 #[tokio::test]
-async fn a_transaction_shows_its_entries_and_what_reversed_it_in_order() {
+async fn a_transaction_shows_its_entries_and_its_reversals_in_order() {
     let world = World::with_books().await;
     sqlx::query("update read.transactions set reversals = '{t3,t2}' where transaction = 't1'")
         .execute(world.database.pool())
@@ -112,7 +112,7 @@ async fn a_transaction_shows_its_entries_and_what_reversed_it_in_order() {
 }
 
 #[tokio::test]
-async fn what_reversed_a_transaction_is_shown_up_to_a_bound_and_listed_beyond_it() {
+async fn a_transaction_shows_at_most_100_reversals_and_the_list_has_all() {
     let world = World::with_books().await;
     sqlx::raw_sql(
         "insert into read.transactions select 42, 100 + n, 'part-' || n, now(), now(), null, '{}', '[]', 't1' \
@@ -139,7 +139,7 @@ async fn what_reversed_a_transaction_is_shown_up_to_a_bound_and_listed_beyond_it
 }
 
 #[tokio::test]
-async fn ledgers_and_assets_are_listed_with_where_they_are() {
+async fn ledgers_are_listed_with_their_positions_and_assets_with_their_scales() {
     let world = World::with_books().await;
     let ledgers = world.get("/v1/ledgers").await;
     assert_eq!(ledgers.column("ledger"), ["books"]);
@@ -155,7 +155,7 @@ async fn ledgers_and_assets_are_listed_with_where_they_are() {
 }
 
 #[tokio::test]
-async fn a_ledger_shows_its_window_what_is_closed_and_its_chart() {
+async fn a_ledger_shows_its_effective_window_its_closed_period_and_its_chart() {
     let world = World::with_books().await;
     let rule = r#"{"pattern":"users:*","kind":"liability","overdraft":{"limited":[{"asset":"USD/2","amount":"5"}]}}"#;
     sqlx::query(
@@ -174,7 +174,7 @@ async fn a_ledger_shows_its_window_what_is_closed_and_its_chart() {
         "effective_window": { "past_days": 30, "future_days": 0 },
         "closed_through": "2026-01-31T23:59:59.999999Z",
     });
-    // Charts may be long: a page of ledgers leaves them out.
+    // Charts may be long, so a page of ledgers does not have them.
     assert_eq!(world.get("/v1/ledgers").await.json()["items"], json!([ledger]));
     ledger["chart"] = json!([{
         "pattern": "users:*",
@@ -185,7 +185,7 @@ async fn a_ledger_shows_its_window_what_is_closed_and_its_chart() {
 }
 
 #[tokio::test]
-async fn a_balance_shows_what_is_held_and_what_is_available() {
+async fn a_balance_shows_the_held_and_the_available_amount() {
     let world = World::with_everything().await;
     let account = world.get("/v1/ledgers/books/accounts/Equity:Opening").await.json();
     assert_eq!(
@@ -198,7 +198,7 @@ async fn a_balance_shows_what_is_held_and_what_is_available() {
 }
 
 #[tokio::test]
-async fn accounts_show_whose_they_are_and_are_found_by_customer() {
+async fn an_account_shows_its_customers_and_is_found_by_customer() {
     let world = World::with_everything().await;
     world.link(17, "c-0", "Assets:Cash").await;
     let account = world.get("/v1/ledgers/books/accounts/Assets:Cash").await.json();
@@ -213,7 +213,7 @@ async fn accounts_show_whose_they_are_and_are_found_by_customer() {
 }
 
 #[tokio::test]
-async fn a_hold_shows_what_became_of_it_and_what_captured_it() {
+async fn a_hold_shows_its_status_and_the_transactions_that_captured_it() {
     let world = World::with_everything().await;
     let answer = world.get("/v1/ledgers/books/holds/auth-1").await;
     assert_eq!(answer.header("recount-position"), "16");
@@ -287,7 +287,7 @@ async fn transactions_are_filtered_by_the_hold_that_they_capture() {
 }
 
 #[tokio::test]
-async fn a_metadata_history_begins_with_what_was_given_and_shows_every_change() {
+async fn a_metadata_history_starts_with_the_initial_metadata_and_shows_every_change() {
     let world = World::with_everything().await;
     let history = world.get("/v1/ledgers/books/accounts/Assets:Cash/metadata-history").await;
     assert_eq!(
@@ -301,13 +301,13 @@ async fn a_metadata_history_begins_with_what_was_given_and_shows_every_change() 
             "next": null,
         })
     );
-    assert!(history.body.contains("1.50"), "free JSON is passed on as it was written: {}", history.body);
+    assert!(history.body.contains("1.50"), "free JSON is returned as it was written: {}", history.body);
     let history = world.get("/v1/ledgers/books/transactions/t1/metadata-history").await;
     assert_eq!(history.column("set"), [json!({ "note": "May" })]);
 }
 
 #[tokio::test]
-async fn a_customer_shows_who_it_is_and_the_accounts_until_forgotten() {
+async fn a_customer_shows_a_profile_and_accounts_until_it_is_forgotten() {
     let world = World::with_everything().await;
     let mut customer = json!({
         "customer": "c-1",
@@ -347,7 +347,7 @@ async fn customers_are_found_by_account() {
 }
 
 #[tokio::test]
-async fn what_is_linked_is_shown_up_to_a_bound_and_listed_beyond_it() {
+async fn a_customer_shows_at_most_100_accounts_and_the_list_has_all() {
     let world = World::with_everything().await;
     sqlx::raw_sql(
         "insert into read.customer_accounts select 42, 'c-2', 'Assets:' || n, 20, now() from generate_series(100, 250) n; \
@@ -365,7 +365,7 @@ async fn what_is_linked_is_shown_up_to_a_bound_and_listed_beyond_it() {
 }
 
 #[tokio::test]
-async fn names_with_a_colon_and_a_slash_have_an_address() {
+async fn accounts_with_a_colon_or_a_slash_in_their_names_have_an_address() {
     let world = World::with_books().await;
     world.open_account(10, "users:a/b", "asset").await;
     let answer = world.get("/v1/ledgers/books/accounts/users:a%2Fb").await;

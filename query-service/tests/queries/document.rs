@@ -1,4 +1,4 @@
-//! The OpenAPI document: it is made with the routes, and what it says of them is true.
+//! The OpenAPI document describes the routes as they are.
 
 use recount_identity::Authenticator;
 use recount_query_service::{Reader, router};
@@ -83,7 +83,7 @@ async fn every_answer_has_exactly_the_members_of_its_schema() {
         described.sort();
         let mut given = members(answer.pointer(pointer).unwrap());
         if schema == "Problem" {
-            // It has members beyond those of all problems, and some that are only there where they have a meaning.
+            // A problem has members of its own besides those of all problems, and optional ones may be absent.
             let required = document["components"]["schemas"][schema]["required"].as_array().unwrap();
             described.retain(|name| required.contains(&Value::from(&**name)));
             given.retain(|name| described.contains(name));
@@ -92,7 +92,7 @@ async fn every_answer_has_exactly_the_members_of_its_schema() {
     }
 }
 
-/// The names of a schema's properties, with those of the schemas that it is made of.
+/// The names of a schema's properties, including those of the schemas that it is composed of.
 fn properties(document: &Value, schema: &Value) -> Vec<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         return properties(document, document.pointer(reference.strip_prefix('#').unwrap()).unwrap());
@@ -103,7 +103,7 @@ fn properties(document: &Value, schema: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_operation_documents_the_variables_of_its_path_and_how_to_wait_for_a_position() {
+async fn every_operation_documents_its_path_parameters_and_how_to_wait_for_a_position() {
     let document = document().await;
     for (path, operations) in document["paths"].as_object().unwrap() {
         let parameters = operations["get"]["parameters"].as_array().unwrap();
@@ -178,7 +178,7 @@ async fn every_problem_is_documented_as_a_problem_document() {
 }
 
 #[tokio::test]
-async fn what_an_answer_may_leave_out_is_not_required() {
+async fn members_that_may_be_absent_are_not_required() {
     let world = World::with_everything().await;
     let profile = world.get("/v1/ledgers/books/customers/c-1").await.json()["profile"].clone();
     assert_eq!(profile, serde_json::json!({ "name": "Alice" }));
@@ -194,7 +194,7 @@ async fn what_an_answer_may_leave_out_is_not_required() {
 }
 
 #[tokio::test]
-async fn every_reference_in_the_document_leads_somewhere() {
+async fn every_reference_in_the_document_resolves() {
     let document = document().await;
     let mut references = Vec::new();
     gather(&document, &mut references);

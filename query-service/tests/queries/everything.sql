@@ -1,4 +1,4 @@
--- What the events of `with_everything` leave behind besides new rows.
+-- The changes that the events of `with_everything` make beside adding rows.
 update read.holds set captured = 40, remaining = 60, expires_at = '2026-02-01T00:00:00Z', position = 11
 where hold = 'auth-1';
 update read.transactions set captures = 'auth-1' where transaction = 't4';

@@ -1,4 +1,4 @@
-//! Positions: what an answer reflects, and waiting for one.
+//! Positions: which one an answer reflects, and waiting for one.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,8 @@ use recount_test_support::eventually_some;
 
 use crate::world::World;
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Generous, for slow and busy machines; every wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(60);
 const ACCOUNT: &str = "/v1/ledgers/books/accounts/Assets:Cash";
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn a_position_that_has_been_reached_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn a_position_that_is_about_to_be_reached_is_waited_for() {
+async fn a_query_waits_for_a_position_that_is_about_to_be_reached() {
     let world = World::with_books().await;
     let headers = [("recount-at-least", "11"), ("prefer", "wait=60")];
     let started = Instant::now();
@@ -31,11 +31,11 @@ async fn a_position_that_is_about_to_be_reached_is_waited_for() {
     });
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.header("recount-position"), "11");
-    assert!(started.elapsed() < Duration::from_secs(50), "it does not wait to the end");
+    assert!(started.elapsed() < Duration::from_secs(50), "it does not wait until the timeout");
 }
 
 #[tokio::test]
-async fn a_notification_that_is_lost_delays_an_answer_and_no_more() {
+async fn a_lost_notification_only_delays_an_answer() {
     let world = World::with_books().await;
     let headers = [("recount-at-least", "10"), ("prefer", "wait=60")];
     let (answer, ()) = tokio::join!(world.get_with(ACCOUNT, &headers), world.advance(10));
@@ -43,7 +43,7 @@ async fn a_notification_that_is_lost_delays_an_answer_and_no_more() {
 }
 
 #[tokio::test]
-async fn many_wait_for_one_position_and_all_are_answered() {
+async fn many_queries_wait_for_one_position_and_all_are_answered() {
     let world = World::with_books().await;
     let headers = [("recount-at-least", "10"), ("prefer", "wait=60")];
     let waiting = (0..50).map(|_| world.get_with(ACCOUNT, &headers));
@@ -52,7 +52,7 @@ async fn many_wait_for_one_position_and_all_are_answered() {
 }
 
 #[tokio::test]
-async fn a_position_that_is_not_reached_in_time_is_a_problem_that_says_where_the_read_model_is() {
+async fn a_position_that_is_not_reached_in_time_is_a_problem_with_the_position_of_the_read_model() {
     let world = World::with_books().await;
     let answer = world.get_with(ACCOUNT, &[("recount-at-least", "1000"), ("prefer", "wait=0")]).await;
     assert_eq!(answer.problem(), (503, "position-not-reached".into()));
@@ -61,7 +61,7 @@ async fn a_position_that_is_not_reached_in_time_is_a_problem_that_says_where_the
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_not_known_yet_is_waited_for() {
+async fn a_query_waits_for_a_ledger_that_does_not_exist_yet() {
     let world = World::empty().await;
     let headers = [("recount-at-least", "1"), ("prefer", "wait=60")];
     let (answer, ()) = tokio::join!(world.get_with("/v1/ledgers/new", &headers), world.create_ledger("new"));
@@ -71,7 +71,7 @@ async fn a_ledger_that_is_not_known_yet_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_found_is_said_together_with_the_position_of_which_that_is_true() {
+async fn a_not_found_problem_says_which_position_it_reflects() {
     let world = World::with_books().await;
     for (path, code) in [
         ("/v1/ledgers/books/accounts/none", "account-not-found"),
@@ -89,13 +89,13 @@ async fn what_is_not_found_is_said_together_with_the_position_of_which_that_is_t
 }
 
 #[tokio::test]
-async fn every_reader_holds_the_progress_first_so_that_a_swap_of_builds_waits_for_it() {
+async fn every_query_locks_the_progress_first_so_that_a_swap_of_builds_waits_for_it() {
     let world = World::with_books().await;
     let pool = world.database.pool();
     for path in ["/v1/ledgers", "/v1/ledgers/books", "/v1/ledgers/books/accounts"] {
         let mut others = pool.begin().await.unwrap();
         sqlx::query("lock table read.ledgers").execute(&mut *others).await.unwrap();
-        // What the reader that waits for the ledgers has by then.
+        // The locks that the query holds while it waits for the ledgers.
         let held = async {
             let sql = "select array(select held.relation::regclass::text from pg_locks as held \
                                     where held.pid = waiting.pid and held.granted \
@@ -103,8 +103,7 @@ async fn every_reader_holds_the_progress_first_so_that_a_swap_of_builds_waits_fo
                        from pg_locks as waiting \
                        where not waiting.granted and waiting.relation = 'read.ledgers'::regclass";
             let waits = || async { sqlx::query_scalar(sql).fetch_optional(pool).await.unwrap() };
-            let held: Vec<String> =
-                eventually_some(PATIENCE, "the reader waits for the ledgers", waits).await;
+            let held: Vec<String> = eventually_some(TIMEOUT, "the query waits for the ledgers", waits).await;
             others.rollback().await.unwrap();
             held
         };

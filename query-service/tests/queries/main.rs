@@ -5,6 +5,7 @@
 mod answers;
 mod document;
 mod freshness;
+mod layering;
 mod pages;
 mod refusals;
 mod role;

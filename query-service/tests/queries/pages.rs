@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use crate::world::World;
 
-/// Follows `Link` headers from this path to the end, and gathers one member of all items.
+/// Follows the `Link` headers from this path to the last page, and collects one member of all items.
 async fn follow(world: &World, path: &str, member: &str) -> Vec<Value> {
-    let mut gathered = Vec::new();
+    let mut collected = Vec::new();
     let mut next = Some(path.to_owned());
     while let Some(path) = next {
         let answer = world.get(&path).await;
-        gathered.extend(answer.column(member));
+        collected.extend(answer.column(member));
         let link = answer.header("link");
         next = link.strip_prefix('<').map(|link| {
             let (target, relation) = link.split_once('>').unwrap();
@@ -18,9 +18,9 @@ async fn follow(world: &World, path: &str, member: &str) -> Vec<Value> {
             target.to_owned()
         });
         assert_eq!(next.is_some(), answer.json()["next"].is_string());
-        assert!(gathered.len() < 100, "the pages have an end");
+        assert!(collected.len() < 100, "the pages come to an end");
     }
-    gathered
+    collected
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn every_list_can_be_followed_to_its_end_and_shows_each_item_once() {
 }
 
 #[tokio::test]
-async fn the_lists_of_holds_customers_and_changes_can_be_followed_too() {
+async fn the_lists_of_holds_customers_and_metadata_changes_can_be_followed_too() {
     let world = World::with_everything().await;
     let ledger = "/v1/ledgers/books";
     for (path, member, expected) in [
@@ -63,7 +63,7 @@ async fn the_lists_of_holds_customers_and_changes_can_be_followed_too() {
 }
 
 #[tokio::test]
-async fn two_entries_of_one_transaction_may_be_on_two_pages() {
+async fn the_entries_of_one_transaction_may_be_on_two_pages() {
     let world = World::with_books().await;
     world
         .post(

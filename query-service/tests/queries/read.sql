@@ -1,4 +1,4 @@
--- Schema `read` as the projector promises it: here the tables stand where the views of the live build do.
+-- Schema `read` as the projector promises it, with tables in place of the views of the live build.
 create schema read;
 create table public.recount_read_models (projection text primary key, version int not null);
 create table public.recount_builds (

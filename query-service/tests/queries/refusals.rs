@@ -1,8 +1,8 @@
-//! What is not answered, and how that is said.
+//! Requests that are refused, and the problems that say why.
 
 use std::time::Duration;
 
-use recount_query_service::{Reader, VERSION_MIN};
+use recount_query_service::{Reader, VERSION_MIN, catalogue};
 use recount_service_kit::database::connect;
 use recount_test_support::TestDatabase;
 use secrecy::SecretString;
@@ -24,7 +24,7 @@ async fn without_a_valid_key_nothing_is_answered() {
 }
 
 #[tokio::test]
-async fn parameters_that_are_unknown_or_malformed_are_refused_by_name() {
+async fn unknown_and_malformed_parameters_are_refused_by_name() {
     let world = World::with_books().await;
     for (path, parameter) in [
         ("/v1/ledgers/books/accounts?colour=red", "colour"),
@@ -58,7 +58,7 @@ async fn parameters_that_are_unknown_or_malformed_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_question_for_one_thing_takes_no_parameters() {
+async fn a_query_for_one_resource_takes_no_parameters() {
     let world = World::with_everything().await;
     for path in ["", "/accounts/Assets:Cash", "/transactions/t1", "/holds/auth-1", "/customers/c-1"] {
         let path = format!("/v1/ledgers/books{path}");
@@ -70,7 +70,7 @@ async fn a_question_for_one_thing_takes_no_parameters() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_is_none_is_the_parameter_to_blame() {
+async fn the_problem_of_a_malformed_cursor_names_the_parameter() {
     let world = World::with_books().await;
     for cursor in ["", "x", "%00"] {
         let answer = world.get(&format!("/v1/ledgers/books/accounts?cursor={cursor}")).await;
@@ -80,7 +80,7 @@ async fn a_cursor_that_is_none_is_the_parameter_to_blame() {
 }
 
 #[tokio::test]
-async fn a_position_that_is_none_is_refused() {
+async fn a_malformed_position_is_refused() {
     let world = World::with_books().await;
     for path in ["/v1/ledgers/books", "/v1/ledgers"] {
         let answer = world.get_with(path, &[("recount-at-least", "soon")]).await;
@@ -89,7 +89,7 @@ async fn a_position_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn names_that_nothing_can_have_are_not_found_or_refused_and_never_an_error() {
+async fn impossible_names_are_not_found_or_refused_and_never_an_internal_error() {
     let world = World::with_books().await;
     for (path, problem) in [
         ("/v1/ledgers/%27%3B--", (404, "ledger-unknown")),
@@ -106,10 +106,10 @@ async fn names_that_nothing_can_have_are_not_found_or_refused_and_never_an_error
 }
 
 #[tokio::test]
-async fn connections_that_died_while_idle_are_not_noticed_by_the_caller() {
+async fn callers_do_not_notice_connections_that_died_while_idle() {
     let database = TestDatabase::create().await;
     sqlx::raw_sql(include_str!("read.sql")).execute(database.pool()).await.unwrap();
-    // The pool of the service itself, which does not test a connection before it gives it away.
+    // The service's own kind of pool, which does not test a connection before use.
     let url = SecretString::from(database.url());
     let pool = connect(&url, 4, "tests", None).await.unwrap();
     let world = World::on(database, pool).await;
@@ -134,13 +134,13 @@ async fn kill_others(connection: &mut sqlx::PgConnection) {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_unavailable_and_says_when_to_try_again() {
+async fn an_unreachable_database_is_a_503_that_says_when_to_retry() {
     let database = TestDatabase::create().await;
-    let away = PgPoolOptions::new()
+    let unreachable = PgPoolOptions::new()
         .acquire_timeout(Duration::from_millis(200))
         .connect_lazy("postgres://nobody@127.0.0.1:1/none")
         .unwrap();
-    let world = World::on(database, away).await;
+    let world = World::on(database, unreachable).await;
     let answer = world.get("/v1/ledgers/books").await;
     assert_eq!(answer.problem(), (503, "store-unavailable".into()));
     assert_eq!(answer.header("retry-after"), "1");
@@ -148,7 +148,7 @@ async fn a_database_that_is_away_is_unavailable_and_says_when_to_try_again() {
 }
 
 #[tokio::test]
-async fn read_models_that_are_not_there_yet_are_unavailable_until_they_are() {
+async fn missing_read_models_are_a_503_until_they_exist() {
     let database = TestDatabase::create().await;
     let pool = database.pool().clone();
     let world = World::on(database, pool.clone()).await;
@@ -158,7 +158,7 @@ async fn read_models_that_are_not_there_yet_are_unavailable_until_they_are() {
 }
 
 #[tokio::test]
-async fn read_models_that_are_being_rebuilt_are_unavailable_until_the_new_ones_are_live() {
+async fn read_models_that_are_being_rebuilt_are_a_503_until_the_new_ones_are_live() {
     let world = World::with_books().await;
     let pool = world.database.pool();
     rebuild(pool).await;
@@ -167,7 +167,7 @@ async fn read_models_that_are_being_rebuilt_are_unavailable_until_the_new_ones_a
         assert_eq!(answer.problem(), (503, "read-models-rebuilding".into()));
         assert_eq!(answer.header("retry-after"), "5");
         let problem = answer.json();
-        assert_eq!(problem["detail"], "The read models are being rebuilt: 3 of 9 events are in.");
+        assert_eq!(problem["detail"], "The read models are being rebuilt: 3 of 9 events have been applied.");
         assert_eq!((&problem["events_applied"], &problem["events"]), (&3.into(), &9.into()));
     }
     let reader = Reader::start(pool.clone(), CancellationToken::new());
@@ -190,4 +190,14 @@ async fn read_models_of_a_newer_program_are_read() {
         .await
         .unwrap();
     assert_eq!(world.get("/v1/ledgers/books").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_problem_kind_of_the_queries_has_a_page() {
+    let world = World::empty().await;
+    assert_eq!(catalogue().len(), 5);
+    for kind in catalogue() {
+        let page = world.get(&format!("/problems/{}", kind.code)).await;
+        assert_eq!((&page.json()["code"], &page.json()["status"]), (&kind.code.into(), &kind.status.into()));
+    }
 }

@@ -1,4 +1,4 @@
-//! The role as a process: it starts, and it stops when it is asked to.
+//! The role as a process: starting and stopping.
 
 use clap::Parser;
 use recount_query_service::{QueryConfig, QueryServiceError, run};
@@ -19,7 +19,7 @@ fn config(arguments: &[&str]) -> QueryConfig {
 }
 
 #[tokio::test]
-async fn the_role_stops_when_it_is_asked_to() {
+async fn the_role_stops_on_shutdown() {
     let world = World::empty().await;
     let shutdown = Shutdown::manual();
     shutdown.begin();
@@ -28,7 +28,7 @@ async fn the_role_stops_when_it_is_asked_to() {
 }
 
 #[tokio::test]
-async fn without_read_models_it_says_what_to_run() {
+async fn without_read_models_the_role_says_which_command_to_run() {
     let database = TestDatabase::create().await;
     let config = config(&["--database-url", database.url(), "--listen", "127.0.0.1:0"]);
     let error = run(config, Shutdown::manual()).await.unwrap_err();
@@ -36,7 +36,7 @@ async fn without_read_models_it_says_what_to_run() {
 }
 
 #[tokio::test]
-async fn it_waits_for_read_models_that_are_being_rebuilt_and_not_for_those_that_nobody_makes() {
+async fn the_role_starts_during_a_rebuild_but_not_without_one_if_read_models_are_missing() {
     let world = World::empty().await;
     rebuild(world.database.pool()).await;
     let config = config(&["--database-url", world.database.url(), "--listen", "127.0.0.1:0"]);
@@ -49,7 +49,7 @@ async fn it_waits_for_read_models_that_are_being_rebuilt_and_not_for_those_that_
 }
 
 #[tokio::test]
-async fn a_taken_address_is_said_before_anything_else() {
+async fn a_taken_address_is_reported_before_anything_else() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let config = config(&["--database-url", "postgres://nobody@127.0.0.1:1/none", "--listen", &address]);
@@ -59,7 +59,7 @@ async fn a_taken_address_is_said_before_anything_else() {
 }
 
 #[tokio::test]
-async fn the_read_models_may_be_in_another_database_and_no_password_is_shown() {
+async fn the_read_models_may_be_in_another_database_and_passwords_are_not_shown() {
     let config = config(&[
         "--database-url",
         "postgres://u:hunter2@one/a",

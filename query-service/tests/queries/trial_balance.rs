@@ -1,4 +1,4 @@
-//! The trial balance in both of its forms.
+//! The trial balance in both formats.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ async fn a_trial_balance_has_every_account_and_asset_and_equal_totals() {
 }
 
 #[tokio::test]
-async fn what_is_held_is_not_in_a_trial_balance() {
+async fn held_amounts_are_not_in_a_trial_balance() {
     let world = World::with_everything().await;
     let accounts: Vec<_> = world.get(PATH).await.json()["rows"].as_array().unwrap().clone();
     assert_eq!(accounts.len(), 4, "{accounts:?}");
@@ -40,7 +40,7 @@ async fn what_is_held_is_not_in_a_trial_balance() {
 }
 
 #[tokio::test]
-async fn as_csv_it_has_a_line_an_account_with_debits_positive() {
+async fn as_csv_it_has_one_line_per_account_with_debits_positive() {
     let world = World::with_books().await;
     let expected = "\"account\",\"balance\"\n\
                     \"Assets:Cash\",\"-0.05 USD, 2.50 VACHR\"\n\
@@ -74,7 +74,7 @@ async fn an_account_whose_balances_are_all_zero_has_the_balance_zero() {
 }
 
 #[tokio::test]
-async fn before_a_moment_only_earlier_entries_count() {
+async fn with_a_moment_only_earlier_entries_count() {
     let world = World::with_books().await;
     let answer = world.get(&format!("{PATH}?format=csv&effective_before=2013-07-01")).await;
     assert_eq!(
@@ -89,7 +89,7 @@ async fn before_a_moment_only_earlier_entries_count() {
 }
 
 #[tokio::test]
-async fn a_trial_balance_longer_than_one_part_arrives_whole() {
+async fn a_trial_balance_that_is_longer_than_one_part_is_complete() {
     let world = World::with_books().await;
     sqlx::raw_sql(
         "insert into read.accounts select 42, 'Assets:' || n, 'asset', '\"none\"', false, false, false, '{}', 9, now(), 9 \
@@ -107,7 +107,7 @@ async fn a_trial_balance_longer_than_one_part_arrives_whole() {
 }
 
 #[tokio::test]
-async fn sums_beyond_any_integer_are_shown_to_the_last_digit() {
+async fn sums_that_exceed_every_integer_type_are_exact() {
     let world = World::with_books().await;
     let most = i128::MAX.to_string();
     for (position, id) in [(10, "t10"), (11, "t11"), (12, "t12")] {

@@ -1,11 +1,11 @@
-//! A query service on a database of its own, and a hand that writes the read models as the projector would.
+//! A query service on its own database, and functions that write the read models as the projector would.
 
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use recount_identity::{self as identity, Authenticator};
-use recount_query_service::{Reader, VERSION_MIN, router};
+use recount_query_service::{Reader, VERSION_MIN, catalogue, router};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::HttpStack;
 use recount_service_kit::telemetry;
@@ -54,7 +54,7 @@ impl Answer {
     }
 }
 
-/// Makes the read models older than the queries need, with three of nine events in their successor.
+/// Makes the read models older than the queries need. Their successor has applied three of nine events.
 pub(crate) async fn rebuild(pool: &PgPool) {
     sqlx::query(
         "with older as (update public.recount_read_models set version = $1 - 1) \
@@ -67,7 +67,7 @@ pub(crate) async fn rebuild(pool: &PgPool) {
 }
 
 impl World {
-    /// With read models that hold nothing.
+    /// With empty read models.
     pub(crate) async fn empty() -> World {
         let database = TestDatabase::create().await;
         sqlx::raw_sql(include_str!("read.sql")).execute(database.pool()).await.unwrap();
@@ -75,7 +75,7 @@ impl World {
         World::on(database, reader).await
     }
 
-    /// With read models that are reached through this pool; the keys are in the database.
+    /// Reads the read models through this pool; the keys are in the database.
     pub(crate) async fn on(database: TestDatabase, read_models: PgPool) -> World {
         let keys = database.pool().clone();
         identity::migrate(&keys).await.unwrap();
@@ -83,7 +83,8 @@ impl World {
         let token = CancellationToken::new();
         let reader = Reader::start(read_models, token.clone());
         let (routes, _) = router(reader, Authenticator::new(keys)).split_for_parts();
-        let stack = HttpStack::new(Health::new(token), telemetry::metrics_handle());
+        let stack =
+            HttpStack::new(Health::new(token), telemetry::metrics_handle()).with_catalogue(catalogue());
         World { database, router: stack.wrap(routes), key: key.plaintext.expose_secret().to_owned() }
     }
 
@@ -132,8 +133,8 @@ impl World {
         world
     }
 
-    /// The books, and besides them at positions 10 to 16 two holds, of which `auth-1` is captured in part by `t4`, two
-    /// customers, of whom `c-1` has two accounts, and metadata that was changed.
+    /// The books, and at positions 10 to 16: two holds (`t4` captures a part of `auth-1`), two customers (`c-1` has two
+    /// accounts), and changes of metadata.
     pub(crate) async fn with_everything() -> World {
         let world = World::with_books().await;
         world.place_hold(10, "auth-1", "Assets:Cash", "Equity:Opening", "100").await;
@@ -209,7 +210,7 @@ impl World {
         self.send(path, &headers).await
     }
 
-    /// Exactly these headers, and no key.
+    /// Sends exactly these headers, and no key.
     pub(crate) async fn send(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::get(path);
         for (name, value) in headers {

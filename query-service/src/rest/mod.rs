@@ -1,0 +1,65 @@
+//! The REST transport: routes, parameters, cursors, problems and the OpenAPI document.
+//!
+//! A handler in `routes` reads its parameters, opens a snapshot, asks a question of it and returns the result. What all of
+//! them share is here: lists, freshness headers, the mapping of errors to problems.
+
+mod answer;
+mod cursor;
+mod freshness;
+mod list;
+mod parameters;
+mod problems;
+mod routes;
+
+use axum::middleware::from_fn_with_state;
+use recount_identity::{self as identity, Authenticator};
+use recount_service_kit::problem::Problem;
+use utoipa::openapi::{Info, OpenApi};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::read::Reader;
+pub use problems::catalogue;
+use routes::{
+    accounts, assets, customers, holds, ledgers, metadata_history, statement, transactions, trial_balance,
+};
+
+/// The routes of the read side with their OpenAPI document. Every route requires a key.
+pub fn router(reader: Reader, authenticator: Authenticator) -> OpenApiRouter {
+    let mut router = OpenApiRouter::with_openapi(description())
+        .routes(routes!(ledgers::list))
+        .routes(routes!(ledgers::show))
+        .routes(routes!(accounts::list))
+        .routes(routes!(accounts::show))
+        .routes(routes!(metadata_history::of_account))
+        .routes(routes!(statement::show))
+        .routes(routes!(transactions::list))
+        .routes(routes!(transactions::show))
+        .routes(routes!(metadata_history::of_transaction))
+        .routes(routes!(holds::list))
+        .routes(routes!(holds::show))
+        .routes(routes!(customers::list))
+        .routes(routes!(customers::show))
+        .routes(routes!(assets::list))
+        .routes(routes!(trial_balance::show))
+        .with_state(reader)
+        .route_layer(from_fn_with_state(authenticator, identity::require));
+    let document = router.get_openapi_mut();
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    identity::document(document);
+    router
+}
+
+fn description() -> OpenApi {
+    let mut info = Info::new("Recount: queries", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "The read side of Recount. The header `Recount-Position` of every answer about a ledger says which position of \
+         the ledger's log it reflects. To read your own writes, send the position from the answer to a command in \
+         `Recount-At-Least`: the service waits until the read model has reached it, for the time in \
+         `Prefer: wait=SECONDS` (default 5, at most 60). Amounts are strings of whole minor units."
+            .to_owned(),
+    );
+    OpenApi::new(info, utoipa::openapi::Paths::new())
+}
