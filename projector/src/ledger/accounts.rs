@@ -1,4 +1,4 @@
-//! The table `accounts`: what an account is and may do. Its balances are another table.
+//! The table `accounts`: the kind, policies, state and metadata of each account. Balances have a table of their own.
 
 use std::collections::HashMap;
 
@@ -6,31 +6,34 @@ use recount_core::{LogKey, Position};
 use recount_events::ledger::{
     AccountKind, AccountName, AccountOpened, BalanceLimit, Direction, FreezeScope, Overdraft,
 };
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
-use super::contradiction;
 use super::metadata::Amendment;
-use super::rows::{At, Span, column, json, sparse};
-use recount_projection::ApplyError;
+use super::rows::{EventStamp, Span, column, contradiction, json, sparse_column};
 
-/// The accounts that a batch concerns, each with an index by which other tables name it.
+/// The accounts in a batch. Other tables refer to them by index.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     all: Vec<Account>,
-    index: HashMap<AccountName, usize>,
+    index: HashMap<AccountName, AccountIndex>,
 }
+
+/// The index of an account in [`Accounts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct AccountIndex(usize);
 
 #[derive(Debug)]
 struct Account {
     name: AccountName,
-    /// What happens to the account itself; `None` if transactions and holds are all that concerns it.
+    /// Changes of the account's own row; `None` if only transactions and holds concern the account.
     change: Option<Box<Change>>,
 }
 
 #[derive(Debug)]
 struct Change {
-    opened: Option<(At, AccountOpened)>,
-    /// An event that opens it, though an earlier one of the batch takes it for opened.
+    opened: Option<(EventStamp, AccountOpened)>,
+    /// The first event that opens the account after an event of this batch that requires it to be open.
     opened_again: Option<Position>,
     overdraft: Option<Overdraft>,
     limits: Option<Vec<BalanceLimit>>,
@@ -38,50 +41,51 @@ struct Change {
     frozen_credits: Option<bool>,
     closed: Option<bool>,
     amendment: Option<Amendment>,
-    /// The metadata as the amendment leaves it.
+    /// The metadata after the amendment.
     metadata: Option<String>,
     span: Span,
 }
 
 impl Accounts {
-    /// The index of the account.
-    pub(super) fn index(&mut self, name: &AccountName) -> usize {
+    /// The index of the account, which is added if it is new to the batch.
+    pub(super) fn index_of(&mut self, name: &AccountName) -> AccountIndex {
         if let Some(&index) = self.index.get(name) {
             return index;
         }
-        let index = self.all.len();
+        let index = AccountIndex(self.all.len());
         self.index.insert(name.clone(), index);
         self.all.push(Account { name: name.clone(), change: None });
         index
     }
 
-    pub(super) fn name(&self, index: usize) -> &AccountName {
-        &self.all[index].name
+    pub(super) fn name(&self, index: AccountIndex) -> &AccountName {
+        &self.all[index.0].name
     }
 
-    /// What the account is and since when, if the batch opens it.
-    pub(super) fn opened(&self, index: usize) -> Option<(AccountKind, Position)> {
-        let (at, event) = self.all[index].change.as_ref()?.opened.as_ref()?;
+    /// The kind of the account and the position at which it was opened, if this batch opens it.
+    pub(super) fn opened(&self, index: AccountIndex) -> Option<(AccountKind, Position)> {
+        let (at, event) = self.all[index.0].change.as_ref()?.opened.as_ref()?;
         Some((event.kind, at.position))
     }
 
-    pub(super) fn open(&mut self, at: At, event: AccountOpened) -> Result<(), ApplyError> {
-        let index = self.index(&event.account);
-        match self.all[index].change.as_deref_mut() {
+    pub(super) fn open(&mut self, at: EventStamp, event: AccountOpened) -> Result<(), ApplyError> {
+        let index = self.index_of(&event.account);
+        match self.all[index.0].change.as_deref_mut() {
             None => {
                 let account = event.account.clone();
                 self.change(at, &account).opened = Some((at, event));
             }
             Some(change) if change.opened.is_some() => {
-                return Err(opened_before(at.position, &event.account));
+                return Err(already_opened(at.position, &event.account));
             }
-            // Whether this event is to blame or the one before it is known once the account was looked up.
+            // If an earlier batch opened the account, this event is the contradiction; otherwise the one before it is.
+            // That is known once the stored accounts are loaded.
             Some(change) => change.opened_again = change.opened_again.or(Some(at.position)),
         }
         Ok(())
     }
 
-    pub(super) fn freeze(&mut self, at: At, account: &AccountName, scope: FreezeScope, frozen: bool) {
+    pub(super) fn freeze(&mut self, at: EventStamp, account: &AccountName, scope: FreezeScope, frozen: bool) {
         let change = self.change(at, account);
         if scope.covers(Direction::Debit) {
             change.frozen_debits = Some(frozen);
@@ -91,30 +95,30 @@ impl Accounts {
         }
     }
 
-    pub(super) fn close(&mut self, at: At, account: &AccountName) {
+    pub(super) fn close(&mut self, at: EventStamp, account: &AccountName) {
         self.change(at, account).closed = Some(true);
     }
 
-    pub(super) fn set_overdraft(&mut self, at: At, account: &AccountName, overdraft: Overdraft) {
+    pub(super) fn set_overdraft(&mut self, at: EventStamp, account: &AccountName, overdraft: Overdraft) {
         self.change(at, account).overdraft = Some(overdraft);
     }
 
-    pub(super) fn set_limits(&mut self, at: At, account: &AccountName, limits: Vec<BalanceLimit>) {
+    pub(super) fn set_limits(&mut self, at: EventStamp, account: &AccountName, limits: Vec<BalanceLimit>) {
         self.change(at, account).limits = Some(limits);
     }
 
-    pub(super) fn amend(&mut self, at: At, account: &AccountName) -> &mut Amendment {
+    pub(super) fn amend(&mut self, at: EventStamp, account: &AccountName) -> &mut Amendment {
         self.change(at, account).amendment.get_or_insert_default()
     }
 
-    /// Something concerns the account and changes nothing of it.
-    pub(super) fn touch(&mut self, at: At, account: &AccountName) {
+    /// Notes an event that concerns the account without changing it.
+    pub(super) fn touch(&mut self, at: EventStamp, account: &AccountName) {
         self.change(at, account);
     }
 
-    fn change(&mut self, at: At, account: &AccountName) -> &mut Change {
-        let index = self.index(account);
-        let change = self.all[index].change.get_or_insert_with(|| {
+    fn change(&mut self, at: EventStamp, account: &AccountName) -> &mut Change {
+        let index = self.index_of(account);
+        let change = self.all[index.0].change.get_or_insert_with(|| {
             Box::new(Change {
                 opened: None,
                 opened_again: None,
@@ -132,8 +136,8 @@ impl Accounts {
         change
     }
 
-    /// Makes sure that what is changed is there, and finds out what becomes of its metadata.
-    pub(super) async fn settle(
+    /// Checks that each changed account was opened, and amends its metadata.
+    pub(super) async fn check_and_amend(
         &mut self,
         connection: &mut PgConnection,
         log: LogKey,
@@ -152,12 +156,12 @@ impl Accounts {
         if earlier.is_empty() {
             return Ok(());
         }
-        let mut stored = load(connection, log, &earlier).await?;
+        let mut stored = select(connection, log, &earlier).await?;
         for (name, change) in earlier {
             let metadata =
                 stored.remove(name.as_str()).ok_or_else(|| never_opened(change.span.first, name))?;
             if let Some(position) = change.opened_again {
-                return Err(opened_before(position, name));
+                return Err(already_opened(position, name));
             }
             if let (Some(amendment), Some(metadata)) = (&change.amendment, metadata) {
                 change.metadata = Some(amendment.amend_stored(&metadata)?);
@@ -168,15 +172,15 @@ impl Accounts {
 }
 
 pub(super) fn never_opened(position: Position, account: &AccountName) -> ApplyError {
-    contradiction(position, format!("`{account}` was never opened"))
+    contradiction(position, format!("account `{account}` was never opened"))
 }
 
-fn opened_before(position: Position, account: &AccountName) -> ApplyError {
-    contradiction(position, format!("`{account}` was opened before"))
+fn already_opened(position: Position, account: &AccountName) -> ApplyError {
+    contradiction(position, format!("account `{account}` was already opened"))
 }
 
-/// The accounts that were opened by earlier batches, with their metadata where that is amended.
-async fn load(
+/// Those of the changed accounts that earlier batches opened. Metadata is included where the batch amends it.
+async fn select(
     connection: &mut PgConnection,
     log: LogKey,
     changed: &[(&AccountName, &mut Change)],
@@ -197,7 +201,7 @@ async fn load(
     Ok(stored.into_iter().collect())
 }
 
-/// Writing, once all is settled.
+/// Writing, after the checks.
 impl Accounts {
     pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
         let (mut opened, mut changed) = (Vec::new(), Vec::new());
@@ -219,7 +223,7 @@ impl Accounts {
 }
 
 struct Opened<'a> {
-    at: At,
+    at: EventStamp,
     event: &'a AccountOpened,
     change: &'a Change,
 }
@@ -249,7 +253,7 @@ async fn insert(connection: &mut PgConnection, log: LogKey, rows: &[Opened<'_>])
     .bind(column(rows, |row| row.change.frozen_credits.unwrap_or(false)))
     .bind(column(rows, |row| row.change.closed.unwrap_or(false)))
     .bind(column(rows, |row| row.change.metadata.clone().unwrap_or_else(|| json(&row.event.metadata))))
-    .bind(sparse(rows, |row| row.change.metadata.as_ref().map(|_| json(&row.event.metadata))))
+    .bind(sparse_column(rows, |row| row.change.metadata.as_ref().map(|_| json(&row.event.metadata))))
     .bind(column(rows, |row| row.at.position.0))
     .bind(column(rows, |row| row.at.recorded_at))
     .bind(column(rows, |row| row.change.span.last.0))
@@ -285,12 +289,12 @@ async fn update(
     )
     .bind(log.0)
     .bind(column(rows, |(name, _)| name.as_str()))
-    .bind(sparse(rows, |(_, change)| change.overdraft.as_ref().map(json)))
-    .bind(sparse(rows, |(_, change)| change.limits.as_ref().map(json)))
-    .bind(sparse(rows, |(_, change)| change.frozen_debits))
-    .bind(sparse(rows, |(_, change)| change.frozen_credits))
-    .bind(sparse(rows, |(_, change)| change.closed))
-    .bind(sparse(rows, |(_, change)| change.metadata.as_deref()))
+    .bind(sparse_column(rows, |(_, change)| change.overdraft.as_ref().map(json)))
+    .bind(sparse_column(rows, |(_, change)| change.limits.as_ref().map(json)))
+    .bind(sparse_column(rows, |(_, change)| change.frozen_debits))
+    .bind(sparse_column(rows, |(_, change)| change.frozen_credits))
+    .bind(sparse_column(rows, |(_, change)| change.closed))
+    .bind(sparse_column(rows, |(_, change)| change.metadata.as_deref()))
     .bind(column(rows, |(_, change)| change.span.last.0))
     .execute(connection)
     .await?;

@@ -1,17 +1,17 @@
-//! The table `assets`.
+//! The table `assets`: the assets that each ledger has registered.
 
 use recount_core::{LogKey, Position};
 use recount_events::ledger::AssetRegistered;
 use sqlx::PgConnection;
 
-use super::rows::{At, column};
+use super::rows::{EventStamp, column};
 
 /// The assets that a batch registers.
 #[derive(Debug, Default)]
 pub(super) struct Assets(Vec<(Position, AssetRegistered)>);
 
 impl Assets {
-    pub(super) fn register(&mut self, at: At, event: AssetRegistered) {
+    pub(super) fn register(&mut self, at: EventStamp, event: AssetRegistered) {
         self.0.push((at.position, event));
     }
 

@@ -1,30 +1,29 @@
-//! What a batch of events changes: folded in memory, settled with what was there before, and written.
+//! The changes of a batch of events: folded in memory, checked against the stored rows, and written.
 
 use recount_core::LogKey;
 use recount_events::ledger::{
     AccountName, Asset, Capture, Direction, Entry, LedgerEvent, MetadataOwner, MetadataRemoved, MetadataSet,
     TransactionPosted,
 };
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
 use super::accounts::Accounts;
 use super::assets::Assets;
 use super::balances::Balances;
-use super::contradiction;
 use super::customers::Customers;
-use super::entries::Entries;
+use super::entries::{Entries, References};
 use super::holds::{Holds, Legs};
-use super::ledgers::Ledger;
+use super::ledgers::LedgerChange;
 use super::links::Links;
 use super::metadata::{Amendment, MetadataChanges};
-use super::rows::At;
+use super::rows::{EventStamp, contradiction};
 use super::transactions::Transactions;
-use recount_projection::ApplyError;
 
 /// The changes of each table.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    ledger: Ledger,
+    ledger: LedgerChange,
     assets: Assets,
     accounts: Accounts,
     balances: Balances,
@@ -37,9 +36,9 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Folds one more event in. What contradicts the batch so far is found here or when the batch is settled; that
-    /// something is there already that should be new is found by the database.
-    pub(super) fn add(&mut self, at: At, event: LedgerEvent) -> Result<(), ApplyError> {
+    /// Folds in the next event. A contradiction with the batch so far is found here or by [`Changes::load_and_check`];
+    /// a new row that already exists is found by the database.
+    pub(super) fn add(&mut self, at: EventStamp, event: LedgerEvent) -> Result<(), ApplyError> {
         match event {
             LedgerEvent::LedgerCreated(event) => self.ledger.create(at, event)?,
             LedgerEvent::EffectiveWindowSet(event) => self.ledger.set_window(at, event.window),
@@ -81,22 +80,22 @@ impl Changes {
             LedgerEvent::AccountLinked(event) => {
                 self.customers.touch(at, &event.customer);
                 self.accounts.touch(at, &event.account);
-                self.links.make(at, event.customer, event.account)?;
+                self.links.link(at, event.customer, event.account)?;
             }
             LedgerEvent::AccountUnlinked(event) => {
                 self.customers.touch(at, &event.customer);
                 self.accounts.touch(at, &event.account);
-                self.links.unmake(at, event.customer, event.account)?;
+                self.links.unlink(at, event.customer, event.account)?;
             }
         }
         Ok(())
     }
 
-    fn post(&mut self, at: At, event: TransactionPosted) -> Result<(), ApplyError> {
+    fn post(&mut self, at: EventStamp, event: TransactionPosted) -> Result<(), ApplyError> {
         let transaction = self.transactions.next_index();
         for (line, entry) in (0..).zip(&event.entries) {
-            let account = self.accounts.index(&entry.account);
-            let balance = self.balances.moved(at.position, account, &entry.asset);
+            let account = self.accounts.index_of(&entry.account);
+            let balance = self.balances.touch(at.position, account, &entry.asset);
             self.entries.add(transaction, balance, line, entry);
         }
         if let Some(capture) = &event.captures {
@@ -106,8 +105,8 @@ impl Changes {
         Ok(())
     }
 
-    /// A capture posts a part of its hold: one debit and one credit, as the hold has them.
-    fn capture(&mut self, at: At, capture: &Capture, entries: &[Entry]) -> Result<(), ApplyError> {
+    /// A capture posts all or part of a hold: one debit and one credit, of the same accounts as the hold.
+    fn capture(&mut self, at: EventStamp, capture: &Capture, entries: &[Entry]) -> Result<(), ApplyError> {
         let [debit, credit] = entries else {
             return Err(not_a_capture(at, capture));
         };
@@ -120,46 +119,47 @@ impl Changes {
         Ok(())
     }
 
-    fn legs(&mut self, at: At, debit: &AccountName, credit: &AccountName, asset: &Asset) -> Legs {
-        self.balances.with_holds();
+    fn legs(&mut self, at: EventStamp, debit: &AccountName, credit: &AccountName, asset: &Asset) -> Legs {
+        self.balances.include_held();
         let [debit, credit] = [debit, credit].map(|account| {
-            let account = self.accounts.index(account);
-            self.balances.moved(at.position, account, asset)
+            let account = self.accounts.index_of(account);
+            self.balances.touch(at.position, account, asset)
         });
         Legs { debit, credit }
     }
 
-    fn set_metadata(&mut self, at: At, event: MetadataSet) {
+    fn set_metadata(&mut self, at: EventStamp, event: MetadataSet) {
         self.amend(at, &event.of).set(&event.metadata);
         self.metadata.set(at, event.of, event.metadata);
     }
 
-    fn remove_metadata(&mut self, at: At, event: MetadataRemoved) {
+    fn remove_metadata(&mut self, at: EventStamp, event: MetadataRemoved) {
         self.amend(at, &event.of).remove(&event.keys);
         self.metadata.remove(at, event.of, event.keys);
     }
 
-    fn amend(&mut self, at: At, owner: &MetadataOwner) -> &mut Amendment {
+    fn amend(&mut self, at: EventStamp, owner: &MetadataOwner) -> &mut Amendment {
         match owner {
             MetadataOwner::Account(account) => self.accounts.amend(at, account),
             MetadataOwner::Transaction(transaction) => self.transactions.amend(at, transaction),
         }
     }
 
-    /// Loads what has to be known of what was there before, and finds what contradicts it.
-    pub(super) async fn settle(
+    /// Loads the stored rows that the batch builds on, checks the events against them, and computes the balances.
+    pub(super) async fn load_and_check(
         &mut self,
         connection: &mut PgConnection,
         log: LogKey,
     ) -> Result<(), ApplyError> {
-        self.ledger.settle(connection, log).await?;
-        self.accounts.settle(connection, log).await?;
-        self.transactions.settle(connection, log).await?;
+        self.ledger.check_created(connection, log).await?;
+        self.accounts.check_and_amend(connection, log).await?;
+        self.transactions.check_and_amend(connection, log).await?;
         self.balances.load(connection, log, &self.accounts).await?;
-        self.entries.run(&self.transactions, &mut self.balances, &self.accounts)?;
-        self.holds.settle(connection, log, &mut self.balances, &self.accounts).await?;
-        self.customers.settle(connection, log).await?;
-        self.links.settle(connection, log).await
+        self.entries.post_to_balances(&self.transactions, &mut self.balances, &self.accounts)?;
+        self.holds.load(connection, log).await?;
+        self.holds.apply(&mut self.balances, &self.accounts)?;
+        self.customers.check_registered(connection, log).await?;
+        self.links.check_stored(connection, log).await
     }
 
     pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
@@ -168,7 +168,8 @@ impl Changes {
         self.accounts.write(connection, log).await?;
         self.transactions.write(connection, log).await?;
         self.balances.write(connection, log, &self.accounts).await?;
-        self.entries.write(connection, log, &self.transactions, &self.balances, &self.accounts).await?;
+        let Changes { transactions, balances, accounts, .. } = self;
+        self.entries.write(connection, log, References { transactions, balances, accounts }).await?;
         self.holds.write(connection, log).await?;
         self.metadata.write(connection, log).await?;
         self.customers.write(connection, log).await?;
@@ -176,7 +177,9 @@ impl Changes {
     }
 }
 
-fn not_a_capture(at: At, capture: &Capture) -> ApplyError {
-    let reason = format!("it captures hold `{}`, and is not one debit and one credit alike", capture.hold);
+fn not_a_capture(at: EventStamp, capture: &Capture) -> ApplyError {
+    let hold = &capture.hold;
+    let reason =
+        format!("a capture of hold `{hold}` must be one debit and one credit of one asset and amount");
     contradiction(at.position, reason)
 }

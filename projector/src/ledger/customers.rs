@@ -1,105 +1,112 @@
-//! The table `customers`: whom the accounts belong to. The one table with personal data.
+//! The table `customers`: the owners of accounts. The only table with personal data.
 
 use std::collections::HashMap;
 
 use recount_core::{LogKey, Position};
 use recount_events::ledger::{CustomerId, CustomerRegistered, CustomerUpdated, Metadata, Profile};
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
-use super::contradiction;
-use super::rows::{At, Span, column, json, sparse};
-use recount_projection::ApplyError;
+use super::rows::{EventStamp, Span, column, contradiction, json, sparse_column};
 
-/// The customers whom a batch concerns.
+/// The customers in a batch.
 #[derive(Debug, Default)]
 pub(super) struct Customers {
     all: Vec<Customer>,
-    index: HashMap<CustomerId, usize>,
+    index: HashMap<CustomerId, CustomerIndex>,
 }
+
+/// The index of a customer in [`Customers`].
+#[derive(Clone, Copy, Debug)]
+struct CustomerIndex(usize);
 
 #[derive(Debug)]
 struct Customer {
     id: CustomerId,
-    registered: Option<At>,
-    /// An event that registers the customer, though an earlier one of the batch takes the customer for registered.
+    registered: Option<EventStamp>,
+    /// The first event that registers the customer after an event of this batch that requires the customer to be
+    /// registered.
     registered_again: Option<Position>,
-    /// What is known about the customer, if the batch says something about that.
-    described: Option<Described>,
+    /// Profile and metadata after the batch, if the batch changes them.
+    details: Option<Details>,
     forgotten: bool,
     span: Span,
 }
 
 #[derive(Debug)]
-struct Described {
+struct Details {
     profile: Profile,
     metadata: Metadata,
-    /// The first event that describes a customer of an earlier batch.
+    /// The first event of the batch that changes profile and metadata.
     first: Position,
 }
 
 impl Customers {
-    pub(super) fn register(&mut self, at: At, event: CustomerRegistered) -> Result<(), ApplyError> {
+    pub(super) fn register(&mut self, at: EventStamp, event: CustomerRegistered) -> Result<(), ApplyError> {
         let CustomerRegistered { customer, profile, metadata } = event;
-        match self.index.get(&customer).map(|index| &mut self.all[*index]) {
+        match self.index.get(&customer).map(|index| &mut self.all[index.0]) {
             None => {
-                let registered = self.customer(at, &customer);
-                registered.registered = Some(at);
-                registered.described = Some(Described { profile, metadata, first: at.position });
+                let new = self.touched(at, &customer);
+                new.registered = Some(at);
+                new.details = Some(Details { profile, metadata, first: at.position });
             }
             Some(known) if known.registered.is_some() => {
-                return Err(registered_before(at.position, &customer));
+                return Err(already_registered(at.position, &customer));
             }
-            // Whether this event is to blame or the one before it is known once the customer was looked up.
+            // If an earlier batch registered the customer, this event is the contradiction; otherwise the one before it
+            // is. That is known once the stored customers are loaded.
             Some(known) => known.registered_again = known.registered_again.or(Some(at.position)),
         }
         Ok(())
     }
 
-    pub(super) fn update(&mut self, at: At, event: CustomerUpdated) -> Result<(), ApplyError> {
+    pub(super) fn update(&mut self, at: EventStamp, event: CustomerUpdated) -> Result<(), ApplyError> {
         let CustomerUpdated { customer, profile, metadata } = event;
-        let updated = self.customer(at, &customer);
+        let updated = self.touched(at, &customer);
         if updated.forgotten {
             return Err(was_forgotten(at.position, &customer));
         }
-        let first = updated.described.as_ref().map_or(at.position, |described| described.first);
-        updated.described = Some(Described { profile, metadata, first });
+        updated.set_details(at, profile, metadata);
         Ok(())
     }
 
-    /// Nothing that an earlier event of the batch said is written.
-    pub(super) fn forget(&mut self, at: At, customer: &CustomerId) {
-        let forgotten = self.customer(at, customer);
+    /// Replaces the details of earlier events too, so that they are never written.
+    pub(super) fn forget(&mut self, at: EventStamp, customer: &CustomerId) {
+        let forgotten = self.touched(at, customer);
         forgotten.forgotten = true;
-        let first = forgotten.described.as_ref().map_or(at.position, |described| described.first);
-        forgotten.described =
-            Some(Described { profile: Profile::default(), metadata: Metadata::new(), first });
+        forgotten.set_details(at, Profile::default(), Metadata::new());
     }
 
-    /// Something concerns the customer and changes nothing of the row.
-    pub(super) fn touch(&mut self, at: At, customer: &CustomerId) {
-        self.customer(at, customer);
+    /// Notes an event that concerns the customer without changing profile or metadata.
+    pub(super) fn touch(&mut self, at: EventStamp, customer: &CustomerId) {
+        self.touched(at, customer);
     }
 
-    fn customer(&mut self, at: At, customer: &CustomerId) -> &mut Customer {
+    /// The customer, who is added if new to the batch.
+    fn touched(&mut self, at: EventStamp, customer: &CustomerId) -> &mut Customer {
         let all = &mut self.all;
         let index = *self.index.entry(customer.clone()).or_insert_with(|| {
             all.push(Customer {
                 id: customer.clone(),
                 registered: None,
                 registered_again: None,
-                described: None,
+                details: None,
                 forgotten: false,
                 span: Span::at(at.position),
             });
-            all.len() - 1
+            CustomerIndex(all.len() - 1)
         });
-        let customer = &mut self.all[index];
+        let customer = &mut self.all[index.0];
         customer.span.last = at.position;
         customer
     }
 
-    /// Makes sure that whoever is changed is there, and was not forgotten.
-    pub(super) async fn settle(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), ApplyError> {
+    /// Checks that each changed customer was registered, and that no forgotten customer gets new details.
+    pub(super) async fn check_registered(
+        &self,
+        connection: &mut PgConnection,
+        log: LogKey,
+    ) -> Result<(), ApplyError> {
         let earlier: Vec<&Customer> =
             self.all.iter().filter(|customer| customer.registered.is_none()).collect();
         if earlier.is_empty() {
@@ -120,13 +127,13 @@ impl Customers {
         .into_iter()
         .collect();
         for customer in earlier {
-            match (stored.get(customer.id.as_str()), &customer.described) {
+            match (stored.get(customer.id.as_str()), &customer.details) {
                 (None, _) => return Err(never_registered(customer.span.first, &customer.id)),
-                (Some(true), Some(described)) => return Err(was_forgotten(described.first, &customer.id)),
+                (Some(true), Some(details)) => return Err(was_forgotten(details.first, &customer.id)),
                 (Some(_), _) => {}
             }
             if let Some(position) = customer.registered_again {
-                return Err(registered_before(position, &customer.id));
+                return Err(already_registered(position, &customer.id));
             }
         }
         Ok(())
@@ -135,8 +142,8 @@ impl Customers {
     pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
         let (mut registered, mut changed) = (Vec::new(), Vec::new());
         for customer in &self.all {
-            match (customer.registered, &customer.described) {
-                (Some(at), Some(described)) => registered.push((at, customer, described)),
+            match (customer.registered, &customer.details) {
+                (Some(at), Some(details)) => registered.push((at, customer, details)),
                 _ => changed.push(customer),
             }
         }
@@ -150,12 +157,19 @@ impl Customers {
     }
 }
 
+impl Customer {
+    fn set_details(&mut self, at: EventStamp, profile: Profile, metadata: Metadata) {
+        let first = self.details.as_ref().map_or(at.position, |details| details.first);
+        self.details = Some(Details { profile, metadata, first });
+    }
+}
+
 fn never_registered(position: Position, customer: &CustomerId) -> ApplyError {
     contradiction(position, format!("customer `{customer}` was never registered"))
 }
 
-fn registered_before(position: Position, customer: &CustomerId) -> ApplyError {
-    contradiction(position, format!("customer `{customer}` was registered before"))
+fn already_registered(position: Position, customer: &CustomerId) -> ApplyError {
+    contradiction(position, format!("customer `{customer}` was already registered"))
 }
 
 fn was_forgotten(position: Position, customer: &CustomerId) -> ApplyError {
@@ -165,7 +179,7 @@ fn was_forgotten(position: Position, customer: &CustomerId) -> ApplyError {
 async fn insert(
     connection: &mut PgConnection,
     log: LogKey,
-    rows: &[(At, &Customer, &Described)],
+    rows: &[(EventStamp, &Customer, &Details)],
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into customers (log, customer, profile, metadata, forgotten, registered_position, registered_at,
@@ -177,8 +191,8 @@ async fn insert(
     )
     .bind(log.0)
     .bind(column(rows, |(_, customer, _)| customer.id.as_str()))
-    .bind(column(rows, |(.., described)| json(&described.profile)))
-    .bind(column(rows, |(.., described)| json(&described.metadata)))
+    .bind(column(rows, |(.., details)| json(&details.profile)))
+    .bind(column(rows, |(.., details)| json(&details.metadata)))
     .bind(column(rows, |(_, customer, _)| customer.forgotten))
     .bind(column(rows, |(at, ..)| at.position.0))
     .bind(column(rows, |(at, ..)| at.recorded_at))
@@ -203,8 +217,8 @@ async fn update(connection: &mut PgConnection, log: LogKey, rows: &[&Customer]) 
     )
     .bind(log.0)
     .bind(column(rows, |customer| customer.id.as_str()))
-    .bind(sparse(rows, |customer| customer.described.as_ref().map(|described| json(&described.profile))))
-    .bind(sparse(rows, |customer| customer.described.as_ref().map(|described| json(&described.metadata))))
+    .bind(sparse_column(rows, |customer| customer.details.as_ref().map(|details| json(&details.profile))))
+    .bind(sparse_column(rows, |customer| customer.details.as_ref().map(|details| json(&details.metadata))))
     .bind(column(rows, |customer| customer.forgotten))
     .bind(column(rows, |customer| customer.span.last.0))
     .execute(connection)

@@ -1,36 +1,39 @@
-//! The table `holds`: value that was set aside, and what became of it.
+//! The table `holds`: each hold, how much of it was captured, released or remains, and its status.
 
 use std::collections::HashMap;
 
 use recount_core::{LogKey, Position};
 use recount_events::ledger::{AccountName, Amount, Asset, Capture, Direction, HoldId, HoldPlaced};
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
 use super::accounts::Accounts;
-use super::balances::Balances;
-use super::contradiction;
-use super::rows::{At, column, json, minor_units, storable};
-use recount_projection::ApplyError;
+use super::balances::{BalanceIndex, Balances, Movement};
+use super::rows::{EventStamp, column, contradiction, json, parse_minor_units, storable_time};
 
-/// The holds that a batch concerns, and what happens to them, in order.
+/// The holds in a batch, and the events about them in order.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     all: Vec<Hold>,
-    index: HashMap<HoldId, usize>,
-    moves: Vec<Move>,
+    index: HashMap<HoldId, HoldIndex>,
+    events: Vec<HoldEvent>,
 }
+
+/// The index of a hold in [`Holds`].
+#[derive(Clone, Copy, Debug)]
+struct HoldIndex(usize);
 
 #[derive(Debug)]
 struct Hold {
     id: HoldId,
-    /// Whether the first event about it in the batch takes it for placed.
-    earlier: bool,
-    /// What is set aside by it: before the batch, and after it once the batch was run. `None` if it is not there.
+    /// Whether the batch's first event about the hold requires an earlier batch to have placed it.
+    placed_earlier: bool,
+    /// The state before the batch; after [`Holds::apply`], the state after it. `None` if the hold does not exist.
     state: Option<State>,
-    /// The event that placed it, if the batch did.
-    placed: Option<(At, HoldPlaced)>,
-    /// The last event about it.
-    changed: At,
+    /// The event that placed the hold, if this batch did.
+    placed: Option<(EventStamp, HoldPlaced)>,
+    /// The last event about the hold.
+    changed: EventStamp,
 }
 
 #[derive(Debug)]
@@ -42,138 +45,167 @@ struct State {
     captured: i128,
     released: i128,
     remaining: i128,
-    /// What took the last of it, once nothing remains.
+    /// Open, or how the last part was used once nothing remains.
     status: &'static str,
 }
 
-/// What an event does to a hold and to the balances of its two accounts.
+/// An event about a hold, with the balances that it changes.
 #[derive(Debug)]
-struct Move {
-    at: At,
-    /// Index of the hold.
-    hold: usize,
+struct HoldEvent {
+    at: EventStamp,
+    hold: HoldIndex,
     legs: Legs,
-    what: What,
-}
-
-/// The indexes of the two balances on which a hold sets something aside.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Legs {
-    pub(super) debit: usize,
-    pub(super) credit: usize,
+    change: HoldChange,
 }
 
 #[derive(Debug)]
-enum What {
+enum HoldChange {
     Placed(Box<HoldPlaced>),
-    Used(Use),
+    Used(HoldUse),
 }
 
-/// What becomes of what was left of a hold, in minor units.
+/// How an event divides the remaining amount of a hold, in minor units.
 #[derive(Clone, Copy, Debug)]
-struct Use {
+struct HoldUse {
     captured: i128,
     released: i128,
     remaining: i128,
-    /// What the hold is then, if nothing remains.
+    /// The status of the hold if nothing remains.
     closed_as: &'static str,
 }
 
-impl Holds {
-    pub(super) fn place(&mut self, at: At, event: HoldPlaced, legs: Legs) {
-        let hold = self.index(at, &event.hold, false);
-        self.moves.push(Move { at, hold, legs, what: What::Placed(Box::new(event)) });
+/// The balances of a hold's debit and credit account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Legs {
+    pub(super) debit: BalanceIndex,
+    pub(super) credit: BalanceIndex,
+}
+
+/// The account and the asset of the debit and of the credit leg.
+type LegKeys<'a> = [(&'a str, &'a str); 2];
+
+impl Legs {
+    fn keys<'a>(self, balances: &'a Balances, accounts: &'a Accounts) -> LegKeys<'a> {
+        [self.debit, self.credit].map(|leg| balances.key(accounts, leg))
     }
 
-    /// A transaction posts so much of what is held.
-    pub(super) fn capture(&mut self, at: At, capture: &Capture, amount: Amount, legs: Legs) {
-        let what_if_any = |amount: Option<Amount>| amount.map_or(0, Amount::minor_units);
-        let captured = Use {
-            captured: amount.minor_units(),
-            released: what_if_any(capture.released),
-            remaining: what_if_any(capture.remaining),
-            closed_as: "captured",
-        };
-        self.use_up(at, &capture.hold, legs, captured);
-    }
-
-    pub(super) fn release(&mut self, at: At, hold: &HoldId, amount: Amount, legs: Legs) {
-        self.use_up(at, hold, legs, Use::given_back(amount, "released"));
-    }
-
-    pub(super) fn expire(&mut self, at: At, hold: &HoldId, amount: Amount, legs: Legs) {
-        self.use_up(at, hold, legs, Use::given_back(amount, "expired"));
-    }
-
-    fn use_up(&mut self, at: At, hold: &HoldId, legs: Legs, what: Use) {
-        let hold = self.index(at, hold, true);
-        self.moves.push(Move { at, hold, legs, what: What::Used(what) });
-    }
-
-    fn index(&mut self, at: At, id: &HoldId, earlier: bool) -> usize {
-        let all = &mut self.all;
-        let index = *self.index.entry(id.clone()).or_insert_with(|| {
-            all.push(Hold { id: id.clone(), earlier, state: None, placed: None, changed: at });
-            all.len() - 1
-        });
-        self.all[index].changed = at;
-        index
-    }
-
-    /// Loads what there is of earlier batches, and runs the batch over holds and balances.
-    pub(super) async fn settle(
-        &mut self,
-        connection: &mut PgConnection,
-        log: LogKey,
+    fn hold(
+        self,
+        position: Position,
+        amount: Amount,
         balances: &mut Balances,
         accounts: &Accounts,
     ) -> Result<(), ApplyError> {
+        for (leg, direction) in [(self.debit, Direction::Debit), (self.credit, Direction::Credit)] {
+            balances.get_mut(leg).hold(Movement { position, direction, amount }, accounts)?;
+        }
+        Ok(())
+    }
+
+    fn unhold(self, minor_units: i128, balances: &mut Balances) {
+        balances.get_mut(self.debit).unhold(Direction::Debit, minor_units);
+        balances.get_mut(self.credit).unhold(Direction::Credit, minor_units);
+    }
+}
+
+impl Holds {
+    pub(super) fn place(&mut self, at: EventStamp, event: HoldPlaced, legs: Legs) {
+        let hold = self.index_of(at, &event.hold, false);
+        self.events.push(HoldEvent { at, hold, legs, change: HoldChange::Placed(Box::new(event)) });
+    }
+
+    /// A transaction captures this amount.
+    pub(super) fn capture(&mut self, at: EventStamp, capture: &Capture, amount: Amount, legs: Legs) {
+        let or_zero = |amount: Option<Amount>| amount.map_or(0, Amount::minor_units);
+        let captured = HoldUse {
+            captured: amount.minor_units(),
+            released: or_zero(capture.released),
+            remaining: or_zero(capture.remaining),
+            closed_as: "captured",
+        };
+        self.add_use(at, &capture.hold, legs, captured);
+    }
+
+    pub(super) fn release(&mut self, at: EventStamp, hold: &HoldId, amount: Amount, legs: Legs) {
+        self.add_use(at, hold, legs, HoldUse::without_capture(amount, "released"));
+    }
+
+    pub(super) fn expire(&mut self, at: EventStamp, hold: &HoldId, amount: Amount, legs: Legs) {
+        self.add_use(at, hold, legs, HoldUse::without_capture(amount, "expired"));
+    }
+
+    fn add_use(&mut self, at: EventStamp, hold: &HoldId, legs: Legs, used: HoldUse) {
+        let hold = self.index_of(at, hold, true);
+        self.events.push(HoldEvent { at, hold, legs, change: HoldChange::Used(used) });
+    }
+
+    fn index_of(&mut self, at: EventStamp, id: &HoldId, placed_earlier: bool) -> HoldIndex {
+        let all = &mut self.all;
+        let index = *self.index.entry(id.clone()).or_insert_with(|| {
+            all.push(Hold { id: id.clone(), placed_earlier, state: None, placed: None, changed: at });
+            HoldIndex(all.len() - 1)
+        });
+        self.all[index.0].changed = at;
+        index
+    }
+
+    /// Loads the state of holds that earlier batches placed.
+    pub(super) async fn load(
+        &mut self,
+        connection: &mut PgConnection,
+        log: LogKey,
+    ) -> Result<(), sqlx::Error> {
         let earlier: Vec<&str> =
-            self.all.iter().filter(|hold| hold.earlier).map(|hold| hold.id.as_str()).collect();
-        if !earlier.is_empty() {
-            for (hold, state) in load(connection, log, &earlier).await? {
-                if let Some(&index) = self.index.get(&hold) {
-                    self.all[index].state = Some(state);
-                }
+            self.all.iter().filter(|hold| hold.placed_earlier).map(|hold| hold.id.as_str()).collect();
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        for (hold, state) in select(connection, log, &earlier).await? {
+            if let Some(&index) = self.index.get(&hold) {
+                self.all[index.0].state = Some(state);
             }
         }
-        for Move { at, hold, legs, what } in std::mem::take(&mut self.moves) {
-            let hold = &mut self.all[hold];
-            match what {
-                What::Placed(event) => hold.run_placed(at, *event, legs, balances, accounts)?,
-                What::Used(used) => hold.run_used(at, used, legs, balances, accounts)?,
+        Ok(())
+    }
+
+    /// Applies the events in order to the holds and their balances.
+    pub(super) fn apply(&mut self, balances: &mut Balances, accounts: &Accounts) -> Result<(), ApplyError> {
+        for HoldEvent { at, hold, legs, change } in std::mem::take(&mut self.events) {
+            let hold = &mut self.all[hold.0];
+            match change {
+                HoldChange::Placed(event) => {
+                    let amount = event.amount;
+                    hold.place(at, *event)?;
+                    legs.hold(at.position, amount, balances, accounts)?;
+                }
+                HoldChange::Used(used) => {
+                    hold.apply_use(at, used, legs.keys(balances, accounts))?;
+                    legs.unhold(used.captured + used.released, balances);
+                }
             }
         }
         Ok(())
     }
 }
 
-impl Use {
-    fn given_back(amount: Amount, closed_as: &'static str) -> Use {
-        Use { captured: 0, released: amount.minor_units(), remaining: 0, closed_as }
+impl HoldUse {
+    fn without_capture(amount: Amount, closed_as: &'static str) -> HoldUse {
+        HoldUse { captured: 0, released: amount.minor_units(), remaining: 0, closed_as }
     }
 
-    /// What there has to be before it; `None` beyond 128 bits.
-    fn before(self) -> Option<i128> {
+    /// The amount that must remain before the event; `None` if it exceeds 128 bits.
+    fn required(self) -> Option<i128> {
         self.captured.checked_add(self.released)?.checked_add(self.remaining)
     }
 }
 
 impl Hold {
-    fn run_placed(
-        &mut self,
-        at: At,
-        event: HoldPlaced,
-        legs: Legs,
-        balances: &mut Balances,
-        accounts: &Accounts,
-    ) -> Result<(), ApplyError> {
+    fn place(&mut self, at: EventStamp, event: HoldPlaced) -> Result<(), ApplyError> {
         if let Some(state) = &self.state {
-            let reason = format!("hold `{}` was placed at position {}", self.id, state.placed_position);
+            let reason =
+                format!("hold `{}` was already placed at position {}", self.id, state.placed_position);
             return Err(contradiction(at.position, reason));
         }
-        balances.get_mut(legs.debit).hold(at.position, Direction::Debit, event.amount, accounts)?;
-        balances.get_mut(legs.credit).hold(at.position, Direction::Credit, event.amount, accounts)?;
         self.state = Some(State {
             placed_position: at.position,
             debit: event.debit.clone(),
@@ -188,28 +220,20 @@ impl Hold {
         Ok(())
     }
 
-    fn run_used(
-        &mut self,
-        at: At,
-        used: Use,
-        legs: Legs,
-        balances: &mut Balances,
-        accounts: &Accounts,
-    ) -> Result<(), ApplyError> {
+    fn apply_use(&mut self, at: EventStamp, used: HoldUse, legs: LegKeys<'_>) -> Result<(), ApplyError> {
         let refuse = |reason: String| Err(contradiction(at.position, reason));
         let Some(state) = &mut self.state else {
             return refuse(format!("there is no hold `{}`", self.id));
         };
         let asset = state.asset.as_str();
-        if balances.key(accounts, legs.debit) != (state.debit.as_str(), asset)
-            || balances.key(accounts, legs.credit) != (state.credit.as_str(), asset)
-        {
-            return refuse(format!("hold `{}` is of other accounts or of another asset", self.id));
+        if legs != [(state.debit.as_str(), asset), (state.credit.as_str(), asset)] {
+            return refuse(format!("hold `{}` has other accounts or another asset", self.id));
         }
-        if used.before() != Some(state.remaining) {
-            let Use { captured, released, remaining, .. } = used;
+        if used.required() != Some(state.remaining) {
+            let HoldUse { captured, released, remaining, .. } = used;
             return refuse(format!(
-                "it captures {captured} of hold `{}`, releases {released} and leaves {remaining}, but {} was left",
+                "the event captures {captured} of hold `{}`, releases {released} and leaves {remaining}, \
+                 but {} remained",
                 self.id, state.remaining
             ));
         }
@@ -219,14 +243,12 @@ impl Hold {
         if used.remaining == 0 {
             state.status = used.closed_as;
         }
-        balances.get_mut(legs.debit).give_back(Direction::Debit, used.captured + used.released);
-        balances.get_mut(legs.credit).give_back(Direction::Credit, used.captured + used.released);
         Ok(())
     }
 }
 
-/// What there is of these holds.
-async fn load(
+/// Those of the holds that are stored.
+async fn select(
     connection: &mut PgConnection,
     log: LogKey,
     holds: &[&str],
@@ -250,10 +272,10 @@ async fn load(
             debit: AccountName::from_stored(&debit),
             credit: AccountName::from_stored(&credit),
             asset: Asset::from_stored(&asset),
-            captured: minor_units(&captured)?,
-            released: minor_units(&released)?,
-            remaining: minor_units(&remaining)?,
-            // Whatever it was, an event that uses up what remains changes it.
+            captured: parse_minor_units(&captured)?,
+            released: parse_minor_units(&released)?,
+            remaining: parse_minor_units(&remaining)?,
+            // An event that uses a closed hold is a contradiction, so the stored status does not matter.
             status: "open",
         };
         Ok((HoldId::from_stored(&hold), state))
@@ -261,7 +283,7 @@ async fn load(
     rows.into_iter().map(read).collect()
 }
 
-/// Writing, once all is settled.
+/// Writing, after the checks.
 impl Holds {
     pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
         let (mut placed, mut used) = (Vec::new(), Vec::new());
@@ -271,7 +293,7 @@ impl Holds {
                     placed.push(Placed { at: *at, event, state, changed: hold.changed })
                 }
                 (Some(state), None) => used.push((hold, state)),
-                // It is not there, so that nothing was run: the batch would not have come here.
+                // Cannot get here: using a hold that does not exist was a contradiction.
                 (None, _) => {}
             }
         }
@@ -286,10 +308,10 @@ impl Holds {
 }
 
 struct Placed<'a> {
-    at: At,
+    at: EventStamp,
     event: &'a HoldPlaced,
     state: &'a State,
-    changed: At,
+    changed: EventStamp,
 }
 
 async fn insert(connection: &mut PgConnection, log: LogKey, rows: &[Placed<'_>]) -> Result<(), sqlx::Error> {
@@ -315,7 +337,7 @@ async fn insert(connection: &mut PgConnection, log: LogKey, rows: &[Placed<'_>])
     .bind(column(rows, |row| row.state.released.to_string()))
     .bind(column(rows, |row| row.state.remaining.to_string()))
     .bind(column(rows, |row| row.state.status))
-    .bind(column(rows, |row| row.event.expires_at.map(storable)))
+    .bind(column(rows, |row| row.event.expires_at.map(storable_time)))
     .bind(column(rows, |row| json(&row.event.metadata)))
     .bind(column(rows, |row| row.at.position.0))
     .bind(column(rows, |row| row.at.recorded_at))

@@ -1,59 +1,59 @@
-//! The table `ledgers`: one row for the book itself.
+//! The table `ledgers`: the settings of the ledger itself, one row per log.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use recount_core::{LogKey, Position};
 use recount_events::ledger::{ChartRule, EffectiveWindow, LedgerCreated};
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
-use super::contradiction;
-use super::rows::{At, Span, json, storable};
-use recount_projection::ApplyError;
+use super::rows::{EventStamp, Span, contradiction, json, storable_time};
 
-/// What a batch does to the ledger itself.
+/// The changes of the ledger's own row by a batch.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
-    created: Option<(At, LedgerCreated)>,
-    /// An event that creates the ledger, though an earlier one of the batch takes it for created.
+pub(super) struct LedgerChange {
+    created: Option<(EventStamp, LedgerCreated)>,
+    /// The first event that creates the ledger after an event of this batch that requires it to exist.
     created_again: Option<Position>,
     window: Option<EffectiveWindow>,
     closed_through: Option<DateTime<Utc>>,
-    /// The chart as it then is, if it was set or removed.
+    /// The chart after the batch, if the batch sets or removes it.
     chart: Option<Option<Vec<ChartRule>>>,
-    /// The events about the ledger, if there are any.
+    /// The events about the ledger itself; `None` if there are none.
     span: Option<Span>,
 }
 
-impl Ledger {
-    pub(super) fn create(&mut self, at: At, event: LedgerCreated) -> Result<(), ApplyError> {
+impl LedgerChange {
+    pub(super) fn create(&mut self, at: EventStamp, event: LedgerCreated) -> Result<(), ApplyError> {
         match (self.span, &self.created) {
             (None, _) => {
                 self.touch(at.position);
                 self.created = Some((at, event));
             }
-            (Some(_), Some(_)) => return Err(created_before(at.position)),
-            // Whether this event is to blame or the one before it is known once the ledger was looked up.
+            (Some(_), Some(_)) => return Err(already_created(at.position)),
+            // If an earlier batch created the ledger, this event is the contradiction; otherwise the one before it is.
+            // That is known once the stored row was looked up.
             (Some(_), None) => self.created_again = self.created_again.or(Some(at.position)),
         }
         Ok(())
     }
 
-    pub(super) fn set_window(&mut self, at: At, window: EffectiveWindow) {
+    pub(super) fn set_window(&mut self, at: EventStamp, window: EffectiveWindow) {
         self.touch(at.position);
         self.window = Some(window);
     }
 
-    pub(super) fn close_through(&mut self, at: At, through: DateTime<Utc>) {
+    pub(super) fn close_through(&mut self, at: EventStamp, through: DateTime<Utc>) {
         self.touch(at.position);
         self.closed_through = Some(through);
     }
 
-    /// What is before this moment stays closed: all that was recorded, in microseconds.
-    pub(super) fn reopen_from(&mut self, at: At, from: DateTime<Utc>) {
+    /// The period up to the last microsecond before this moment stays closed; microseconds are the precision of times.
+    pub(super) fn reopen_from(&mut self, at: EventStamp, from: DateTime<Utc>) {
         let just_before = from.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(from);
         self.close_through(at, just_before);
     }
 
-    pub(super) fn set_chart(&mut self, at: At, rules: Option<Vec<ChartRule>>) {
+    pub(super) fn set_chart(&mut self, at: EventStamp, rules: Option<Vec<ChartRule>>) {
         self.touch(at.position);
         self.chart = Some(rules);
     }
@@ -62,16 +62,20 @@ impl Ledger {
         self.span.get_or_insert(Span::at(position)).last = position;
     }
 
-    /// Makes sure that there is a ledger to change.
-    pub(super) async fn settle(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), ApplyError> {
+    /// Checks that the ledger was created, unless this batch creates it.
+    pub(super) async fn check_created(
+        &self,
+        connection: &mut PgConnection,
+        log: LogKey,
+    ) -> Result<(), ApplyError> {
         let (None, Some(span)) = (&self.created, self.span) else { return Ok(()) };
-        let there: bool = sqlx::query_scalar("select exists (select from ledgers where log = $1)")
+        let exists: bool = sqlx::query_scalar("select exists (select from ledgers where log = $1)")
             .bind(log.0)
             .fetch_one(connection)
             .await?;
         match self.created_again {
-            _ if !there => Err(contradiction(span.first, "the ledger was never created")),
-            Some(position) => Err(created_before(position)),
+            _ if !exists => Err(contradiction(span.first, "the ledger was never created")),
+            Some(position) => Err(already_created(position)),
             None => Ok(()),
         }
     }
@@ -107,7 +111,7 @@ impl Ledger {
         .bind(self.window.is_some())
         .bind(days(|window| window.past_days))
         .bind(days(|window| window.future_days))
-        .bind(self.closed_through.map(storable))
+        .bind(self.closed_through.map(storable_time))
         .bind(self.chart.is_some())
         .bind(self.chart.as_ref().and_then(Option::as_ref).map(json))
         .bind(position.0)
@@ -117,14 +121,14 @@ impl Ledger {
     }
 }
 
-fn created_before(position: Position) -> ApplyError {
-    contradiction(position, "the ledger was created before")
+fn already_created(position: Position) -> ApplyError {
+    contradiction(position, "the ledger was already created")
 }
 
 async fn insert(
     connection: &mut PgConnection,
     log: LogKey,
-    at: At,
+    at: EventStamp,
     event: &LedgerCreated,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(

@@ -1,41 +1,43 @@
-//! The table `customer_accounts`: which account is whose.
+//! The table `customer_accounts`: the links between customers and accounts.
 
 use std::collections::{BTreeMap, HashSet};
 
 use recount_core::LogKey;
 use recount_events::ledger::{AccountName, CustomerId};
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
-use super::contradiction;
-use super::rows::{At, column};
-use recount_projection::ApplyError;
+use super::rows::{EventStamp, column, contradiction};
 
-/// The links that a batch makes or unmakes.
+/// The links that a batch adds or removes.
 #[derive(Debug, Default)]
-pub(super) struct Links(BTreeMap<(CustomerId, AccountName), Link>);
+pub(super) struct Links(BTreeMap<LinkKey, Link>);
+
+type LinkKey = (CustomerId, AccountName);
 
 #[derive(Debug)]
 struct Link {
-    /// Whether the first event of the batch takes it for made.
-    earlier: bool,
-    first: At,
-    /// The event that made it, if it is made in the end.
-    made: Option<At>,
+    /// Whether the batch's first event about the link requires an earlier batch to have added it.
+    linked_earlier: bool,
+    /// The batch's first event about the link.
+    first: EventStamp,
+    /// The event that added the link; `None` if it is removed after the batch.
+    linked: Option<EventStamp>,
 }
 
 impl Links {
-    pub(super) fn make(
+    pub(super) fn link(
         &mut self,
-        at: At,
+        at: EventStamp,
         customer: CustomerId,
         account: AccountName,
     ) -> Result<(), ApplyError> {
         self.set(at, customer, account, true)
     }
 
-    pub(super) fn unmake(
+    pub(super) fn unlink(
         &mut self,
-        at: At,
+        at: EventStamp,
         customer: CustomerId,
         account: AccountName,
     ) -> Result<(), ApplyError> {
@@ -44,28 +46,33 @@ impl Links {
 
     fn set(
         &mut self,
-        at: At,
+        at: EventStamp,
         customer: CustomerId,
         account: AccountName,
-        made: bool,
+        linked: bool,
     ) -> Result<(), ApplyError> {
         let key = (customer, account);
         match self.0.get_mut(&key) {
-            Some(link) if link.made.is_some() == made => return Err(is_so(at, &key, made)),
-            Some(link) => link.made = made.then_some(at),
+            Some(link) if link.linked.is_some() == linked => return Err(no_change(at, &key, linked)),
+            Some(link) => link.linked = linked.then_some(at),
             None => {
-                self.0.insert(key, Link { earlier: !made, first: at, made: made.then_some(at) });
+                let link = Link { linked_earlier: !linked, first: at, linked: linked.then_some(at) };
+                self.0.insert(key, link);
             }
         }
         Ok(())
     }
 
-    /// Makes sure that what is made was not there, and what is unmade was.
-    pub(super) async fn settle(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), ApplyError> {
+    /// Checks that added links are not stored yet, and that removed links are.
+    pub(super) async fn check_stored(
+        &self,
+        connection: &mut PgConnection,
+        log: LogKey,
+    ) -> Result<(), ApplyError> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let keys: Vec<&(CustomerId, AccountName)> = self.0.keys().collect();
+        let keys: Vec<&LinkKey> = self.0.keys().collect();
         let stored: Vec<(String, String)> = sqlx::query_as(
             "select l.customer, l.account
              from unnest($2::text[], $3::text[]) as t(customer, account)
@@ -83,40 +90,37 @@ impl Links {
         let stored: HashSet<(&str, &str)> =
             stored.iter().map(|(customer, account)| (customer.as_str(), account.as_str())).collect();
         for (key, link) in &self.0 {
-            let there = stored.contains(&(key.0.as_str(), key.1.as_str()));
-            if there != link.earlier {
-                return Err(is_so(link.first, key, there));
+            let is_stored = stored.contains(&(key.0.as_str(), key.1.as_str()));
+            if is_stored != link.linked_earlier {
+                return Err(no_change(link.first, key, is_stored));
             }
         }
         Ok(())
     }
 
     pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
-        let unmade: Vec<&(CustomerId, AccountName)> =
-            self.0.iter().filter(|(_, link)| link.earlier).map(|(key, _)| key).collect();
-        if !unmade.is_empty() {
-            delete(connection, log, &unmade).await?;
+        let removed: Vec<&LinkKey> =
+            self.0.iter().filter(|(_, link)| link.linked_earlier).map(|(key, _)| key).collect();
+        if !removed.is_empty() {
+            delete(connection, log, &removed).await?;
         }
-        // One that was unmade and made again is another one.
-        let made: Vec<(&(CustomerId, AccountName), At)> =
-            self.0.iter().filter_map(|(key, link)| Some((key, link.made?))).collect();
-        if !made.is_empty() {
-            insert(connection, log, &made).await?;
+        // A link that was removed and added again is a new row.
+        let added: Vec<(&LinkKey, EventStamp)> =
+            self.0.iter().filter_map(|(key, link)| Some((key, link.linked?))).collect();
+        if !added.is_empty() {
+            insert(connection, log, &added).await?;
         }
         Ok(())
     }
 }
 
-fn is_so(at: At, (customer, account): &(CustomerId, AccountName), linked: bool) -> ApplyError {
-    let how = if linked { "is linked" } else { "is not linked" };
-    contradiction(at.position, format!("`{account}` {how} to customer `{customer}`"))
+/// The event links an account that is already linked, or unlinks one that is not.
+fn no_change(at: EventStamp, (customer, account): &LinkKey, linked: bool) -> ApplyError {
+    let state = if linked { "is already linked" } else { "is not linked" };
+    contradiction(at.position, format!("account `{account}` {state} to customer `{customer}`"))
 }
 
-async fn delete(
-    connection: &mut PgConnection,
-    log: LogKey,
-    rows: &[&(CustomerId, AccountName)],
-) -> Result<(), sqlx::Error> {
+async fn delete(connection: &mut PgConnection, log: LogKey, rows: &[&LinkKey]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "delete from customer_accounts as l using unnest($2::text[], $3::text[]) as u(customer, account)
          cross join lateral (
@@ -137,7 +141,7 @@ async fn delete(
 async fn insert(
     connection: &mut PgConnection,
     log: LogKey,
-    rows: &[(&(CustomerId, AccountName), At)],
+    rows: &[(&LinkKey, EventStamp)],
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into customer_accounts (log, customer, account, linked_position, linked_at)

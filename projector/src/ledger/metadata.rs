@@ -1,6 +1,7 @@
-//! Metadata that is changed after the fact, and the table `metadata_changes`, which keeps every change.
+//! Changes of metadata after its owner was opened or posted, and the table `metadata_changes`, which keeps each of
+//! them.
 //!
-//! What the metadata then is stands with its owner, in `accounts` or `transactions`.
+//! The current metadata is in the owner's row, in `accounts` or `transactions`.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +9,9 @@ use recount_core::LogKey;
 use recount_events::ledger::{Metadata, MetadataOwner};
 use sqlx::PgConnection;
 
-use super::rows::{At, column, json};
+use super::rows::{EventStamp, column, json};
 
-/// What a batch does to the metadata of one owner.
+/// The net change of one owner's metadata by a batch.
 #[derive(Debug, Default)]
 pub(super) struct Amendment {
     set: Metadata,
@@ -28,38 +29,38 @@ impl Amendment {
         self.removed.extend(keys.iter().cloned());
     }
 
-    /// The metadata with all that the batch does to it, as it is stored.
+    /// The metadata after the change, as JSON text.
     pub(super) fn amend(&self, mut metadata: Metadata) -> String {
         metadata.retain(|key, _| !self.removed.contains(key));
         metadata.extend(self.set.clone());
         json(&metadata)
     }
 
-    /// The same for metadata that was stored.
+    /// The same for metadata that is stored as JSON text.
     pub(super) fn amend_stored(&self, metadata: &str) -> Result<String, sqlx::Error> {
         let metadata = serde_json::from_str(metadata);
         metadata.map(|metadata| self.amend(metadata)).map_err(|error| sqlx::Error::Decode(error.into()))
     }
 }
 
-/// The changes of metadata in a batch.
+/// The rows that a batch adds to `metadata_changes`.
 #[derive(Debug, Default)]
 pub(super) struct MetadataChanges(Vec<MetadataChange>);
 
 #[derive(Debug)]
 struct MetadataChange {
-    at: At,
+    at: EventStamp,
     owner: MetadataOwner,
     set_members: Metadata,
     removed_keys: Vec<String>,
 }
 
 impl MetadataChanges {
-    pub(super) fn set(&mut self, at: At, owner: MetadataOwner, members: Metadata) {
+    pub(super) fn set(&mut self, at: EventStamp, owner: MetadataOwner, members: Metadata) {
         self.0.push(MetadataChange { at, owner, set_members: members, removed_keys: Vec::new() });
     }
 
-    pub(super) fn remove(&mut self, at: At, owner: MetadataOwner, keys: Vec<String>) {
+    pub(super) fn remove(&mut self, at: EventStamp, owner: MetadataOwner, keys: Vec<String>) {
         self.0.push(MetadataChange { at, owner, set_members: Metadata::new(), removed_keys: keys });
     }
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn several_changes_are_as_one_after_another() {
+    fn an_amendment_equals_its_changes_applied_one_by_one() {
         let mut amendment = Amendment::default();
         amendment.set(&metadata(r#"{"a":2,"b":2}"#));
         amendment.remove(&["b".to_owned(), "c".to_owned(), "d".to_owned()]);

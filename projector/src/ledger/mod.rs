@@ -1,18 +1,19 @@
 //! The ledger's read models: ledgers, assets, accounts, balances, transactions, entries with running balances, holds,
-//! the history of metadata, customers and whose accounts are whose.
+//! the history of metadata, customers, and the links between customers and accounts.
 //!
-//! There is a module for each table. A batch of events is [folded](changes) into what it changes in each of them, in
-//! memory; what has to be known of the rows that are there is loaded with one query per table, by which an event that
-//! contradicts them is found; and each table is written with one statement for new rows and one for changed ones. A
-//! table that the batch does not concern costs nothing.
+//! Each table has a module. A batch of events is first [folded](changes) in memory into the changes of each table. One
+//! query per table then loads the stored rows that the changes build on, and an event that contradicts them is
+//! reported. Finally each table is written with one statement for new rows and one for changed rows. A table without
+//! changes costs nothing.
 //!
-//! Rows are looked up by `cross join lateral (select … where <the key> order by <its last column>)`, with that column
-//! `between x and x`. By an equality the order would be void; by this form no index but the key's will do, also while the
-//! tables are short and the planner knows nothing of them. What is changed is found so too, and then named by its `ctid`,
-//! which stays as it is while the batch has the log.
+//! Rows are looked up by `cross join lateral (select … where <key> order by <last column of the key>)`, with that
+//! column `between x and x`. With an equality Postgres would drop the `order by`; in this form only the index of the
+//! key provides the order, so the planner uses it even while tables are small or have never been analysed. Rows to
+//! update are found in the same way and then addressed by their `ctid`, which is stable because the batch holds the
+//! log's lock.
 //!
-//! What must not be here: anything about where events come from, progress, duplicates or gaps. The engine sees to
-//! that, and knows nothing of ledgers.
+//! Must not be here: where events come from, progress, duplicates and gaps. The engine handles those and knows no
+//! ledger.
 
 mod accounts;
 mod assets;
@@ -27,13 +28,12 @@ mod metadata;
 mod rows;
 mod transactions;
 
-use recount_core::Position;
 use recount_events::ledger::{self, DecodeError};
+use recount_projection::{ApplyError, LogBatch, Projection};
 use sqlx::PgConnection;
 
 use changes::Changes;
-use recount_projection::{ApplyError, LogBatch, Projection};
-use rows::At;
+use rows::{EventStamp, contradiction};
 
 /// The projection of the ledger domain. Its build is the schema `ledger_v2`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,23 +71,18 @@ impl Projection for LedgerProjection {
         let mut changes = Changes::default();
         for event in batch.events {
             let decoded = ledger::decode(&event.event_type, event.version, &event.data)
-                .map_err(|error| contradiction(event.position, sentence(&error)))?;
-            let at = At { position: event.position, recorded_at: event.recorded_at };
+                .map_err(|error| contradiction(event.position, with_source(&error)))?;
+            let at = EventStamp { position: event.position, recorded_at: event.recorded_at };
             changes.add(at, decoded)?;
         }
-        changes.settle(connection, batch.log).await?;
+        changes.load_and_check(connection, batch.log).await?;
         changes.write(connection, batch.log).await?;
         Ok(())
     }
 }
 
-/// The event at this position cannot be applied, because of what came before it.
-fn contradiction(position: Position, reason: impl Into<String>) -> ApplyError {
-    ApplyError::Poisoned { position, reason: reason.into() }
-}
-
-/// The error with its source, for an operator.
-fn sentence(error: &DecodeError) -> String {
+/// The error with its source, for operators.
+fn with_source(error: &DecodeError) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

@@ -1,12 +1,12 @@
--- The ledger's read models. Every key starts with the log; names are compared by bytes, which is fast and the same
--- everywhere. Amounts are numeric and whole: the number of minor units may exceed 64 bits, and sums 128 bits.
--- Tables whose rows change leave room on their pages, so that rows are updated in place.
+-- The ledger's read models. Every key starts with the log. Names are compared by bytes (collation "C"), which is fast
+-- and does not depend on the locale. Amounts are whole numerics in minor units: they may exceed 64 bits, and sums 128
+-- bits. Tables whose rows change have a low fillfactor, so that rows are updated on the same page.
 --
--- Positions: `opened_position`, `placed_position` … is where a thing began, `changed_position` the last event about the
--- thing itself.
+-- Positions: `opened_position`, `placed_position` and so on are the position of the event that created the row,
+-- `changed_position` that of the last event about the row.
 
--- `chart` holds the rules of the chart of accounts, null where any name may be used. Nothing takes effect up to
--- `closed_through`; the days of the effective window are null where it has no end.
+-- `chart` holds the rules of the chart of accounts; null if the ledger has no chart. No transaction takes effect at or
+-- before `closed_through`. The days of the effective window are null where the window is unlimited.
 create table ledgers (
     log                bigint           not null constraint ledgers_pkey primary key,
     ledger             text collate "C" not null,
@@ -28,8 +28,8 @@ create table assets (
     constraint assets_pkey primary key (log, code)
 );
 
--- `changed_position` leaves out transactions and holds: the balances know those. `opening_metadata` is what `metadata`
--- was when the account was opened; null as long as it still is.
+-- `changed_position` does not count transactions and holds: their positions are in the balances. `opening_metadata` is
+-- the metadata at opening; null until `metadata` changes.
 create table accounts (
     log              bigint           not null,
     account          text collate "C" not null,
@@ -49,8 +49,8 @@ create table accounts (
     constraint accounts_pkey primary key (log, account)
 ) with (fillfactor = 90);
 
--- The sums of what was posted, and of what open holds set aside. `kind` is the account's, which never changes: here it
--- saves a second look-up for each running balance.
+-- The sums of posted entries and of open holds. `kind` is a copy of the account's kind, which never changes: it saves a
+-- lookup in `accounts` for each running balance.
 create table balances (
     log          bigint           not null,
     account      text collate "C" not null,
@@ -64,8 +64,9 @@ create table balances (
     constraint balances_pkey primary key (log, account, asset)
 ) with (fillfactor = 50);
 
--- `reversals` are the transactions that take this one back, in their order; null as long as there is none. `captures`
--- is the hold that it captures. `posting_metadata` is what `metadata` was when it was posted; null as long as it still is.
+-- `reversals` are the transactions that reverse this one, in order of position; null while there are none. `captures`
+-- is the hold that the transaction captures. `posting_metadata` is the metadata at posting; null until `metadata`
+-- changes.
 create table transactions (
     log              bigint           not null,
     position         bigint           not null,
@@ -83,15 +84,15 @@ create table transactions (
     constraint transactions_transaction_key unique (log, transaction)
 );
 
--- Most transactions have no reference, reverse nothing and capture nothing, and then cost nothing here.
+-- Partial indexes: most transactions have no reference, reverse nothing and capture nothing.
 create unique index transactions_reference_key on transactions (log, reference) where reference is not null;
 create index transactions_log_reverses_position_idx on transactions (log, reverses, position)
     where reverses is not null;
 create index transactions_log_captures_position_idx on transactions (log, captures, position)
     where captures is not null;
 
--- `line` is the entry's index in its transaction; `balance` is the account's posted balance in the asset after it, on
--- the account's normal side.
+-- `line` is the entry's index in its transaction. `balance` is the account's posted balance in the asset after the
+-- entry, on the account's normal side.
 create table entries (
     log          bigint           not null,
     account      text collate "C" not null,
@@ -109,8 +110,8 @@ create table entries (
 
 create index entries_log_account_asset_position_line_idx on entries (log, account, asset, position, line);
 
--- `amount` is `captured` and `released` and `remaining`. `status` is open as long as something remains, and then says
--- what took the last of it: captured, released or expired.
+-- `amount` = `captured` + `released` + `remaining`. `status` is open while something remains, and then captured,
+-- released or expired, depending on the event that used the last part.
 create table holds (
     log              bigint           not null,
     hold             text collate "C" not null,
@@ -131,12 +132,12 @@ create table holds (
     constraint holds_pkey primary key (log, hold)
 ) with (fillfactor = 80);
 
--- Few holds are open and most are history, so a status is looked for among its own.
+-- Few holds are open and most are closed, so each index has the status before the position.
 create index holds_log_status_placed_position_idx on holds (log, status, placed_position);
 create index holds_log_debit_status_placed_position_idx on holds (log, debit, status, placed_position);
 create index holds_log_credit_status_placed_position_idx on holds (log, credit, status, placed_position);
 
--- What happened to the metadata of accounts and transactions after the fact. Rows are added and never changed.
+-- The changes of the metadata of accounts and transactions after opening or posting. Rows are added and never changed.
 -- `set_members` is an object, `removed_keys` an array.
 create table metadata_changes (
     log          bigint           not null,
@@ -149,7 +150,7 @@ create table metadata_changes (
     constraint metadata_changes_pkey primary key (log, owner_kind, owner, position)
 );
 
--- Personal data is here and nowhere else in the read models. Of a customer who was forgotten nothing but the row is left.
+-- The only table with personal data. When a customer is forgotten, the row stays, with empty profile and metadata.
 create table customers (
     log                 bigint           not null,
     customer            text collate "C" not null,

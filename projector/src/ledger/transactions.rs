@@ -1,24 +1,27 @@
-//! The table `transactions`, with what happens to a transaction after it was posted.
+//! The table `transactions`: each posted transaction with its entries, current metadata and reversals.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use recount_core::{LogKey, Position};
 use recount_events::ledger::{HoldId, Reference, TransactionId, TransactionPosted};
+use recount_projection::ApplyError;
 use sqlx::PgConnection;
 
-use super::contradiction;
 use super::metadata::Amendment;
-use super::rows::{At, column, json, sparse, storable};
-use recount_projection::ApplyError;
+use super::rows::{EventStamp, column, contradiction, json, sparse_column, storable_time};
 
-/// The transactions that a batch posts, each with an index by which entries name it, and those that it changes.
+/// The transactions that a batch posts, to which entries refer by index, and those that it changes.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
     posted: Vec<NewTransaction>,
-    /// By id, so that a later batch finds neighbours together.
+    /// In order of the id, so that neighbouring rows are looked up together.
     changed: BTreeMap<TransactionId, Change>,
 }
+
+/// The index of a transaction among those that the batch posts. Indices follow positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TransactionIndex(usize);
 
 #[derive(Debug)]
 pub(super) struct NewTransaction {
@@ -27,27 +30,26 @@ pub(super) struct NewTransaction {
     pub(super) effective_at: DateTime<Utc>,
     pub(super) recorded_at: DateTime<Utc>,
     reference: Option<Reference>,
-    metadata: String,
-    /// What the metadata was before the batch amended it.
-    posting_metadata: Option<String>,
-    entries: String,
+    metadata_json: String,
+    /// The metadata at posting, if the batch amended it.
+    posting_metadata_json: Option<String>,
+    entries_json: String,
     reverses: Option<TransactionId>,
     captures: Option<HoldId>,
 }
 
-/// What happens to a transaction that was posted, in this batch or before it.
+/// A change of a transaction that this batch or an earlier one posted.
 #[derive(Debug)]
 struct Change {
-    /// The first event that takes the transaction for posted.
+    /// The first event that requires the transaction to be posted.
     first: Position,
     amendment: Option<Amendment>,
-    /// The metadata as the amendment leaves it, of a transaction of an earlier batch.
-    metadata: Option<String>,
+    /// The metadata after the amendment, if an earlier batch posted the transaction.
+    metadata_json: Option<String>,
 }
 
 impl Transactions {
-    /// The index of the transaction.
-    pub(super) fn post(&mut self, at: At, event: TransactionPosted) -> usize {
+    pub(super) fn post(&mut self, at: EventStamp, event: TransactionPosted) {
         if let Some(reversed) = &event.reverses {
             self.change(at, reversed);
         }
@@ -57,38 +59,37 @@ impl Transactions {
             effective_at: event.effective_at,
             recorded_at: at.recorded_at,
             reference: event.reference,
-            metadata: json(&event.metadata),
-            posting_metadata: None,
-            entries: json(&event.entries),
+            metadata_json: json(&event.metadata),
+            posting_metadata_json: None,
+            entries_json: json(&event.entries),
             reverses: event.reverses,
             captures: event.captures.map(|capture| capture.hold),
         });
-        self.posted.len() - 1
     }
 
-    pub(super) fn get(&self, index: usize) -> &NewTransaction {
-        &self.posted[index]
+    pub(super) fn get(&self, index: TransactionIndex) -> &NewTransaction {
+        &self.posted[index.0]
     }
 
-    /// The index that the next transaction will have.
-    pub(super) fn next_index(&self) -> usize {
-        self.posted.len()
+    /// The index of the transaction that is posted next.
+    pub(super) fn next_index(&self) -> TransactionIndex {
+        TransactionIndex(self.posted.len())
     }
 
-    pub(super) fn amend(&mut self, at: At, transaction: &TransactionId) -> &mut Amendment {
+    pub(super) fn amend(&mut self, at: EventStamp, transaction: &TransactionId) -> &mut Amendment {
         self.change(at, transaction).amendment.get_or_insert_default()
     }
 
-    fn change(&mut self, at: At, transaction: &TransactionId) -> &mut Change {
+    fn change(&mut self, at: EventStamp, transaction: &TransactionId) -> &mut Change {
         self.changed.entry(transaction.clone()).or_insert_with(|| Change {
             first: at.position,
             amendment: None,
-            metadata: None,
+            metadata_json: None,
         })
     }
 
-    /// Makes sure that what is changed is there, and finds out what becomes of its metadata.
-    pub(super) async fn settle(
+    /// Checks that each changed transaction was posted, and amends its metadata.
+    pub(super) async fn check_and_amend(
         &mut self,
         connection: &mut PgConnection,
         log: LogKey,
@@ -112,12 +113,12 @@ impl Transactions {
         if earlier.is_empty() {
             return Ok(());
         }
-        let mut stored = load(connection, log, &earlier).await?;
+        let mut stored = select(connection, log, &earlier).await?;
         for (transaction, change) in earlier {
             let metadata =
                 stored.remove(transaction.as_str()).ok_or_else(|| never_posted(change.first, transaction))?;
             if let (Some(amendment), Some(metadata)) = (&change.amendment, metadata) {
-                change.metadata = Some(amendment.amend_stored(&metadata)?);
+                change.metadata_json = Some(amendment.amend_stored(&metadata)?);
             }
         }
         Ok(())
@@ -127,8 +128,8 @@ impl Transactions {
 impl NewTransaction {
     fn amend(&mut self, amendment: Option<&Amendment>) -> Result<(), sqlx::Error> {
         if let Some(amendment) = amendment {
-            let amended = amendment.amend_stored(&self.metadata)?;
-            self.posting_metadata = Some(std::mem::replace(&mut self.metadata, amended));
+            let amended = amendment.amend_stored(&self.metadata_json)?;
+            self.posting_metadata_json = Some(std::mem::replace(&mut self.metadata_json, amended));
         }
         Ok(())
     }
@@ -138,8 +139,8 @@ fn never_posted(position: Position, transaction: &TransactionId) -> ApplyError {
     contradiction(position, format!("there is no transaction `{transaction}`"))
 }
 
-/// The transactions that were posted by earlier batches, with their metadata where that is amended.
-async fn load(
+/// Those of the changed transactions that earlier batches posted. Metadata is included where the batch amends it.
+async fn select(
     connection: &mut PgConnection,
     log: LogKey,
     changed: &[(&TransactionId, &mut Change)],
@@ -160,7 +161,7 @@ async fn load(
     Ok(stored.into_iter().collect())
 }
 
-/// Writing, once all is settled.
+/// Writing, after the checks.
 impl Transactions {
     pub(super) async fn write(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
         if !self.posted.is_empty() {
@@ -188,20 +189,20 @@ impl Transactions {
         .bind(log.0)
         .bind(column(rows, |row| row.position.0))
         .bind(column(rows, |row| row.transaction.as_str()))
-        .bind(column(rows, |row| storable(row.effective_at)))
+        .bind(column(rows, |row| storable_time(row.effective_at)))
         .bind(column(rows, |row| row.recorded_at))
-        .bind(sparse(rows, |row| row.reference.as_ref().map(Reference::as_str)))
-        .bind(column(rows, |row| row.metadata.as_str()))
-        .bind(sparse(rows, |row| row.posting_metadata.as_deref()))
-        .bind(column(rows, |row| row.entries.as_str()))
-        .bind(sparse(rows, |row| row.reverses.as_ref().map(TransactionId::as_str)))
-        .bind(sparse(rows, |row| row.captures.as_ref().map(HoldId::as_str)))
+        .bind(sparse_column(rows, |row| row.reference.as_ref().map(Reference::as_str)))
+        .bind(column(rows, |row| row.metadata_json.as_str()))
+        .bind(sparse_column(rows, |row| row.posting_metadata_json.as_deref()))
+        .bind(column(rows, |row| row.entries_json.as_str()))
+        .bind(sparse_column(rows, |row| row.reverses.as_ref().map(TransactionId::as_str)))
+        .bind(sparse_column(rows, |row| row.captures.as_ref().map(HoldId::as_str)))
         .execute(connection)
         .await?;
         Ok(())
     }
 
-    /// After the batch's own transactions are in, because one of them may be reversed by another.
+    /// Runs after the insert, because a transaction of the batch may be reversed in the same batch.
     async fn add_reversals(&self, connection: &mut PgConnection, log: LogKey) -> Result<(), sqlx::Error> {
         let rows: Vec<(&NewTransaction, &TransactionId)> =
             self.posted.iter().filter_map(|row| Some((row, row.reverses.as_ref()?))).collect();
@@ -234,7 +235,9 @@ impl Transactions {
         let rows: Vec<(&str, &str)> = self
             .changed
             .iter()
-            .filter_map(|(transaction, change)| Some((transaction.as_str(), change.metadata.as_deref()?)))
+            .filter_map(|(transaction, change)| {
+                Some((transaction.as_str(), change.metadata_json.as_deref()?))
+            })
             .collect();
         if rows.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The engine, with a projection that is no ledger, on a real Postgres.
+//! The engine with a projection without any ledger, on a real Postgres.
 
 use std::sync::atomic::Ordering;
 
@@ -9,7 +9,7 @@ use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
-async fn what_a_feed_brings_twice_is_applied_once() {
+async fn events_that_are_fed_twice_are_applied_once() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 10).await;
@@ -35,7 +35,7 @@ async fn a_gap_in_a_feed_is_read_from_the_store() {
 }
 
 #[tokio::test]
-async fn a_feed_that_brings_the_later_events_first_is_put_in_order() {
+async fn events_that_are_fed_out_of_order_are_applied_in_order() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 9).await;
@@ -48,7 +48,7 @@ async fn a_feed_that_brings_the_later_events_first_is_put_in_order() {
 }
 
 #[tokio::test]
-async fn events_that_the_store_does_not_have_are_left() {
+async fn fed_events_that_are_not_in_the_store_are_ignored() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 9).await;
@@ -62,7 +62,7 @@ async fn events_that_the_store_does_not_have_are_left() {
 }
 
 #[tokio::test]
-async fn two_engines_at_once_on_the_same_logs_apply_each_event_once() {
+async fn two_engines_on_the_same_logs_apply_each_event_once() {
     let world = World::new().await;
     let names = [log("one"), log("two"), log("three")];
     let token = CancellationToken::new();
@@ -88,44 +88,44 @@ async fn two_engines_at_once_on_the_same_logs_apply_each_event_once() {
 }
 
 #[tokio::test]
-async fn a_poisoned_event_stops_its_log_visibly_and_no_other_until_a_restart_can_apply_it() {
+async fn a_poisoned_event_stops_only_its_own_log_until_a_restart_can_apply_it() {
     let world = World::new().await;
-    let (sick, sound) = (log("sick"), log("sound"));
-    world.count(&sick, 5).await;
-    world.append(&sick, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
-    world.count(&sick, 3).await;
-    world.count(&sound, 4).await;
+    let (broken, healthy) = (log("broken"), log("healthy"));
+    world.count(&broken, 5).await;
+    world.append(&broken, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
+    world.count(&broken, 3).await;
+    world.count(&healthy, 4).await;
     let tally = Tally::default();
     let engine = world.engine(tally.clone()).await;
     let token = CancellationToken::new();
     let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
     until("the log is stopped", async || !engine.status().report().stopped.is_empty()).await;
-    until("the other log is done", async || world.tallied(&sound).await == 4).await;
-    assert_eq!(world.tallied(&sick).await, 5);
+    until("the other log is applied", async || world.tallied(&healthy).await == 4).await;
+    assert_eq!(world.tallied(&broken).await, 5);
     let stopped = &engine.status().report().stopped[0];
-    assert_eq!((&stopped.0, stopped.1.at), (&sick, Position(6)));
+    assert_eq!((&stopped.0, stopped.1.at), (&broken, Position(6)));
     assert_eq!(
         world
             .text("select concat_ws(' ', log_name, position, stopped_at, stopped_reason) from read.progress where stopped_at > 0")
             .await,
-        ["sick 5 6 nobody can read it"]
+        ["broken 5 6 it cannot be read"]
     );
-    world.count(&sound, 1).await;
-    until("the other log goes on", async || world.tallied(&sound).await == 5).await;
+    world.count(&healthy, 1).await;
+    until("the other log continues", async || world.tallied(&healthy).await == 5).await;
     token.cancel();
     task.await.unwrap();
 
-    tally.mended.store(true, Ordering::Relaxed);
+    tally.repaired.store(true, Ordering::Relaxed);
     let restarted = world.engine(tally).await;
-    assert_eq!(restarted.catch_up(&sick, Position(9)).await.unwrap(), FeedOutcome::At(Position(9)));
-    assert_eq!(world.tallied(&sick).await, 9);
+    assert_eq!(restarted.catch_up(&broken, Position(9)).await.unwrap(), FeedOutcome::At(Position(9)));
+    assert_eq!(world.tallied(&broken).await, 9);
     assert!(
         world.text("select stopped_reason from read.progress where stopped_at is not null").await.is_empty()
     );
 }
 
 #[tokio::test]
-async fn a_log_whose_first_event_is_poisoned_stops_before_it_and_can_go_on_later() {
+async fn a_log_whose_first_event_is_poisoned_stops_before_it_and_can_resume() {
     let world = World::new().await;
     let main = log("main");
     world.append(&main, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
@@ -133,13 +133,13 @@ async fn a_log_whose_first_event_is_poisoned_stops_before_it_and_can_go_on_later
     let engine = world.engine(tally.clone()).await;
     assert_eq!(engine.catch_up(&main, Position(1)).await.unwrap(), FeedOutcome::Stopped);
     assert_eq!(world.text("select position || ' ' || stopped_at from read.progress").await, ["0 1"]);
-    tally.mended.store(true, Ordering::Relaxed);
+    tally.repaired.store(true, Ordering::Relaxed);
     let restarted = world.engine(tally).await;
     assert_eq!(restarted.catch_up(&main, Position(1)).await.unwrap(), FeedOutcome::At(Position(1)));
 }
 
 #[tokio::test]
-async fn an_event_that_only_the_database_refuses_is_found_and_stops_its_log() {
+async fn an_event_that_the_database_refuses_is_isolated_and_stops_its_log() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 100).await;
@@ -152,7 +152,7 @@ async fn an_event_that_only_the_database_refuses_is_found_and_stops_its_log() {
 }
 
 #[tokio::test]
-async fn a_restart_in_the_middle_goes_on_where_the_last_one_ended() {
+async fn a_restart_resumes_where_the_last_run_ended() {
     let world = World::new().await;
     let main = log("main");
     for _ in 0..3 {
@@ -169,21 +169,21 @@ async fn a_restart_in_the_middle_goes_on_where_the_last_one_ended() {
             return;
         }
     }
-    panic!("a hundred restarts did not get through");
+    panic!("the events were not all applied after a hundred restarts");
 }
 
 #[tokio::test]
-async fn connections_that_break_in_the_middle_cost_nothing() {
+async fn broken_connections_lose_no_events() {
     let world = World::new().await;
     let main = log("main");
     let token = CancellationToken::new();
     let engine = world.engine(Tally::default()).await;
     let task = tokio::spawn(tail_store(engine.clone(), token.clone()));
-    let mut broken = 0;
+    let mut terminated = 0;
     for round in 1..=30_i64 {
         world.count(&main, 20).await;
         if round % 5 == 0 {
-            broken += sqlx::query_scalar::<_, bool>(
+            terminated += sqlx::query_scalar::<_, bool>(
                 "select pg_terminate_backend(pid) from pg_stat_activity
                  where datname = current_database() and application_name = 'projector'",
             )
@@ -193,20 +193,20 @@ async fn connections_that_break_in_the_middle_cost_nothing() {
             .len();
         }
     }
-    assert!(broken > 0);
+    assert!(terminated > 0);
     until("all events are tallied", async || world.tallied(&main).await == 600).await;
     token.cancel();
     task.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_database_that_lost_its_last_commits_is_brought_forward_again() {
+async fn a_database_that_lost_its_last_commits_catches_up_again() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 20).await;
     let engine = world.engine(Tally::default()).await;
     engine.catch_up(&main, Position(20)).await.unwrap();
-    // What a crash does to commits that had not reached the disk: progress and data go back together.
+    // A crash loses commits that had not reached the disk: progress and data go back together.
     sqlx::raw_sql(
         "update tally_v1.progress set position = 12; update tally_v1.tallies set events = 12;
          delete from tally_v1.seen where position > 12",
@@ -221,7 +221,7 @@ async fn a_database_that_lost_its_last_commits_is_brought_forward_again() {
 }
 
 #[tokio::test]
-async fn readers_that_listen_hear_of_progress() {
+async fn progress_is_notified_to_listening_readers() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 5).await;
@@ -234,7 +234,7 @@ async fn readers_that_listen_hear_of_progress() {
 }
 
 #[tokio::test]
-async fn a_schema_is_made_once_however_many_make_it_and_is_missed_before() {
+async fn concurrent_migrations_create_the_schema_once_and_verify_fails_before_them() {
     let world = World::new().await;
     let tally = Tally::default();
     assert!(matches!(

@@ -1,4 +1,4 @@
-//! The engine behind a real Apache Kafka, and what it does when Kafka does not bring what it should.
+//! The engine with a real Apache Kafka, including records that Kafka never delivers.
 
 use crate::support::{PATIENCE, Tally, World, log, until};
 use rdkafka::ClientConfig;
@@ -32,7 +32,7 @@ async fn publish(world: &World, publisher: &Publisher, name: &LogName, after: i6
     let mut events = world.store.reader().read(name.key(), Position(after), 10_000).await.unwrap();
     let until = Instant::now() + PATIENCE;
     while !events.is_empty() {
-        assert!(Instant::now() < until, "{} events are not taken", events.len());
+        assert!(Instant::now() < until, "{} events are not delivered", events.len());
         let delivered = publisher.publish(name, &events).await;
         assert!(delivered.error.as_ref().is_none_or(MessagingError::retryable), "{delivered:?}");
         events.drain(..delivered.prefix);
@@ -40,7 +40,7 @@ async fn publish(world: &World, publisher: &Publisher, name: &LogName, after: i6
 }
 
 #[tokio::test]
-async fn what_is_published_is_applied_once_also_when_it_is_published_twice() {
+async fn events_that_are_published_twice_are_applied_once() {
     let world = World::new().await;
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
@@ -63,7 +63,7 @@ async fn what_is_published_is_applied_once_also_when_it_is_published_twice() {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_deleted_in_the_middle_is_made_good_from_the_store() {
+async fn events_of_a_deleted_topic_are_read_from_the_store() {
     let world = World::new().await;
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
@@ -74,30 +74,30 @@ async fn a_topic_that_is_deleted_in_the_middle_is_made_good_from_the_store() {
     let engine = world.engine(Tally::default()).await;
     let token = CancellationToken::new();
     let task = follow(&engine, &topic, &token);
-    until("what was published is tallied", async || world.tallied(&main).await == 50).await;
+    until("the published events are tallied", async || world.tallied(&main).await == 50).await;
 
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
     admin.delete_topics(&[&topic.name], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     world.count(&main, 30).await;
-    until("what was never published is tallied", async || world.tallied(&main).await == 80).await;
+    until("the unpublished events are tallied", async || world.tallied(&main).await == 80).await;
 
-    // The topic is there again, without what was in it: the gap is read from the store.
+    // The topic exists again but is empty: the gap is read from the store.
     ensure_topic(&topic).await.unwrap();
     world.count(&main, 20).await;
     publish(&world, &publisher, &main, 95).await;
-    until("what came after is tallied", async || world.tallied(&main).await == 100).await;
+    until("the later events are tallied", async || world.tallied(&main).await == 100).await;
     token.cancel();
     task.await.unwrap();
     assert_eq!(engine.status().report().events_applied, 100);
 }
 
 #[tokio::test]
-async fn without_any_kafka_the_store_keeps_the_build_up_to_date() {
+async fn without_kafka_the_build_is_kept_up_to_date_from_the_store() {
     let world = World::new().await;
     let main = log("main");
     world.count(&main, 2_500).await;
-    // Nobody listens there.
+    // No broker listens at this address.
     let topic = Topic::at(free_address().to_string());
     let engine = world.engine(Tally::default()).await;
     let token = CancellationToken::new();

@@ -1,5 +1,5 @@
-//! The projector on a real Postgres, at `RECOUNT_TEST_DATABASE_URL`, and behind a real Apache Kafka, at
-//! `RECOUNT_TEST_KAFKA`. `cargo xtask test` starts both and sets these.
+//! The projector on a real Postgres (`RECOUNT_TEST_DATABASE_URL`) and with a real Apache Kafka (`RECOUNT_TEST_KAFKA`).
+//! `cargo xtask test` starts both and sets these variables.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod engine;

@@ -1,4 +1,4 @@
-//! The projector as a process of its own: what it needs to start, what it tells, how it ends.
+//! The projector as a role: start-up, readiness and shutdown.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::{PATIENCE, World, log, until};
 
-/// On an address of its own, and without Kafka.
+/// A free address, and no Kafka.
 fn config(world: &World) -> ProjectorConfig {
     ProjectorConfig {
         database: DatabaseArgs { database_url: Some(world.url.as_str().into()) },
@@ -40,7 +40,7 @@ async fn readiness(address: SocketAddr) -> String {
 }
 
 #[tokio::test]
-async fn the_role_is_ready_until_a_log_stops_and_ends_when_asked() {
+async fn the_role_is_ready_until_a_log_stops_and_ends_when_cancelled() {
     let world = World::new().await;
     migrate(&world.pool).await.unwrap();
     let config = config(&world);
@@ -50,12 +50,12 @@ async fn the_role_is_ready_until_a_log_stops_and_ends_when_asked() {
         let token = token.clone();
         async move { run(&config, token).await }
     });
-    until("it is ready", async || readiness(address).await.starts_with("HTTP/1.1 200")).await;
-    // The ledger knows no such event.
-    world.count(&log("sick"), 1).await;
-    until("it says which log is stopped", async || {
+    until("the role is ready", async || readiness(address).await.starts_with("HTTP/1.1 200")).await;
+    // The ledger has no such event type.
+    world.count(&log("broken"), 1).await;
+    until("readiness names the stopped log", async || {
         let answer = readiness(address).await;
-        answer.starts_with("HTTP/1.1 503") && answer.contains("`sick` cannot go on from position 1")
+        answer.starts_with("HTTP/1.1 503") && answer.contains("`broken` cannot go on from position 1")
     })
     .await;
     token.cancel();
@@ -63,10 +63,10 @@ async fn the_role_is_ready_until_a_log_stops_and_ends_when_asked() {
 }
 
 #[tokio::test]
-async fn the_role_takes_the_read_models_of_an_older_program_over() {
+async fn the_role_replaces_the_read_models_of_an_older_program() {
     let world = World::new().await;
     migrate(&world.pool).await.unwrap();
-    // As if the program before had made them.
+    // As if an older program had created them.
     let version = i32::from(LedgerProjection.version());
     sqlx::raw_sql(AssertSqlSafe(format!(
         "alter schema ledger_v{version} rename to ledger_v{0};
@@ -89,8 +89,10 @@ async fn the_role_takes_the_read_models_of_an_older_program_over() {
         let token = token.clone();
         async move { run(&config, token).await }
     });
-    until("the new ones alone are left", async || world.text(builds).await == [format!("ledger_v{version}")])
-        .await;
+    until("only the new read models are left", async || {
+        world.text(builds).await == [format!("ledger_v{version}")]
+    })
+    .await;
     assert_eq!(
         world.text("select version::text from public.recount_read_models").await,
         [version.to_string()]
@@ -100,7 +102,7 @@ async fn the_role_takes_the_read_models_of_an_older_program_over() {
 }
 
 #[tokio::test]
-async fn without_its_tables_the_role_does_not_start_and_says_what_to_do() {
+async fn without_tables_the_role_refuses_to_start_and_says_what_to_run() {
     let world = World::new().await;
     let error = run(&config(&world), CancellationToken::new()).await.unwrap_err();
     assert!(matches!(error, ProjectorError::Start(StartError::Schema(_))), "{error:?}");

@@ -1,4 +1,4 @@
-//! A database of its own for each test, a log to append to, and a tiny projection that is no ledger.
+//! A database for each test, a log to append to, and a tiny projection without any ledger.
 #![allow(dead_code, reason = "each test file is a crate of its own and uses some of it")]
 
 use std::future::Future;
@@ -14,26 +14,26 @@ use recount_test_support::eventually;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, PgPool};
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
+/// The timeout of every wait. Long enough for a slow, busy machine; a wait ends as soon as its condition holds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) fn log(name: &str) -> LogName {
     name.parse().unwrap()
 }
 
-/// Waits until the condition holds, and fails the test if it does not come to.
+/// Waits until the condition holds. Fails the test after [`PATIENCE`].
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     eventually(PATIENCE, what, condition).await;
 }
 
-/// An event store and room for read models, in a database of their own.
+/// A database of its own, with an event store and room for read models.
 pub(crate) struct World {
-    /// The test's own connections.
+    /// The connections of the test itself.
     pub(crate) pool: PgPool,
     pub(crate) store: LogWriter,
-    /// Where that is.
+    /// The URL of the database.
     pub(crate) url: String,
-    /// Those of the engines, under the application name `projector`.
+    /// The connections of the engines, with the application name `projector`.
     pub(crate) engines: PgPool,
 }
 
@@ -60,7 +60,7 @@ impl World {
 
     async fn drop_database(url: &str) -> Result<(), sqlx::Error> {
         let options: PgConnectOptions = url.parse()?;
-        let name = options.get_database().expect("it was made with one").to_owned();
+        let name = options.get_database().expect("the URL was made with a database name").to_owned();
         let mut admin = options.database("postgres").connect().await?;
         sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)")))
             .execute(&mut admin)
@@ -73,7 +73,7 @@ impl World {
         ProjectionEngine::new(projection, LogReader::new(self.engines.clone()), self.engines.clone())
     }
 
-    /// Appends events of these types, with these data, in one batch.
+    /// Appends events as type, data and tags in one batch, all of version 1.
     pub(crate) async fn append(
         &self,
         log: &LogName,
@@ -84,7 +84,7 @@ impl World {
         self.append_versions(log, events.collect()).await
     }
 
-    /// The same with a version each.
+    /// Appends events as type, version, data and tags in one batch.
     pub(crate) async fn append_versions(
         &self,
         log: &LogName,
@@ -102,7 +102,7 @@ impl World {
         end
     }
 
-    /// Appends so many events that [`Tally`] counts.
+    /// Appends this many events that [`Tally`] counts.
     pub(crate) async fn count(&self, log: &LogName, events: usize) -> Position {
         self.append(log, vec![("counted", "{}".to_owned(), Vec::new()); events]).await
     }
@@ -130,37 +130,37 @@ impl World {
     }
 }
 
-/// The server may be somebody's own: nothing is left on it, also by a test that fails.
+/// The server may belong to a developer, so every test cleans up after itself, even if it fails.
 impl Drop for World {
     fn drop(&mut self) {
         let url = self.url.clone();
-        // A runtime of its own: the test's may be about to end.
+        // On a runtime of its own, because the runtime of the test may be shutting down.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(World::drop_database(&url))
         });
         if let Ok(Err(error)) = dropped.join() {
-            eprintln!("the test's database stays behind: {error}");
+            eprintln!("the database of the test could not be dropped: {error}");
         }
     }
 }
 
-/// Counts the events of each log, and notes each by its position: an event that came twice would break the key.
+/// Counts the events of each log and records each position: an event that is applied twice violates the primary key.
 #[derive(Clone)]
 pub(crate) struct Tally {
     pub(crate) version: u16,
-    /// Once set, it can apply what it could not.
-    pub(crate) mended: Arc<AtomicBool>,
+    /// Whether it can apply poisoned events.
+    pub(crate) repaired: Arc<AtomicBool>,
 }
 
 impl Default for Tally {
     fn default() -> Tally {
-        Tally { version: 1, mended: Arc::default() }
+        Tally { version: 1, repaired: Arc::default() }
     }
 }
 
 impl Tally {
-    /// The second version, in which readers find one more column.
+    /// The second version, whose view has one more column.
     pub(crate) fn second() -> Tally {
         Tally { version: 2, ..Tally::default() }
     }
@@ -188,18 +188,19 @@ impl Projection for Tally {
     }
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
-        let mended = self.mended.load(Ordering::Relaxed);
-        if let Some(poisoned) = batch.events.iter().find(|event| event.event_type == "poisoned" && !mended) {
+        let repaired = self.repaired.load(Ordering::Relaxed);
+        if let Some(poisoned) = batch.events.iter().find(|event| event.event_type == "poisoned" && !repaired)
+        {
             return Err(ApplyError::Poisoned {
                 position: poisoned.position,
-                reason: "nobody can read it".to_owned(),
+                reason: "it cannot be read".to_owned(),
             });
         }
         let positions: Vec<i64> = batch.events.iter().map(|event| event.position.0).collect();
         let whats: Vec<&str> = batch
             .events
             .iter()
-            .map(|event| if mended { "mended" } else { event.event_type.as_str() })
+            .map(|event| if repaired { "repaired" } else { event.event_type.as_str() })
             .collect();
         sqlx::query("insert into seen select $1, * from unnest($2::bigint[], $3::text[])")
             .bind(batch.log.0)

@@ -1,4 +1,4 @@
-//! A newer version of a projection takes the place of the one that readers see, on a real Postgres.
+//! A newer version of a projection replaces the one that readers see, on a real Postgres.
 
 use recount_core::{LogName, Position};
 use recount_projection::{
@@ -23,7 +23,7 @@ impl World {
         self.text("select nspname::text from pg_namespace where nspname like 'tally%' order by nspname").await
     }
 
-    /// The columns that readers find.
+    /// The columns that readers see.
     async fn columns(&self) -> Vec<String> {
         self.text(
             "select column_name::text from information_schema.columns
@@ -32,13 +32,13 @@ impl World {
         .await
     }
 
-    /// How many events the new build has, of how many, as the database says it.
+    /// The progress of the new build, as recorded in the database: `<events applied> of <events>`.
     async fn catching(&self) -> Vec<String> {
         self.text("select events_applied || ' of ' || events from public.recount_builds where version = 2")
             .await
     }
 
-    /// Waits until the build that is not live was compared with the live one, and what follows from it was done.
+    /// Waits until the new build was compared with the live one, and the result was acted on.
     async fn compared(&self) {
         for _ in 0..2 {
             sqlx::query("update public.recount_builds set events = -1 where version = 2")
@@ -59,7 +59,7 @@ impl World {
     }
 }
 
-/// A projector: a source, and what brings the build to the readers.
+/// A projector: a source, and the task that makes the build live.
 fn project<P: Projection>(engine: &ProjectionEngine<P>, token: &CancellationToken) -> JoinHandle<()> {
     let (source, going_live) =
         (tail_store(engine.clone(), token.clone()), go_live(engine.clone(), token.clone()));
@@ -68,7 +68,7 @@ fn project<P: Projection>(engine: &ProjectionEngine<P>, token: &CancellationToke
     })
 }
 
-/// A database in which the first version is live and has so many events of the log.
+/// A database in which the first version is live and has applied this many events of the log.
 async fn with_first_version(log: &LogName, events: usize) -> World {
     let world = World::new().await;
     let end = world.count(log, events).await;
@@ -77,8 +77,8 @@ async fn with_first_version(log: &LogName, events: usize) -> World {
     world
 }
 
-/// What a query does: it sees one build or the other, and nothing in between.
-async fn look(connection: &mut PgConnection, log: &LogName) -> i64 {
+/// Reads as a query does, and checks that it sees one build or the other and no mixture.
+async fn read(connection: &mut PgConnection, log: &LogName) -> i64 {
     sqlx::raw_sql("begin isolation level repeatable read read only").execute(&mut *connection).await.unwrap();
     let position = position(connection, log).await;
     assert_eq!(tallied(connection, log).await, position);
@@ -102,24 +102,24 @@ async fn tallied(connection: &mut PgConnection, log: &LogName) -> i64 {
         .unwrap()
 }
 
-/// Looks again and again, and never sees an earlier position than before. Ends with the number of looks.
-fn keep_looking(pool: &PgPool, log: &LogName, token: &CancellationToken) -> JoinHandle<u32> {
+/// Reads repeatedly and checks that the position never goes back. Returns the number of reads.
+fn keep_reading(pool: &PgPool, log: &LogName, token: &CancellationToken) -> JoinHandle<u32> {
     let (pool, log, token) = (pool.clone(), log.clone(), token.clone());
     tokio::spawn(async move {
         let mut connection = pool.acquire().await.unwrap();
-        let (mut looks, mut last) = (0, 0);
+        let (mut reads, mut last) = (0, 0);
         while !token.is_cancelled() {
-            let position = look(&mut connection, &log).await;
+            let position = read(&mut connection, &log).await;
             assert!(position >= last, "{position} after {last}");
             last = position;
-            looks += 1;
+            reads += 1;
         }
-        looks
+        reads
     })
 }
 
 #[tokio::test]
-async fn readers_see_the_old_build_until_the_new_one_has_caught_up_and_never_neither() {
+async fn readers_see_the_old_build_until_the_new_one_has_caught_up_without_a_gap() {
     let names = [log("one"), log("two"), log("three")];
     let world = World::new().await;
     let (before, after) = (CancellationToken::new(), CancellationToken::new());
@@ -127,18 +127,18 @@ async fn readers_see_the_old_build_until_the_new_one_has_caught_up_and_never_nei
     let old_work = project(&old, &before);
     for name in &names {
         world.count(name, 3_000).await;
-        until("the first version has them", async || world.tallied(name).await == 3_000).await;
+        until("the first version has the events", async || world.tallied(name).await == 3_000).await;
     }
     let new = world.engine(Tally::second()).await;
     assert_eq!((world.live().await, world.columns().await), (1, vec!["events".into(), "log".into()]));
     assert_eq!(world.builds().await, ["tally_v1", "tally_v2"]);
 
-    let readers = names.each_ref().map(|name| keep_looking(&world.engines, name, &after));
+    let readers = names.each_ref().map(|name| keep_reading(&world.engines, name, &after));
     let new_work = project(&new, &after);
     let mut events = 3_000;
-    let bound = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
     while world.live().await == 1 {
-        assert!(tokio::time::Instant::now() < bound, "the new build does not go live");
+        assert!(tokio::time::Instant::now() < deadline, "the new build did not go live");
         for name in &names {
             world.count(name, 10).await;
         }
@@ -147,14 +147,12 @@ async fn readers_see_the_old_build_until_the_new_one_has_caught_up_and_never_nei
     assert_eq!(world.columns().await, ["events", "log", "tenfold"]);
     until("the old build is gone", async || world.builds().await == ["tally_v2"]).await;
     for name in &names {
-        until("the new build has all", async || world.progress("tally_v2", name).await == events).await;
-        assert_eq!(look(&mut world.pool.acquire().await.unwrap(), name).await, events);
+        until("the new build has all events", async || world.progress("tally_v2", name).await == events)
+            .await;
+        assert_eq!(read(&mut world.pool.acquire().await.unwrap(), name).await, events);
     }
-    until("the old projector says that it is not needed", async || {
-        old.status()
-            .report()
-            .failure
-            .is_some_and(|failure| failure.contains("`tally_v1` is not there any more"))
+    until("the old projector reports that its build is gone", async || {
+        old.status().report().failure.is_some_and(|failure| failure.contains("`tally_v1` no longer exists"))
     })
     .await;
     before.cancel();
@@ -168,7 +166,7 @@ async fn readers_see_the_old_build_until_the_new_one_has_caught_up_and_never_nei
 }
 
 #[tokio::test]
-async fn a_reader_that_has_begun_ends_on_the_old_build_and_others_are_answered_meanwhile() {
+async fn an_open_reader_finishes_on_the_old_build_while_other_readers_are_answered() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     let new = world.engine(Tally::second()).await;
@@ -180,24 +178,24 @@ async fn a_reader_that_has_begun_ends_on_the_old_build_and_others_are_answered_m
     until("the swap waits for the reader", async || !world.waiting_for("read.progress").await.is_empty())
         .await;
     let mut other = world.engines.acquire().await.unwrap();
-    let answered = tokio::time::timeout(PATIENCE, look(&mut other, &main)).await;
-    assert_eq!(answered.expect("the swap gives way"), 10);
+    let answered = tokio::time::timeout(PATIENCE, read(&mut other, &main)).await;
+    assert_eq!(answered.expect("the swap backs off"), 10);
     assert_eq!(world.live().await, 1);
     assert_eq!(tallied(&mut reader, &main).await, 10);
     reader.commit().await.unwrap();
     until("the new build is live", async || world.live().await == 2).await;
-    assert_eq!(look(&mut world.engines.acquire().await.unwrap(), &main).await, 10);
+    assert_eq!(read(&mut world.engines.acquire().await.unwrap(), &main).await, 10);
     token.cancel();
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn the_old_build_stands_still_until_the_new_one_is_nowhere_behind_what_readers_saw() {
+async fn the_old_build_pauses_until_the_new_one_has_reached_every_position_that_readers_saw() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     let (old, new) = (world.engine(Tally::default()).await, world.engine(Tally::second()).await);
     new.catch_up(&main, Position(10)).await.unwrap();
-    // Schemas are made, swapped and dropped under this lock.
+    // Schemas are created, swapped and dropped under this lock.
     let mut busy = world.pool.begin().await.unwrap();
     sqlx::query("select pg_advisory_xact_lock(x'7265636f756e7401'::bigint)")
         .execute(&mut *busy)
@@ -218,29 +216,29 @@ async fn the_old_build_stands_still_until_the_new_one_is_nowhere_behind_what_rea
     assert_eq!(old.catch_up(&main, Position(15)).await.unwrap(), FeedOutcome::At(Position(15)));
     busy.rollback().await.unwrap();
 
-    until("the old build stands still", async || {
+    until("the old build is paused", async || {
         world.count(&main, 1).await;
         old.catch_up(&main, Position(1_000)).await.unwrap() == FeedOutcome::Busy
     })
     .await;
     let mut reader = world.engines.acquire().await.unwrap();
-    assert!(look(&mut reader, &main).await >= 15);
+    assert!(read(&mut reader, &main).await >= 15);
     assert_eq!(world.live().await, 1);
     let head = world.count(&main, 1).await;
     new.catch_up(&main, head).await.unwrap();
     tokio::time::timeout(PATIENCE, going_live).await.unwrap().unwrap();
-    assert_eq!((world.live().await, look(&mut reader, &main).await), (2, head.0));
+    assert_eq!((world.live().await, read(&mut reader, &main).await), (2, head.0));
 }
 
 #[tokio::test]
-async fn a_process_that_is_lost_in_the_middle_of_the_swap_leaves_the_old_build_to_the_readers() {
+async fn a_crash_during_the_swap_leaves_the_old_build_live() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     let mut reader = world.pool.begin_with("begin isolation level repeatable read read only").await.unwrap();
     assert_eq!(position(&mut reader, &main).await, 10);
 
     let lost = project(&world.engine(Tally::second()).await, &CancellationToken::new());
-    until("the swap is lost while it waits for the reader", async || {
+    until("the connection of the swap is terminated while it waits for the reader", async || {
         let mut ended = false;
         for pid in world.waiting_for("read.progress").await {
             ended |= sqlx::query_scalar::<_, bool>("select pg_terminate_backend($1)")
@@ -257,17 +255,17 @@ async fn a_process_that_is_lost_in_the_middle_of_the_swap_leaves_the_old_build_t
     assert_eq!(tallied(&mut reader, &main).await, 10);
     reader.commit().await.unwrap();
     assert_eq!((world.live().await, world.columns().await), (1, vec!["events".into(), "log".into()]));
-    assert_eq!(look(&mut world.engines.acquire().await.unwrap(), &main).await, 10);
+    assert_eq!(read(&mut world.engines.acquire().await.unwrap(), &main).await, 10);
 
     let token = CancellationToken::new();
     let work = project(&world.engine(Tally::second()).await, &token);
-    until("another process brings it live", async || world.live().await == 2).await;
+    until("another process makes it live", async || world.live().await == 2).await;
     token.cancel();
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn two_processes_at_once_bring_one_build_live() {
+async fn two_processes_bring_one_build_live_together() {
     let main = log("main");
     let world = with_first_version(&main, 5_000).await;
     let token = CancellationToken::new();
@@ -287,7 +285,7 @@ async fn two_processes_at_once_bring_one_build_live() {
 }
 
 #[tokio::test]
-async fn a_build_that_was_left_half_done_is_gone_on_with() {
+async fn a_half_finished_build_is_continued_after_a_crash() {
     let main = log("main");
     let world = with_first_version(&main, 5_000).await;
     let crashed = world.engine(Tally::second()).await;
@@ -299,13 +297,13 @@ async fn a_build_that_was_left_half_done_is_gone_on_with() {
     let work = project(&restarted, &token);
     until("the new build is live", async || world.live().await == 2).await;
     assert_eq!(restarted.status().report().events_applied, 3_000);
-    assert_eq!(look(&mut world.engines.acquire().await.unwrap(), &main).await, 5_000);
+    assert_eq!(read(&mut world.engines.acquire().await.unwrap(), &main).await, 5_000);
     token.cancel();
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn what_a_process_did_not_come_to_drop_is_dropped_by_the_next() {
+async fn an_old_build_that_a_crashed_process_left_is_dropped_by_the_next_process() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     let mut straggler = world.pool.begin().await.unwrap();
@@ -325,17 +323,17 @@ async fn what_a_process_did_not_come_to_drop_is_dropped_by_the_next() {
 }
 
 #[tokio::test]
-async fn how_far_the_build_is_can_be_seen_until_it_is_live() {
+async fn the_progress_of_a_build_is_reported_until_it_is_live() {
     let main = log("main");
     let world = with_first_version(&main, 30).await;
     let new = world.engine(Tally::second()).await;
     let token = CancellationToken::new();
     let going_live = tokio::spawn(go_live(new.clone(), token.clone()));
     let catching = |events_applied| Some(CatchingUp { events_applied, events: 30 });
-    until("nothing is there", async || new.status().report().catching == catching(0)).await;
+    until("no event is applied", async || new.status().report().catching == catching(0)).await;
     new.catch_up(&main, Position(20)).await.unwrap();
-    until("some is there", async || new.status().report().catching == catching(20)).await;
-    until("the database says so", async || world.catching().await == ["20 of 30"]).await;
+    until("some events are applied", async || new.status().report().catching == catching(20)).await;
+    until("the database has that progress", async || world.catching().await == ["20 of 30"]).await;
     assert_eq!(world.live().await, 1);
     new.catch_up(&main, Position(30)).await.unwrap();
     tokio::time::timeout(PATIENCE, going_live).await.unwrap().unwrap();
@@ -343,42 +341,42 @@ async fn how_far_the_build_is_can_be_seen_until_it_is_live() {
 }
 
 #[tokio::test]
-async fn a_build_that_stops_where_the_live_one_went_on_is_kept_from_the_readers() {
-    let (sick, sound) = (log("sick"), log("sound"));
+async fn a_build_with_a_log_stopped_behind_the_live_build_does_not_go_live() {
+    let (broken, healthy) = (log("broken"), log("healthy"));
     let world = World::new().await;
-    world.count(&sound, 4).await;
-    world.count(&sick, 5).await;
-    let head = world.append(&sick, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
+    world.count(&healthy, 4).await;
+    world.count(&broken, 5).await;
+    let head = world.append(&broken, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
     let old = Tally::default();
-    old.mended.store(true, std::sync::atomic::Ordering::Relaxed);
+    old.repaired.store(true, std::sync::atomic::Ordering::Relaxed);
     let old = world.engine(old).await;
-    old.catch_up(&sick, head).await.unwrap();
-    old.catch_up(&sound, head).await.unwrap();
+    old.catch_up(&broken, head).await.unwrap();
+    old.catch_up(&healthy, head).await.unwrap();
 
     let token = CancellationToken::new();
     let new = Tally::second();
     let work = project(&world.engine(new.clone()).await, &token);
-    until("all but the sick event is there", async || world.catching().await == ["9 of 10"]).await;
+    until("all events but the broken one are applied", async || world.catching().await == ["9 of 10"]).await;
     world.compared().await;
     assert_eq!(world.live().await, 1);
     token.cancel();
     work.await.unwrap();
 
-    new.mended.store(true, std::sync::atomic::Ordering::Relaxed);
+    new.repaired.store(true, std::sync::atomic::Ordering::Relaxed);
     let token = CancellationToken::new();
     let work = project(&world.engine(new).await, &token);
-    until("the mended build is live", async || world.live().await == 2).await;
+    until("the repaired build is live", async || world.live().await == 2).await;
     token.cancel();
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_log_that_both_builds_stop_in_keeps_nothing_from_the_readers() {
-    let sick = log("sick");
+async fn a_log_that_is_stopped_in_both_builds_does_not_delay_the_swap() {
+    let broken = log("broken");
     let world = World::new().await;
-    world.count(&sick, 5).await;
-    let head = world.append(&sick, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
-    world.engine(Tally::default()).await.catch_up(&sick, head).await.unwrap();
+    world.count(&broken, 5).await;
+    let head = world.append(&broken, vec![("poisoned", "{}".to_owned(), Vec::new())]).await;
+    world.engine(Tally::default()).await.catch_up(&broken, head).await.unwrap();
     let token = CancellationToken::new();
     let work = project(&world.engine(Tally::second()).await, &token);
     until("the new build is live", async || world.live().await == 2).await;
@@ -388,7 +386,7 @@ async fn a_log_that_both_builds_stop_in_keeps_nothing_from_the_readers() {
 }
 
 #[tokio::test]
-async fn rights_on_the_views_go_over_to_the_new_ones() {
+async fn grants_on_the_views_are_kept_by_the_swap() {
     let main = log("main");
     let world = with_first_version(&main, 1).await;
     sqlx::raw_sql("grant select on read.tallies to public").execute(&world.pool).await.unwrap();
@@ -403,21 +401,21 @@ async fn rights_on_the_views_go_over_to_the_new_ones() {
 }
 
 #[tokio::test]
-async fn a_version_that_never_went_live_goes_with_the_one_that_did() {
+async fn a_version_that_never_went_live_is_dropped_with_the_old_one() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     world.engine(Tally::second()).await.catch_up(&main, Position(5)).await.unwrap();
     let third = Tally { version: 3, ..Tally::default() };
     let token = CancellationToken::new();
     let work = project(&world.engine(third).await, &token);
-    until("the third version alone is left", async || world.builds().await == ["tally_v3"]).await;
+    until("only the third version is left", async || world.builds().await == ["tally_v3"]).await;
     assert_eq!(world.live().await, 3);
     token.cancel();
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn where_there_was_nothing_or_no_event_the_new_version_is_live_without_waiting() {
+async fn without_an_earlier_version_or_events_a_build_is_live_at_once() {
     let fresh = World::new().await;
     let engine = fresh.engine(Tally::second()).await;
     assert_eq!((fresh.live().await, fresh.columns().await.len()), (2, 3));
@@ -431,7 +429,7 @@ async fn where_there_was_nothing_or_no_event_the_new_version_is_live_without_wai
 }
 
 #[tokio::test]
-async fn the_same_version_has_nothing_to_do() {
+async fn going_live_with_the_live_version_changes_nothing() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     let state = "select concat_ws(' ', r.version, r.made_at, b.made_at, 'read.tallies'::regclass::oid)
@@ -444,34 +442,34 @@ async fn the_same_version_has_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn read_models_that_the_program_before_this_register_made_are_upgraded_too() {
+async fn read_models_from_before_the_register_of_builds_are_upgraded() {
     let main = log("main");
     let world = with_first_version(&main, 10).await;
     sqlx::raw_sql("drop table public.recount_builds").execute(&world.pool).await.unwrap();
     recount_projection::verify(&world.pool, &Tally::default()).await.unwrap();
     let token = CancellationToken::new();
     let work = project(&world.engine(Tally::second()).await, &token);
-    until("the new build alone is left", async || world.builds().await == ["tally_v2"]).await;
+    until("only the new build is left", async || world.builds().await == ["tally_v2"]).await;
     token.cancel();
     work.await.unwrap();
 }
 
 #[tokio::test]
-async fn an_older_version_that_was_not_migrated_is_refused_with_what_to_run() {
+async fn an_older_version_that_was_not_migrated_is_refused_with_the_command_to_run() {
     let world = with_first_version(&log("main"), 1).await;
     let error = recount_projection::verify(&world.pool, &Tally::second()).await.unwrap_err();
     assert!(matches!(error, SchemaError::Older { there: 1, needed: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("run `recount migrate`"), "{error}");
     recount_projection::migrate(&world.pool, &Tally::second()).await.unwrap();
     recount_projection::verify(&world.pool, &Tally::second()).await.unwrap();
-    // The older program is not disturbed until the newer one has taken its place.
+    // The older program keeps working until the newer one has replaced it.
     recount_projection::verify(&world.pool, &Tally::default()).await.unwrap();
     recount_projection::migrate(&world.pool, &Tally::default()).await.unwrap();
     assert_eq!(world.builds().await, ["tally_v1", "tally_v2"]);
 }
 
 #[tokio::test]
-async fn a_newer_version_is_refused_and_left_as_it_is() {
+async fn a_newer_version_is_refused_and_left_unchanged() {
     let world = World::new().await;
     recount_projection::migrate(&world.pool, &Tally::second()).await.unwrap();
     let old = Tally::default();

@@ -1,6 +1,7 @@
--- The one place where readers learn what posted, held, incoming and available are. An account has a normal side: debit
--- for assets and expenses, credit for all others. *posted* is what the entries on that side are more than those on the
--- other; *held* is what open holds would take away, *incoming* what they would bring in; *available* is posted less held.
+-- The definition of posted, held, incoming and available for all readers. An account's normal side is debit for assets
+-- and expenses, credit for all others. *posted* is the sum of the entries on the normal side minus the sum on the
+-- other; *held* is the amount by which open holds would reduce it, *incoming* the amount by which they would increase
+-- it; *available* is posted minus held.
 select log, account, asset, debits, credits, position, held_debits, held_credits, posted, held, incoming,
        posted - held as available
 from (

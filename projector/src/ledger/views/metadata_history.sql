@@ -1,6 +1,7 @@
--- Every change of the metadata of accounts and transactions. The first is what was given when they came to be, which
--- their own rows know: most metadata is never changed, and then has no row more.
--- (The parts have the same types and collations to the letter, or a condition on the view would not reach their indexes.)
+-- Every change of the metadata of accounts and transactions. The first is the metadata at opening or posting and comes
+-- from the owner's row: most metadata never changes and then needs no row in `metadata_changes`. The parts of the union
+-- must have exactly the same types and collations. Otherwise Postgres does not push a condition on the view down to
+-- their indexes.
 select log, owner_kind, owner, position, recorded_at, set_members, removed_keys
 from metadata_changes
 union all

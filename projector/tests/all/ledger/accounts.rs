@@ -1,4 +1,4 @@
-//! Accounts: what they are, what they may do, and the last event that concerns them.
+//! Accounts: kind, policies, state and the last event that concerns them.
 
 use recount_events::ledger::{
     AccountClosed, AccountFrozen, AccountKind, AccountLinked, AccountOpened, AccountUnfrozen, BalanceLimit,
@@ -6,7 +6,7 @@ use recount_events::ledger::{
 };
 
 use super::book::{
-    Book, Held, account, account_opened, amount, asset, bound, created, customer, metadata, of_account,
+    Book, TestHold, account, account_opened, amount, asset, bound, created, customer, metadata, of_account,
     opened, posted, transfer,
 };
 use super::customers::registered;
@@ -17,12 +17,12 @@ fn limits(minimum: Option<i128>, maximum: Option<i128>) -> Vec<BalanceLimit> {
 }
 
 #[tokio::test]
-async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_concerning_it() {
+async fn an_account_shows_its_overdraft_freezes_closing_and_last_position() {
     let book = Book::new().await;
     let limit = OverdraftLimit { asset: asset("USD/2"), amount: amount(500) };
     let freeze =
         |name: &str, scope| LedgerEvent::AccountFrozen(AccountFrozen { account: account(name), scope });
-    book.happen([
+    book.apply([
         created(),
         opened("a", AccountKind::Asset),
         opened("b", AccountKind::Income),
@@ -32,7 +32,7 @@ async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_conc
     let shown = "select format('%s %s %s %s%s%s %s %s', account, kind, overdraft, frozen_debits, frozen_credits, closed,
                  opened_position, position) from read.accounts order by account";
     assert_eq!(book.rows(shown).await, ["a asset \"none\" ttf 2 4", "b income \"none\" fff 3 3"]);
-    book.happen([
+    book.apply([
         LedgerEvent::AccountUnfrozen(AccountUnfrozen { account: account("a"), scope: FreezeScope::Debits }),
         LedgerEvent::OverdraftPolicySet(OverdraftPolicySet {
             account: account("b"),
@@ -49,11 +49,11 @@ async fn an_account_shows_its_policy_its_freezes_its_end_and_the_last_event_conc
             "b income {\"limited\":[{\"asset\":\"USD/2\",\"amount\":\"500\"}]} fft 3 8"
         ]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn an_account_shows_the_limits_that_were_set_last_the_assets_that_it_may_hold_and_how_it_was_opened() {
+async fn an_account_shows_its_latest_limits_its_allowed_assets_and_whether_first_use_opened_it() {
     let book = Book::new().await;
     let opened_by_use = AccountOpened {
         limits: limits(None, Some(1_000)),
@@ -61,7 +61,7 @@ async fn an_account_shows_the_limits_that_were_set_last_the_assets_that_it_may_h
         on_first_use: true,
         ..account_opened("a", AccountKind::Liability)
     };
-    book.happen([LedgerEvent::AccountOpened(opened_by_use), opened("b", AccountKind::Asset)]).await;
+    book.apply([LedgerEvent::AccountOpened(opened_by_use), opened("b", AccountKind::Asset)]).await;
     let shown = "select format('%s %s %s %s', account, limits, assets, on_first_use) from read.accounts order by account";
     assert_eq!(
         book.rows(shown).await,
@@ -70,7 +70,7 @@ async fn an_account_shows_the_limits_that_were_set_last_the_assets_that_it_may_h
     let set = |name: &str, limits| {
         LedgerEvent::BalanceLimitsSet(BalanceLimitsSet { account: account(name), limits })
     };
-    book.happen([
+    book.apply([
         set("a", Vec::new()),
         set("b", limits(Some(1), Some(2))),
         opened("c", AccountKind::Asset),
@@ -85,15 +85,15 @@ async fn an_account_shows_the_limits_that_were_set_last_the_assets_that_it_may_h
             r#"c [{"asset":"USD/2","minimum":"7"}] [] f"#,
         ]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn an_account_that_was_opened_by_the_first_version_has_no_limits_and_any_asset() {
+async fn an_account_opened_by_a_version_1_event_has_no_limits_and_allows_any_asset() {
     let book = Book::new().await;
     let data = r#"{"account":"a","kind":"asset","overdraft":"unlimited","metadata":{"note":"first"}}"#;
     book.world.append(&book.log, vec![("account-opened", data.to_owned(), Vec::new())]).await;
-    book.happen([opened("b", AccountKind::Asset)]).await;
+    book.apply([opened("b", AccountKind::Asset)]).await;
     assert_eq!(
         book.rows(
             "select format('%s %s %s %s %s %s', account, overdraft, limits, assets, on_first_use, metadata)
@@ -105,10 +105,10 @@ async fn an_account_that_was_opened_by_the_first_version_has_no_limits_and_any_a
 }
 
 #[tokio::test]
-async fn holds_metadata_and_links_concern_an_account_too() {
+async fn holds_metadata_and_links_move_the_position_of_an_account() {
     let book = Book::new().await;
-    let hold = Held { id: "h1", debit: "a", credit: "b" };
-    book.happen([
+    let hold = TestHold { id: "h1", debit: "a", credit: "b" };
+    book.apply([
         opened("a", AccountKind::Asset),
         opened("b", AccountKind::Asset),
         opened("c", AccountKind::Asset),
@@ -120,7 +120,7 @@ async fn holds_metadata_and_links_concern_an_account_too() {
     .await;
     let positions = "select format('%s %s', account, position) from read.accounts order by account";
     assert_eq!(book.rows(positions).await, ["a 5", "b 6", "c 7"]);
-    book.happen([hold.released(5)]).await;
+    book.apply([hold.released(5)]).await;
     assert_eq!(book.rows(positions).await, ["a 8", "b 8", "c 7"]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }

@@ -1,4 +1,4 @@
-//! However a history falls into batches, the read models are the same, and what a plain fold of the events says.
+//! For any batch sizes, a history gives the same read models, and they equal a plain fold of the events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use super::book::{Book, Dice};
 use super::history::History;
 
 #[tokio::test]
-async fn a_history_of_everything_gives_the_same_read_models_in_batches_of_any_size() {
+async fn a_random_history_gives_the_same_read_models_for_any_batch_sizes() {
     for seed in [1, 2, 3] {
         let mut book = Book::new().await;
-        let history = History::at_random(seed, 500);
-        book.happen(&history.events).await;
+        let history = History::random(seed, 500);
+        book.apply(&history.events).await;
         let contents = book.contents().await;
         let mut dice = Dice(seed);
         for largest in [1, 4, 60] {
-            book.make_again(|| 1 + dice.roll(largest)).await;
+            book.rebuild_in_batches(|| 1 + dice.roll(largest)).await;
             assert_eq!(book.contents().await, contents, "seed {seed}, batches of up to {largest}");
         }
         assert_eq!(book.shown().await, Fold::of(&history.events).shown(), "seed {seed}");
@@ -48,17 +48,17 @@ impl Book {
     }
 }
 
-/// The state of a ledger, folded one event after another as plainly as can be.
+/// The state of a ledger as a simple fold, one event after another.
 #[derive(Default)]
 struct Fold {
     kinds: BTreeMap<AccountName, AccountKind>,
-    /// By account, asset and side.
+    /// The sums by account, asset and side.
     posted: BTreeMap<(AccountName, Asset, &'static str), i128>,
     held: BTreeMap<(AccountName, Asset, &'static str), i128>,
-    /// Status, captured, released, remaining.
+    /// By hold: status, captured, released, remaining.
     holds: BTreeMap<String, (&'static str, i128, i128, i128)>,
     metadata: BTreeMap<String, Metadata>,
-    /// What each transaction captures, and what reverses it.
+    /// By transaction: the captured hold and the reversals.
     transactions: BTreeMap<String, (String, Vec<String>)>,
     links: BTreeSet<String>,
 }
@@ -83,11 +83,11 @@ impl Fold {
             }
             LedgerEvent::HoldReleased(event) => {
                 self.hold(&event.debit, &event.credit, &event.asset, -event.amount.minor_units());
-                self.give_back(event.hold.as_str(), event.amount, "released");
+                self.end_hold(event.hold.as_str(), event.amount, "released");
             }
             LedgerEvent::HoldExpired(event) => {
                 self.hold(&event.debit, &event.credit, &event.asset, -event.amount.minor_units());
-                self.give_back(event.hold.as_str(), event.amount, "expired");
+                self.end_hold(event.hold.as_str(), event.amount, "expired");
             }
             LedgerEvent::MetadataSet(event) => {
                 self.metadata.get_mut(&owner(&event.of)).unwrap().extend(event.metadata.clone());
@@ -111,7 +111,7 @@ impl Fold {
         *self.held.entry((credit.clone(), asset.clone(), "credit")).or_default() += minor_units;
     }
 
-    fn give_back(&mut self, hold: &str, amount: Amount, status: &'static str) {
+    fn end_hold(&mut self, hold: &str, amount: Amount, status: &'static str) {
         let hold = self.holds.get_mut(hold).unwrap();
         *hold = (status, hold.1, hold.2 + amount.minor_units(), 0);
     }

@@ -1,4 +1,4 @@
-//! A ledger to make things happen in, and the words for them.
+//! A ledger under test with its read models, and short constructors for its events.
 
 use recount_core::{LogName, Position, RecordedEvent};
 use recount_events::ledger::{
@@ -44,14 +44,14 @@ impl Book {
     }
 
     /// Appends the events and applies them in one batch.
-    pub(super) async fn happen(&self, events: impl AsRef<[LedgerEvent]>) {
+    pub(super) async fn apply(&self, events: impl AsRef<[LedgerEvent]>) {
         let head = self.append(events.as_ref()).await;
         let outcome = self.engine.catch_up(&self.log, head).await.unwrap();
         assert_eq!(outcome, FeedOutcome::At(head), "{:?}", self.engine.status().report());
     }
 
-    /// Appends the events, of which one cannot be applied; answers where and why.
-    pub(super) async fn stops(&self, events: impl AsRef<[LedgerEvent]>) -> (Position, String) {
+    /// Appends the events, of which one cannot be applied. Returns its position and the reason.
+    pub(super) async fn stopped_by(&self, events: impl AsRef<[LedgerEvent]>) -> (Position, String) {
         let head = self.append(events.as_ref()).await;
         assert_eq!(self.engine.catch_up(&self.log, head).await.unwrap(), FeedOutcome::Stopped);
         let stopped = &self.engine.status().report().stopped[0].1;
@@ -62,7 +62,7 @@ impl Book {
         self.world.text(sql).await
     }
 
-    /// Everything that is stored, as text.
+    /// All rows of all tables, as text.
     pub(super) async fn contents(&self) -> Vec<String> {
         let mut contents = Vec::new();
         for table in TABLES {
@@ -74,22 +74,22 @@ impl Book {
         contents
     }
 
-    pub(super) async fn recorded(&self) -> Vec<RecordedEvent> {
+    pub(super) async fn recorded_events(&self) -> Vec<RecordedEvent> {
         self.world.store.reader().read(self.log.key(), Position::START, 10_000).await.unwrap()
     }
 
-    /// Throws the read models away.
-    pub(super) async fn unmake(&mut self) {
+    /// Empties the read models.
+    pub(super) async fn clear(&mut self) {
         let tables = TABLES.map(|table| format!("ledger_v2.{table}")).join(", ");
         let wipe = format!("truncate ledger_v2.progress, {tables}");
         sqlx::raw_sql(AssertSqlSafe(wipe)).execute(&self.world.pool).await.unwrap();
         self.engine = self.world.engine(LedgerProjection).await;
     }
 
-    /// Makes the read models again, in batches of these sizes.
-    pub(super) async fn make_again(&mut self, mut size: impl FnMut() -> usize) {
-        self.unmake().await;
-        let recorded = self.recorded().await;
+    /// Empties the read models and applies all events again, in batches of these sizes.
+    pub(super) async fn rebuild_in_batches(&mut self, mut size: impl FnMut() -> usize) {
+        self.clear().await;
+        let recorded = self.recorded_events().await;
         let mut rest = recorded.as_slice();
         while !rest.is_empty() {
             let (batch, later) = rest.split_at(rest.len().min(size()));
@@ -98,10 +98,10 @@ impl Book {
         }
     }
 
-    /// Makes sure that the read models are the same when every event comes alone.
-    pub(super) async fn stays_the_same_event_by_event(mut self) {
+    /// Checks that the read models are the same when every event is a batch of its own.
+    pub(super) async fn assert_same_event_by_event(mut self) {
         let contents = self.contents().await;
-        self.make_again(|| 1).await;
+        self.rebuild_in_batches(|| 1).await;
         assert_eq!(self.contents().await, contents);
     }
 }
@@ -205,14 +205,14 @@ pub(super) fn reversal(id: &str, of: &str, entries: Vec<Entry>) -> LedgerEvent {
     LedgerEvent::TransactionPosted(TransactionPosted { reverses, ..transaction(id, entries) })
 }
 
-/// A hold of `USD/2`, a debit of the one account and a credit of the other.
-pub(super) struct Held {
+/// A hold of `USD/2` that debits one account and credits the other.
+pub(super) struct TestHold {
     pub(super) id: &'static str,
     pub(super) debit: &'static str,
     pub(super) credit: &'static str,
 }
 
-impl Held {
+impl TestHold {
     pub(super) fn placed(&self, minor_units: i128) -> LedgerEvent {
         LedgerEvent::HoldPlaced(HoldPlaced {
             hold: hold_id(self.id),
@@ -225,13 +225,13 @@ impl Held {
         })
     }
 
-    /// The transaction captures so much and leaves so much.
+    /// A transaction captures an amount, and the rest remains held.
     pub(super) fn captured(&self, id: &str, minor_units: i128, remaining: i128) -> LedgerEvent {
         self.capture(id, minor_units, Amount::new(remaining).ok(), None)
     }
 
-    /// The transaction captures so much and gives back the rest, which is so much.
-    pub(super) fn captured_finally(&self, id: &str, minor_units: i128, released: i128) -> LedgerEvent {
+    /// A transaction captures an amount and releases the rest.
+    pub(super) fn captured_and_released(&self, id: &str, minor_units: i128, released: i128) -> LedgerEvent {
         self.capture(id, minor_units, None, Some(amount(released)))
     }
 
@@ -268,7 +268,7 @@ impl Held {
     }
 }
 
-/// A repeatable sequence that looks random.
+/// A deterministic pseudo-random sequence.
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {

@@ -1,4 +1,4 @@
-//! Customers: what is known about them, whose accounts are whose, and forgetting.
+//! Customers: their details, their links to accounts, and forgetting.
 
 use recount_events::ledger::{
     AccountKind, AccountLinked, AccountUnlinked, CustomerForgotten, CustomerRegistered, CustomerUpdated,
@@ -51,21 +51,21 @@ const LINKS: &str =
                      order by customer, account";
 
 #[tokio::test]
-async fn a_customer_is_what_was_said_last_and_wholly() {
+async fn an_update_replaces_the_whole_profile_and_metadata_of_a_customer() {
     let book = Book::new().await;
-    book.happen([registered("c-1", r#"{"segment":"retail"}"#)]).await;
+    book.apply([registered("c-1", r#"{"segment":"retail"}"#)]).await;
     let alice = r#"{"name":"Alice","attributes":{"passport":"Alice-77"}}"#;
     assert_eq!(book.rows(SHOWN).await, [format!(r#"c-1 {alice} {{"segment":"retail"}} f 1 1"#)]);
-    book.happen([updated("c-1", "Ann"), updated("c-1", "Eve")]).await;
+    book.apply([updated("c-1", "Ann"), updated("c-1", "Eve")]).await;
     let eve = r#"{"name":"Eve","attributes":{"passport":"Eve-77"}}"#;
     assert_eq!(book.rows(SHOWN).await, [format!("c-1 {eve} {{}} f 1 3")]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
 async fn accounts_are_linked_and_unlinked() {
     let book = Book::new().await;
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         opened("b", AccountKind::Asset),
         registered("c-1", "{}"),
@@ -76,7 +76,7 @@ async fn accounts_are_linked_and_unlinked() {
     ])
     .await;
     assert_eq!(book.rows(LINKS).await, ["c-1 a 5", "c-1 b 6", "c-2 a 7"]);
-    book.happen([
+    book.apply([
         unlinked("c-1", "a"),
         unlinked("c-1", "b"),
         linked("c-1", "b"),
@@ -89,32 +89,32 @@ async fn accounts_are_linked_and_unlinked() {
         book.rows("select format('%s %s', customer, position) from read.customers order by customer").await,
         ["c-1 10", "c-2 12"]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn of_a_customer_who_is_forgotten_the_row_and_the_links_stay_and_nothing_else() {
+async fn forgetting_a_customer_keeps_only_the_row_and_the_links() {
     let book = Book::new().await;
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         registered("c-1", r#"{"segment":"retail"}"#),
         linked("c-1", "a"),
     ])
     .await;
-    book.happen([forgotten("c-1")]).await;
+    book.apply([forgotten("c-1")]).await;
     assert_eq!(book.rows(SHOWN).await, ["c-1 {} {} t 2 4"]);
     assert_eq!(book.rows(LINKS).await, ["c-1 a 3"]);
-    // The links are all that is left, and can still be taken away.
-    book.happen([unlinked("c-1", "a")]).await;
+    // A forgotten customer can still be unlinked.
+    book.apply([unlinked("c-1", "a")]).await;
     assert_eq!(book.rows(SHOWN).await, ["c-1 {} {} t 2 5"]);
     assert_eq!(book.rows(LINKS).await, [""; 0]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn nothing_personal_is_left_in_any_table_however_forgetting_fell_into_batches() {
+async fn forgetting_leaves_no_personal_data_in_any_table_for_any_batch_sizes() {
     let mut book = Book::new().await;
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         registered("c-1", r#"{"nick":"Alice"}"#),
         updated("c-1", "Alice II"),
@@ -125,7 +125,7 @@ async fn nothing_personal_is_left_in_any_table_however_forgetting_fell_into_batc
     ])
     .await;
     for size in [7, 1, 2, 3, 5] {
-        book.make_again(|| size).await;
+        book.rebuild_in_batches(|| size).await;
         let contents = book.contents().await;
         assert!(contents.iter().any(|row| row.starts_with("customers")), "{contents:?}");
         assert!(!contents.iter().any(|row| row.contains("Alice")), "in batches of {size}: {contents:?}");

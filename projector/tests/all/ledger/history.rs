@@ -1,4 +1,4 @@
-//! Histories in which everything happens, at random and without contradiction.
+//! Random histories with every type of event and without contradictions.
 
 use std::collections::BTreeSet;
 
@@ -27,20 +27,20 @@ const ASSETS: [&str; 2] = ["USD/2", "BTC/8"];
 const KEYS: [&str; 4] = ["note", "tier", "by", "x"];
 const SCOPES: [FreezeScope; 3] = [FreezeScope::Debits, FreezeScope::Credits, FreezeScope::Both];
 
-/// A history in the making.
+/// A history that is being generated.
 pub(super) struct History {
     dice: Dice,
     pub(super) events: Vec<LedgerEvent>,
     accounts: Vec<AccountName>,
     transactions: Vec<TransactionId>,
-    /// With what is left of each.
+    /// The open holds, each with its remaining amount.
     open_holds: Vec<(HoldPlaced, i128)>,
     customers: Vec<CustomerId>,
     links: BTreeSet<(CustomerId, AccountName)>,
 }
 
 impl History {
-    pub(super) fn at_random(seed: u64, length: usize) -> History {
+    pub(super) fn random(seed: u64, length: usize) -> History {
         let mut history = History {
             dice: Dice(seed),
             events: vec![created()],
@@ -54,12 +54,12 @@ impl History {
         history.register();
         history.post();
         while history.events.len() < length {
-            history.go_on();
+            history.add_random_event();
         }
         history
     }
 
-    fn go_on(&mut self) {
+    fn add_random_event(&mut self) {
         match self.dice.roll(24) {
             0 => self.open(),
             1 => self.change_account(),
@@ -156,7 +156,7 @@ impl History {
             return self.register();
         };
         if self.dice.roll(4) == 0 {
-            // Nothing happens to the forgotten any more but that they are unlinked.
+            // A forgotten customer can only be unlinked.
             let customer = self.customers.swap_remove(index);
             self.events.push(forgotten(customer.as_str()));
         } else {

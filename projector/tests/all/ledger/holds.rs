@@ -1,14 +1,14 @@
-//! Holds: what they set aside, what becomes of them, and what that does to balances.
+//! Holds: placing, capturing, releasing and expiring them, and the effect on balances.
 
 use recount_events::ledger::{AccountKind, HoldPlaced, LedgerEvent, TransactionPosted};
 
 use super::book::{
-    Book, Held, account, amount, asset, hold_id, metadata, opened, posted, transaction, transfer,
+    Book, TestHold, account, amount, asset, hold_id, metadata, opened, posted, transaction, transfer,
 };
 
-/// What the definitions of the balances show as an example: Alice's wallet is a liability of the bank.
-const ALICE_TO_SHOP: Held = Held { id: "h1", debit: "alice", credit: "shop" };
-const BOB_TO_ALICE: Held = Held { id: "h2", debit: "bob", credit: "alice" };
+/// The example from the definitions of the balances: Alice's wallet is a liability of the bank.
+const ALICE_TO_SHOP: TestHold = TestHold { id: "h1", debit: "alice", credit: "shop" };
+const BOB_TO_ALICE: TestHold = TestHold { id: "h2", debit: "bob", credit: "alice" };
 
 fn accounts() -> Vec<LedgerEvent> {
     vec![
@@ -26,10 +26,10 @@ const ALICE: &str = "select format('%s %s %s %s', posted, held, incoming, availa
                      where account = 'alice'";
 
 #[tokio::test]
-async fn posted_held_incoming_and_available_are_what_they_are_defined_as() {
+async fn posted_held_incoming_and_available_follow_their_definitions() {
     let book = Book::new().await;
-    book.happen(accounts()).await;
-    for (happens, figures) in [
+    book.apply(accounts()).await;
+    for (event, figures) in [
         (posted("t1", transfer("bank", "alice", "USD/2", 10_000)), "10000 0 0 10000"),
         (ALICE_TO_SHOP.placed(3_000), "10000 3000 0 7000"),
         (BOB_TO_ALICE.placed(500), "10000 3000 500 7000"),
@@ -37,7 +37,7 @@ async fn posted_held_incoming_and_available_are_what_they_are_defined_as() {
         (ALICE_TO_SHOP.released(1_000), "8000 0 500 8000"),
         (BOB_TO_ALICE.captured("t3", 500, 0), "8500 0 0 8500"),
     ] {
-        book.happen([happens]).await;
+        book.apply([event]).await;
         assert_eq!(book.rows(ALICE).await, [figures]);
     }
     assert_eq!(
@@ -55,13 +55,12 @@ async fn posted_held_incoming_and_available_are_what_they_are_defined_as() {
 }
 
 #[tokio::test]
-async fn on_an_account_with_the_normal_side_debit_a_hold_that_credits_takes_away() {
+async fn a_credit_hold_reduces_the_available_balance_of_a_debit_normal_account() {
     let book = Book::new().await;
-    book.happen(accounts()).await;
-    let out = Held { id: "h1", debit: "alice", credit: "bank" };
-    let into = Held { id: "h2", debit: "bank", credit: "bob" };
-    book.happen([posted("t1", transfer("bank", "alice", "USD/2", 100)), out.placed(30), into.placed(4)])
-        .await;
+    book.apply(accounts()).await;
+    let out = TestHold { id: "h1", debit: "alice", credit: "bank" };
+    let into = TestHold { id: "h2", debit: "bank", credit: "bob" };
+    book.apply([posted("t1", transfer("bank", "alice", "USD/2", 100)), out.placed(30), into.placed(4)]).await;
     assert_eq!(
         book.rows(
             "select format('%s %s %s %s', posted, held, incoming, available) from read.balances
@@ -70,24 +69,24 @@ async fn on_an_account_with_the_normal_side_debit_a_hold_that_credits_takes_away
         .await,
         ["100 30 4 70"]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn every_way_in_which_a_hold_ends_shows_in_its_status_and_gives_back_what_was_left() {
+async fn each_way_a_hold_ends_sets_its_status_and_frees_the_remaining_amount() {
     let book = Book::new().await;
-    let hold = |id| Held { id, debit: "alice", credit: "shop" };
+    let hold = |id| TestHold { id, debit: "alice", credit: "shop" };
     let names = ["open", "partly", "used-up", "final", "released", "expired"];
-    book.happen(accounts()).await;
-    book.happen(names.map(|id| hold(id).placed(100))).await;
-    book.happen([
+    book.apply(accounts()).await;
+    book.apply(names.map(|id| hold(id).placed(100))).await;
+    book.apply([
         hold("partly").captured("t1", 10, 90),
         hold("used-up").captured("t2", 60, 40),
         hold("used-up").captured("t3", 40, 0),
-        hold("final").captured_finally("t4", 70, 30),
+        hold("final").captured_and_released("t4", 70, 30),
     ])
     .await;
-    book.happen([hold("released").released(100), hold("expired").expired(100)]).await;
+    book.apply([hold("released").released(100), hold("expired").expired(100)]).await;
     assert_eq!(
         book.rows(HOLDS).await,
         [
@@ -105,23 +104,23 @@ async fn every_way_in_which_a_hold_ends_shows_in_its_status_and_gives_back_what_
             .await,
         ["t1 partly", "t2 used-up", "t3 used-up", "t4 final"]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_hold_may_be_placed_used_and_closed_in_one_batch_with_the_opening_of_its_accounts() {
+async fn a_hold_can_be_placed_used_and_closed_in_the_batch_that_opens_its_accounts() {
     let book = Book::new().await;
-    let [one, two] = ["h1", "h2"].map(|id| Held { id, debit: "alice", credit: "shop" });
+    let [one, two] = ["h1", "h2"].map(|id| TestHold { id, debit: "alice", credit: "shop" });
     let mut events = accounts();
     events.extend([
         one.placed(100),
         posted("t0", transfer("bank", "alice", "USD/2", 7)),
         one.captured("t1", 30, 70),
         two.placed(5),
-        one.captured_finally("t2", 20, 50),
+        one.captured_and_released("t2", 20, 50),
         two.expired(5),
     ]);
-    book.happen(events).await;
+    book.apply(events).await;
     assert_eq!(book.rows(HOLDS).await, ["h1 captured 100 = 50 + 50 + 0", "h2 expired 5 = 0 + 5 + 0"]);
     assert_eq!(book.rows(ALICE).await, ["-43 0 0 -43"]);
     assert_eq!(
@@ -129,11 +128,11 @@ async fn a_hold_may_be_placed_used_and_closed_in_one_batch_with_the_opening_of_i
             .await,
         ["h1 5 9", "h2 8 10"]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_hold_shows_all_that_was_given_and_when() {
+async fn a_hold_shows_its_accounts_amount_expiry_metadata_and_times() {
     let book = Book::new().await;
     let placed = HoldPlaced {
         hold: hold_id("auth-1"),
@@ -144,8 +143,8 @@ async fn a_hold_shows_all_that_was_given_and_when() {
         expires_at: Some("2026-02-07T12:00:00.000001Z".parse().unwrap()),
         metadata: metadata(r#"{"terminal":"7"}"#),
     };
-    book.happen(accounts()).await;
-    book.happen([LedgerEvent::HoldPlaced(placed)]).await;
+    book.apply(accounts()).await;
+    book.apply([LedgerEvent::HoldPlaced(placed)]).await;
     assert_eq!(
         book.rows(
             "select format('%s %s %s %s %s %s %s', hold, debit, credit, asset, amount, metadata,
@@ -155,7 +154,7 @@ async fn a_hold_shows_all_that_was_given_and_when() {
         .await,
         [format!("auth-1 alice shop USD/2 {} {{\"terminal\":\"7\"}} 2026-02-07 12:00:00.000001", i128::MAX)]
     );
-    book.happen([Held { id: "auth-1", debit: "alice", credit: "shop" }.released(i128::MAX)]).await;
+    book.apply([TestHold { id: "auth-1", debit: "alice", credit: "shop" }.released(i128::MAX)]).await;
     assert_eq!(
         book.rows(
             "select format('%s %s %s', placed_position, position, changed_at > placed_at) from read.holds"
@@ -166,38 +165,38 @@ async fn a_hold_shows_all_that_was_given_and_when() {
 }
 
 #[tokio::test]
-async fn a_hold_between_an_account_and_itself_takes_away_and_brings_in() {
+async fn a_hold_from_an_account_to_itself_is_both_held_and_incoming() {
     let book = Book::new().await;
-    let own = Held { id: "h1", debit: "alice", credit: "alice" };
-    book.happen(accounts()).await;
-    book.happen([own.placed(10)]).await;
+    let own = TestHold { id: "h1", debit: "alice", credit: "alice" };
+    book.apply(accounts()).await;
+    book.apply([own.placed(10)]).await;
     assert_eq!(book.rows(ALICE).await, ["0 10 10 -10"]);
-    book.happen([own.captured("t1", 4, 6)]).await;
+    book.apply([own.captured("t1", 4, 6)]).await;
     assert_eq!(book.rows(ALICE).await, ["0 6 6 -6"]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_transaction_that_captures_nothing_leaves_what_is_held() {
+async fn a_transaction_without_a_capture_leaves_holds_unchanged() {
     let book = Book::new().await;
-    book.happen(accounts()).await;
-    book.happen([ALICE_TO_SHOP.placed(10)]).await;
-    book.happen([posted("t1", transfer("alice", "shop", "USD/2", 3))]).await;
+    book.apply(accounts()).await;
+    book.apply([ALICE_TO_SHOP.placed(10)]).await;
+    book.apply([posted("t1", transfer("alice", "shop", "USD/2", 3))]).await;
     assert_eq!(book.rows(ALICE).await, ["-3 10 0 -13"]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_capture_that_is_reversed_later_has_captured_all_the_same() {
+async fn reversing_a_capture_does_not_reopen_the_hold() {
     let book = Book::new().await;
-    book.happen(accounts()).await;
-    book.happen([ALICE_TO_SHOP.placed(10), ALICE_TO_SHOP.captured("t1", 10, 0)]).await;
+    book.apply(accounts()).await;
+    book.apply([ALICE_TO_SHOP.placed(10), ALICE_TO_SHOP.captured("t1", 10, 0)]).await;
     let back = TransactionPosted {
         reverses: Some("t1".parse().unwrap()),
         ..transaction("t2", transfer("shop", "alice", "USD/2", 10))
     };
-    book.happen([LedgerEvent::TransactionPosted(back)]).await;
+    book.apply([LedgerEvent::TransactionPosted(back)]).await;
     assert_eq!(book.rows(HOLDS).await, ["h1 captured 10 = 10 + 0 + 0"]);
     assert_eq!(book.rows(ALICE).await, ["0 0 0 0"]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }

@@ -1,5 +1,5 @@
-//! A batch reads the rows that it changes and no more, however long the tables are, also while nobody has analysed them
-//! and by plans that were made while they were short. So it is in every rebuild.
+//! A batch reads only the rows that it changes, even from large tables that were never analysed and with plans that were
+//! made while the tables were small. Both are the case in every rebuild.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,15 +17,15 @@ use super::book::{
 use super::customers::{forgotten, linked, registered, unlinked, updated};
 use crate::support::{World, log};
 
-/// Enough for Postgres to keep the plans that it has made.
+/// Enough for Postgres to keep generic plans.
 const EARLY_BATCHES: usize = 8;
-/// Each is an account, a customer, a link, a hold and a transaction.
-const THINGS: usize = 3_000;
-const CHANGED: usize = 100;
-/// For each event, over all tables. It takes some look-ups to check it and to write it.
+/// A group is an account, a customer, a link, a hold and a transaction.
+const GROUPS: usize = 3_000;
+const CHANGED_GROUPS: usize = 100;
+/// The rows that one event may read in all tables, to be checked and written.
 const ROWS_READ_MAX: usize = 8;
 
-/// The ledger's projection, with a note of the rows that each batch reads.
+/// The ledger's projection, which also records the number of rows that each batch reads.
 struct Counting {
     rows_read: Arc<Mutex<Vec<i64>>>,
 }
@@ -56,7 +56,7 @@ impl Projection for Counting {
     }
 }
 
-/// Rows of the build that this connection has read and not yet reported: those of its transaction are among them.
+/// The rows of the build that this connection has read and not yet reported, including those of its open transaction.
 async fn rows_read(connection: &mut PgConnection) -> i64 {
     sqlx::query_scalar(
         "select coalesce(sum(coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0)), 0)::bigint
@@ -67,8 +67,8 @@ async fn rows_read(connection: &mut PgConnection) -> i64 {
     .unwrap()
 }
 
-/// What comes to be, of each kind one.
-fn begun(n: usize) -> Vec<LedgerEvent> {
+/// The events that create group `n`.
+fn created_group(n: usize) -> Vec<LedgerEvent> {
     let (name, customer) = (format!("a:{n}"), format!("c-{n}"));
     vec![
         opened(&name, AccountKind::Asset),
@@ -87,8 +87,8 @@ fn begun(n: usize) -> Vec<LedgerEvent> {
     ]
 }
 
-/// What happens to all of that later.
-fn changed(n: usize) -> Vec<LedgerEvent> {
+/// The events that change group `n`.
+fn changed_group(n: usize) -> Vec<LedgerEvent> {
     let (name, customer, posted) = (format!("a:{n}"), format!("c-{n}"), format!("t{n}"));
     let set = |of| LedgerEvent::MetadataSet(MetadataSet { of, metadata: metadata(r#"{"x":1}"#) });
     vec![
@@ -110,35 +110,37 @@ fn changed(n: usize) -> Vec<LedgerEvent> {
 }
 
 #[tokio::test]
-async fn a_batch_reads_what_it_changes_however_much_there_is_and_whatever_the_planner_knows() {
+async fn a_batch_reads_only_the_rows_it_changes_for_any_table_size_and_statistics() {
     let mut world = World::new().await;
-    // One connection, which keeps the plans.
+    // A single connection, so that cached plans are reused.
     world.engines =
         sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&world.url).await.unwrap();
     let rows_read = Arc::<Mutex<Vec<i64>>>::default();
     let engine = world.engine(Counting { rows_read: rows_read.clone() }).await;
     for table in TABLES {
-        let never = format!("alter table ledger_v2.{table} set (autovacuum_enabled = off)");
-        sqlx::raw_sql(AssertSqlSafe(never)).execute(&world.pool).await.unwrap();
+        let no_autovacuum = format!("alter table ledger_v2.{table} set (autovacuum_enabled = off)");
+        sqlx::raw_sql(AssertSqlSafe(no_autovacuum)).execute(&world.pool).await.unwrap();
     }
-    let happen = async |events: Vec<LedgerEvent>| {
-        happen(&world, &engine, &events).await;
+    let apply_counting = async |events: Vec<LedgerEvent>| {
+        apply(&world, &engine, &events).await;
         let read = std::mem::take(&mut *rows_read.lock().unwrap()).into_iter().sum::<i64>();
         (events.len(), usize::try_from(read).unwrap())
     };
 
-    happen(vec![opened("hub", AccountKind::Asset), opened("till", AccountKind::Asset)]).await;
-    happen((0..EARLY_BATCHES).flat_map(begun).collect()).await;
+    apply_counting(vec![opened("hub", AccountKind::Asset), opened("till", AccountKind::Asset)]).await;
+    apply_counting((0..EARLY_BATCHES).flat_map(created_group).collect()).await;
     for n in 0..EARLY_BATCHES {
-        happen(changed(n)).await;
+        apply_counting(changed_group(n)).await;
     }
-    let (events, read) = happen((EARLY_BATCHES..THINGS).flat_map(begun).collect()).await;
-    assert!(read <= events * ROWS_READ_MAX, "{read} rows were read to begin with {events} events");
-    let (events, read) = happen((EARLY_BATCHES..EARLY_BATCHES + CHANGED).flat_map(changed).collect()).await;
-    assert!(read <= events * ROWS_READ_MAX, "{read} rows were read for {events} events of change");
+    let (events, read) = apply_counting((EARLY_BATCHES..GROUPS).flat_map(created_group).collect()).await;
+    assert!(read <= events * ROWS_READ_MAX, "{read} rows were read for {events} creating events");
+    let (events, read) =
+        apply_counting((EARLY_BATCHES..EARLY_BATCHES + CHANGED_GROUPS).flat_map(changed_group).collect())
+            .await;
+    assert!(read <= events * ROWS_READ_MAX, "{read} rows were read for {events} changing events");
 }
 
-async fn happen(world: &World, engine: &ProjectionEngine<Counting>, events: &[LedgerEvent]) {
+async fn apply(world: &World, engine: &ProjectionEngine<Counting>, events: &[LedgerEvent]) {
     let main = log("main");
     let head = append(world, &main, events).await;
     let outcome = engine.catch_up(&main, head).await.unwrap();

@@ -1,4 +1,4 @@
-//! Metadata that is changed after the fact: what it then is, and its history.
+//! Changes of metadata after opening or posting: the current metadata and its history.
 
 use recount_events::ledger::{
     AccountKind, AccountOpened, LedgerEvent, MetadataOwner, MetadataRemoved, MetadataSet,
@@ -29,14 +29,14 @@ const HISTORY: &str =
 #[tokio::test]
 async fn members_are_merged_and_keys_removed_and_every_change_is_kept() {
     let book = Book::new().await;
-    book.happen([opened_with("a", r#"{"tier":"gold","note":1.5}"#), opened("b", AccountKind::Asset)]).await;
-    book.happen([
+    book.apply([opened_with("a", r#"{"tier":"gold","note":1.5}"#), opened("b", AccountKind::Asset)]).await;
+    book.apply([
         set(of_account("a"), r#"{"tier":{"level":2},"vip":true}"#),
         removed(of_account("a"), &["note"]),
         set(of_account("b"), r#"{"x":null}"#),
     ])
     .await;
-    book.happen([removed(of_account("a"), &["vip", "tier"]), set(of_account("a"), r#"{"vip":false}"#)]).await;
+    book.apply([removed(of_account("a"), &["vip", "tier"]), set(of_account("a"), r#"{"vip":false}"#)]).await;
     assert_eq!(
         book.rows("select format('%s %s', account, metadata) from read.accounts order by account").await,
         [r#"a {"vip":false}"#, r#"b {"x":null}"#]
@@ -53,15 +53,15 @@ async fn members_are_merged_and_keys_removed_and_every_change_is_kept() {
             r#"account b 5 {"x":null} []"#,
         ]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn metadata_of_what_came_to_be_in_the_same_batch_can_be_changed_in_it() {
+async fn metadata_can_be_changed_in_the_batch_that_created_its_owner() {
     let book = Book::new().await;
     let mut noted = transaction("t1", transfer("a", "a", "USD/2", 1));
     noted.metadata = metadata(r#"{"note":"May","by":"x"}"#);
-    book.happen([
+    book.apply([
         opened_with("a", r#"{"tier":"gold"}"#),
         set(of_account("a"), r#"{"tier":"none"}"#),
         LedgerEvent::TransactionPosted(noted),
@@ -82,20 +82,20 @@ async fn metadata_of_what_came_to_be_in_the_same_batch_can_be_changed_in_it() {
             r#"transaction t1 5 {"note":"June"} []"#,
         ]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn metadata_of_a_transaction_of_an_earlier_batch_is_changed_where_it_is() {
+async fn metadata_of_a_transaction_from_an_earlier_batch_can_be_changed() {
     let book = Book::new().await;
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         posted("t1", transfer("a", "a", "USD/2", 1)),
         posted("t2", transfer("a", "a", "USD/2", 1)),
     ])
     .await;
-    book.happen([set(of_transaction("t2"), r#"{"note":"a \"quoted\" \u0000 byte"}"#)]).await;
-    book.happen([set(of_transaction("t2"), r#"{"more":[1]}"#)]).await;
+    book.apply([set(of_transaction("t2"), r#"{"note":"a \"quoted\" \u0000 byte"}"#)]).await;
+    book.apply([set(of_transaction("t2"), r#"{"more":[1]}"#)]).await;
     assert_eq!(
         book.rows("select format('%s %s', transaction, metadata) from read.transactions order by position")
             .await,
@@ -109,5 +109,5 @@ async fn metadata_of_a_transaction_of_an_earlier_batch_is_changed_where_it_is() 
         .await,
         ["3 {}", r#"4 {"note":"a \"quoted\" \u0000 byte"}"#, r#"5 {"more":[1]}"#]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }

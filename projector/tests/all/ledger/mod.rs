@@ -1,4 +1,4 @@
-//! The ledger's read models against the events that they are made of, on a real Postgres.
+//! The ledger's read models compared with the events they are built from, on a real Postgres.
 
 mod accounts;
 mod batches;

@@ -1,4 +1,4 @@
-//! Business times at the ends of what can be written, which is more than Postgres holds.
+//! Business times at the ends of the range that events allow, which is wider than that of Postgres.
 
 use recount_events::ledger::{
     AccountKind, HoldPlaced, LedgerEvent, Metadata, PeriodClosed, PeriodReopened, TransactionPosted,
@@ -34,11 +34,11 @@ fn closed(through: &str) -> LedgerEvent {
 }
 
 #[tokio::test]
-async fn a_time_that_postgres_cannot_hold_is_the_first_that_it_can_and_stops_nothing() {
+async fn a_time_too_early_for_postgres_is_stored_as_the_earliest_possible_time() {
     let book = Book::new().await;
-    book.happen([created(), opened("a", AccountKind::Asset), opened("b", AccountKind::Income)]).await;
+    book.apply([created(), opened("a", AccountKind::Asset), opened("b", AccountKind::Income)]).await;
     for (n, time) in [BEFORE_POSTGRES, "-4712-01-01T00:00:00Z", LATE].into_iter().enumerate() {
-        book.happen([posted_at(&format!("at-{n}"), time), held_until(&format!("until-{n}"), time)]).await;
+        book.apply([posted_at(&format!("at-{n}"), time), held_until(&format!("until-{n}"), time)]).await;
     }
     let expected = [FIRST_OF_POSTGRES, FIRST_OF_POSTGRES, "262142-12-31 23:59:59.999999"];
     for sql in [
@@ -48,19 +48,19 @@ async fn a_time_that_postgres_cannot_hold_is_the_first_that_it_can_and_stops_not
     ] {
         assert_eq!(book.rows(sql).await, expected, "{sql}");
     }
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_period_that_is_closed_or_reopened_before_the_times_of_postgres_ends_with_the_first_of_them() {
+async fn a_period_end_too_early_for_postgres_is_stored_as_the_earliest_possible_time() {
     let book = Book::new().await;
     let reopened = |from: &str| LedgerEvent::PeriodReopened(PeriodReopened { from: from.parse().unwrap() });
     let closed_through = "select (closed_through at time zone 'utc')::text from read.ledgers";
-    book.happen([created(), closed(BEFORE_POSTGRES)]).await;
+    book.apply([created(), closed(BEFORE_POSTGRES)]).await;
     assert_eq!(book.rows(closed_through).await, [FIRST_OF_POSTGRES]);
-    book.happen([closed(LATE)]).await;
+    book.apply([closed(LATE)]).await;
     assert_eq!(book.rows(closed_through).await, ["262142-12-31 23:59:59.999999"]);
-    book.happen([reopened(BEFORE_POSTGRES)]).await;
+    book.apply([reopened(BEFORE_POSTGRES)]).await;
     assert_eq!(book.rows(closed_through).await, [FIRST_OF_POSTGRES]);
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }

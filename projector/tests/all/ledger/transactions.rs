@@ -15,7 +15,7 @@ const KINDS: [AccountKind; 5] = [
 ];
 
 #[tokio::test]
-async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
+async fn running_balances_equal_a_fold_of_the_events_for_any_batch_sizes() {
     let mut book = Book::new().await;
     let names: Vec<String> = (0..20).map(|n| format!("users:{n}")).collect();
     let kind = |name: usize| KINDS[name % KINDS.len()];
@@ -44,7 +44,7 @@ async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
         events.push(posted(&format!("t{n}"), entries));
     }
     let head = book.append(&events).await;
-    book.make_again(|| 1 + dice.roll(90)).await;
+    book.rebuild_in_batches(|| 1 + dice.roll(90)).await;
     assert_eq!(book.world.progress("ledger_v2", &book.log).await, head.0);
     let entries = book
         .rows("select format('%s/%s %s %s %s %s %s', position, line, account, asset, direction, amount, balance)
@@ -65,12 +65,12 @@ async fn running_balances_equal_the_fold_of_the_events_whatever_the_batches() {
 }
 
 #[tokio::test]
-async fn a_transaction_shows_all_that_was_given() {
+async fn a_transaction_shows_reference_metadata_and_entries() {
     let book = Book::new().await;
     let mut with_all = transaction("one", transfer("a", "b", "USD/2", 5));
     with_all.reference = Some("order 7".parse().unwrap());
     with_all.metadata = metadata(r#"{"note":"a\t\"quoted\" \\ line\n"}"#);
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         opened("b", AccountKind::Income),
         LedgerEvent::TransactionPosted(with_all),
@@ -90,14 +90,14 @@ async fn a_transaction_shows_all_that_was_given() {
         ["[{\"account\":\"a\",\"direction\":\"debit\",\"asset\":\"USD/2\",\"amount\":\"5\"},\
            {\"account\":\"b\",\"direction\":\"credit\",\"asset\":\"USD/2\",\"amount\":\"5\"}]"]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_transaction_names_its_reversals_in_order_whether_they_are_in_its_batch_or_later() {
+async fn a_transaction_lists_its_reversals_in_order_across_batches() {
     let book = Book::new().await;
     let back = |amount| transfer("b", "a", "USD/2", amount);
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         opened("b", AccountKind::Income),
         posted("one", transfer("a", "b", "USD/2", 9)),
@@ -109,7 +109,7 @@ async fn a_transaction_names_its_reversals_in_order_whether_they_are_in_its_batc
     let shown = "select concat_ws(' ', transaction, reverses, array_to_string(reversals, '+'), reversed_by)
                  from read.transactions order by position";
     assert_eq!(book.rows(shown).await, ["one one-z+one-y one-z", "two ", "one-z one ", "one-y one "]);
-    book.happen([reversal("one-x", "one", back(4)), reversal("two-z", "two", back(9))]).await;
+    book.apply([reversal("one-x", "one", back(4)), reversal("two-z", "two", back(9))]).await;
     assert_eq!(
         book.rows(shown).await,
         [
@@ -121,18 +121,18 @@ async fn a_transaction_names_its_reversals_in_order_whether_they_are_in_its_batc
             "two-z two "
         ]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }
 
 #[tokio::test]
-async fn a_transaction_of_the_first_version_is_one_that_captures_nothing() {
+async fn a_version_1_transaction_captures_no_hold() {
     let book = Book::new().await;
-    book.happen([opened("a", AccountKind::Asset), opened("b", AccountKind::Income)]).await;
+    book.apply([opened("a", AccountKind::Asset), opened("b", AccountKind::Income)]).await;
     let data = r#"{"transaction":"t1","effective_at":"2026-01-31T00:00:00Z","entries":[
         {"account":"a","direction":"debit","asset":"USD/2","amount":"7"},
         {"account":"b","direction":"credit","asset":"USD/2","amount":"7"}]}"#;
     book.world.append(&book.log, vec![("transaction-posted", data.to_owned(), Vec::new())]).await;
-    book.happen([posted("t2", transfer("a", "b", "USD/2", 1))]).await;
+    book.apply([posted("t2", transfer("a", "b", "USD/2", 1))]).await;
     assert_eq!(
         book.rows("select concat_ws(' ', transaction, captures) from read.transactions order by position")
             .await,
@@ -146,7 +146,7 @@ async fn a_transaction_of_the_first_version_is_one_that_captures_nothing() {
 async fn amounts_beyond_64_bits_are_exact_and_a_balance_beyond_128_bits_stops_the_log() {
     let book = Book::new().await;
     let large = i128::MAX - 1;
-    book.happen([
+    book.apply([
         opened("a", AccountKind::Asset),
         opened("b", AccountKind::Income),
         posted("t1", transfer("a", "b", "USD/2", large)),
@@ -156,24 +156,24 @@ async fn amounts_beyond_64_bits_are_exact_and_a_balance_beyond_128_bits_stops_th
     let balances = "select balance::text from read.entries order by position, line";
     let (large, most) = (large.to_string(), i128::MAX.to_string());
     assert_eq!(book.rows(balances).await, [large.as_str(), &large, &most, &most]);
-    let (at, reason) = book.stops([posted("t3", transfer("a", "b", "USD/2", 1))]).await;
-    assert_eq!((at.0, &*reason), (5, "the balance of `a` goes beyond 128 bits"));
+    let (at, reason) = book.stopped_by([posted("t3", transfer("a", "b", "USD/2", 1))]).await;
+    assert_eq!((at.0, &*reason), (5, "the balance of account `a` exceeds 128 bits"));
 }
 
 #[tokio::test]
-async fn what_has_gone_through_an_account_may_be_more_than_any_balance() {
+async fn the_turnover_of_an_account_may_exceed_128_bits() {
     let book = Book::new().await;
     let there = |id| posted(id, transfer("a", "b", "USD/2", i128::MAX));
     let back = |id, of| reversal(id, of, transfer("b", "a", "USD/2", i128::MAX));
-    book.happen([opened("a", AccountKind::Asset), opened("b", AccountKind::Income), there("t1")]).await;
-    book.happen([back("t2", "t1")]).await;
-    book.happen([there("t3"), back("t4", "t3"), there("t5")]).await;
-    book.happen([back("t6", "t5"), posted("t7", transfer("b", "a", "USD/2", i128::MAX))]).await;
-    // On its way through a transaction a balance is more than it may be in the end.
+    book.apply([opened("a", AccountKind::Asset), opened("b", AccountKind::Income), there("t1")]).await;
+    book.apply([back("t2", "t1")]).await;
+    book.apply([there("t3"), back("t4", "t3"), there("t5")]).await;
+    book.apply([back("t6", "t5"), posted("t7", transfer("b", "a", "USD/2", i128::MAX))]).await;
+    // Between two entries of a transaction a balance may exceed its range.
     let mut to_and_fro = transfer("a", "a", "USD/2", i128::MAX);
     to_and_fro.reverse();
-    book.happen([posted("t8", to_and_fro)]).await;
-    // 2^127 - 1 as many times.
+    book.apply([posted("t8", to_and_fro)]).await;
+    // Three, four and five times 2^127 - 1.
     let three = "510423550381407695195061911147652317181";
     let [four, five] = ["680564733841876926926749214863536422908", "850705917302346158658436518579420528635"];
     let (most, least) = (i128::MAX.to_string(), (-i128::MAX).to_string());
@@ -189,5 +189,5 @@ async fn what_has_gone_through_an_account_may_be_more_than_any_balance() {
         book.rows("select balance::text from read.entries where account = 'a' order by position, line").await,
         [&*most, "0", &most, "0", &most, "0", &least, "-340282366920938463463374607431768211454", &least]
     );
-    book.stays_the_same_event_by_event().await;
+    book.assert_same_event_by_event().await;
 }

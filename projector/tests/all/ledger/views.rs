@@ -1,4 +1,4 @@
-//! What readers see: the same columns as those that the query service is tested with, and found by their keys.
+//! The views that readers use: their columns are those the query service is tested with, and conditions use the indexes.
 
 use recount_events::ledger::AccountKind;
 
@@ -21,11 +21,11 @@ async fn the_views_have_the_columns_that_the_query_service_is_tested_with() {
 }
 
 #[tokio::test]
-async fn a_condition_on_the_metadata_history_reaches_the_indexes_behind_the_view() {
+async fn a_condition_on_the_metadata_history_uses_the_indexes_behind_the_view() {
     let book = Book::new().await;
-    book.happen([opened("a", AccountKind::Asset)]).await;
+    book.apply([opened("a", AccountKind::Asset)]).await;
     let mut transaction = book.world.pool.begin().await.unwrap();
-    // A table that is nearly empty would be read whole.
+    // Postgres would scan a nearly empty table instead of using the index.
     sqlx::raw_sql("set local enable_seqscan = off; set local enable_bitmapscan = off")
         .execute(&mut *transaction)
         .await
@@ -46,10 +46,10 @@ async fn a_condition_on_the_metadata_history_reaches_the_indexes_behind_the_view
 }
 
 #[tokio::test]
-async fn what_reverses_a_transaction_or_captures_a_hold_is_found_by_an_index_of_its_own() {
+async fn reversals_of_a_transaction_and_captures_of_a_hold_are_found_by_their_indexes() {
     let book = Book::new().await;
     let mut transaction = book.world.pool.begin().await.unwrap();
-    // A table that is nearly empty would be read whole.
+    // Postgres would scan a nearly empty table instead of using the index.
     sqlx::raw_sql("set local enable_seqscan = off; set local enable_bitmapscan = off")
         .execute(&mut *transaction)
         .await
