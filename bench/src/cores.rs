@@ -1,4 +1,4 @@
-//! Keeping everything on the same few cores, and seeing how busy they are.
+//! Keeps everything on the same few cores, and measures how busy they are.
 
 use std::rc::Rc;
 
@@ -10,16 +10,16 @@ use nix::unistd::Pid;
 #[derive(Clone, Debug)]
 pub(crate) struct Cores(Rc<[usize]>);
 
-/// What the cores have done since the machine was started, in ticks.
+/// The times of the cores since the machine was started, in ticks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CoreTimes {
-    /// For whichever process.
+    /// For any process.
     pub(crate) processes: u64,
     pub(crate) idle: u64,
 }
 
 impl Cores {
-    /// Confines this thread, and all threads and processes that it starts from now on, to so many cores.
+    /// Confines this thread, and all threads and processes that it starts from now on, to this number of cores.
     pub(crate) fn confine(cores_max: u32) -> anyhow::Result<Cores> {
         let this_thread = Pid::from_raw(0);
         let allowed = sched_getaffinity(this_thread).context("cannot find out which cores there are")?;
@@ -31,12 +31,12 @@ impl Cores {
                 cores.push(core);
             }
         }
-        sched_setaffinity(this_thread, &chosen).context("cannot keep to the chosen cores")?;
+        sched_setaffinity(this_thread, &chosen).context("cannot switch to the chosen cores")?;
         Ok(Cores(cores.into()))
     }
 
     pub(crate) fn count(&self) -> u32 {
-        u32::try_from(self.0.len()).expect("no machine has so many")
+        u32::try_from(self.0.len()).expect("no machine has that many")
     }
 
     pub(crate) fn times(&self) -> anyhow::Result<CoreTimes> {

@@ -1,4 +1,4 @@
-//! Who used how much of the cores: the load generator, the service, Postgres, or somebody else.
+//! The CPU shares of the load generator, the service, Postgres and everything else.
 
 use std::fs;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use serde::Serialize;
 
 use crate::cores::{CoreTimes, Cores};
 
-/// The unit of the times in `/proc`: the same on every Linux of today, whatever the kernel's own tick is.
+/// The unit of the times in `/proc`, which is the same on every current Linux, independent of the kernel's own tick.
 const TICKS_PER_SECOND: u32 = 100;
 
-/// Whose time is taken.
+/// The processes whose CPU time is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Processes {
     pub(crate) cores: Cores,
     pub(crate) service: u32,
-    /// Postgres' first process: its children are counted with it.
+    /// The postmaster. Its children count with it.
     pub(crate) postgres: u32,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct CpuShares {
     pub(crate) client: f64,
     pub(crate) service: f64,
     pub(crate) postgres: f64,
-    /// Processes that have nothing to do with the load: the more, the less the figures say.
+    /// Processes that have nothing to do with the load. The larger this share, the less reliable the figures.
     pub(crate) others: f64,
     pub(crate) idle: f64,
 }
@@ -43,7 +43,7 @@ pub(crate) struct CpuShares {
 impl Processes {
     pub(crate) fn times(&self) -> anyhow::Result<CpuTimes> {
         let own = stat_of(std::process::id()).context("no times of this process in /proc")?;
-        let service = stat_of(self.service).context("the service is gone")?;
+        let service = stat_of(self.service).context("the service has ended")?;
         Ok(CpuTimes {
             client: own.ticks,
             service: service.ticks,
@@ -52,11 +52,11 @@ impl Processes {
         })
     }
 
-    /// Who had which share of the cores between two looks.
+    /// The shares of the cores between two samples.
     pub(crate) fn shares(&self, before: CpuTimes, after: CpuTimes, passed: Duration) -> CpuShares {
         let whole = passed.as_secs_f64() * f64::from(self.cores.count()) * f64::from(TICKS_PER_SECOND);
         let share = |before: u64, after: u64| {
-            // A session of Postgres that ended just then can be missed by one look.
+            // A sample can miss a Postgres session that ends at that moment.
             let ticks = u32::try_from(after.saturating_sub(before)).unwrap_or(u32::MAX);
             100.0 * f64::from(ticks) / whole
         };
@@ -74,9 +74,9 @@ impl Processes {
     }
 }
 
-/// A process and its children, those included that have ended.
+/// The time of a process and its children, including those that have ended.
 fn tree_ticks(root: u32) -> anyhow::Result<u64> {
-    let first = stat_of(root).context("Postgres is gone")?;
+    let first = stat_of(root).context("Postgres has ended")?;
     let children = fs::read_dir("/proc")?
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -98,7 +98,7 @@ fn stat_of(pid: u32) -> Option<Stat> {
 
 /// Reads a line of `/proc/PID/stat`: see proc_pid_stat(5).
 fn parse_stat(line: &str) -> Option<Stat> {
-    // The name of the program, in parentheses, may hold blanks and parentheses.
+    // The name of the program, in parentheses, may contain spaces and parentheses.
     let (_, fields) = line.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
     let number = |field: usize| fields.get(field)?.parse::<u64>().ok();
@@ -140,7 +140,7 @@ mod tests {
         assert!(processes().times().is_ok());
     }
 
-    /// This process in every part, on one core.
+    /// This process in each role, on one core.
     fn processes() -> Processes {
         let own = std::process::id();
         Processes { cores: Cores::confine(1).unwrap(), service: own, postgres: own }

@@ -1,4 +1,4 @@
-//! How long the disk takes to make something durable: what every commit has to wait for, whoever asks for it.
+//! Measures how long the disk takes to make a write durable, which every commit has to wait for.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

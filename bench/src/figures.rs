@@ -1,4 +1,4 @@
-//! What is measured, as numbers: of a round, of a scenario, and beside the goals.
+//! The figures of a round, of a scenario, and their comparison with the goals.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::cpu::CpuShares;
 use crate::load::Loaded;
 
-/// Of the requests of a round, in milliseconds.
+/// Latencies of the requests of a round, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
@@ -36,18 +36,18 @@ pub(crate) struct Round {
     pub(crate) cpu_percent: CpuShares,
     pub(crate) errors: u64,
     pub(crate) first_error: Option<String>,
-    /// Why the log does not hold what was acknowledged. Nothing, if it does.
+    /// How the log differs from the acknowledged commands, if it does.
     pub(crate) mismatch: Option<String>,
-    /// Of a read model that was kept beside the load.
+    /// The lag of the read model, if one was updated during the load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) read_model: Option<ReadModelLag>,
 }
 
-/// How far a read model lagged when the load ended.
+/// The lag of a read model at the end of the load.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct ReadModelLag {
     pub(crate) events_behind: i64,
-    /// How long it then took to get there; nothing, if it did not within its bound.
+    /// How long it then took to catch up; `None` if it did not within the timeout.
     pub(crate) caught_up_seconds: Option<f64>,
 }
 
@@ -94,17 +94,17 @@ impl Figures {
     }
 }
 
-/// A figure beside the goal that was set for it.
+/// A figure and its goal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) what: &'static str,
     pub(crate) value: f64,
-    /// In words. None, if it is only worth knowing.
+    /// As text. `None` if the figure is only informative.
     pub(crate) goal: Option<&'static str>,
     pub(crate) met: Option<bool>,
 }
 
-/// The comparisons that can be drawn from what was measured.
+/// The comparisons for which all scenarios were measured.
 pub(crate) fn compare(all: &[Figures]) -> Vec<Comparison> {
     let find = |name: &str| all.iter().find(|figures| figures.name == name);
     let ratio = |a: &str, b: &str| Some(median_ratio(find(a)?, find(b)?));
@@ -118,7 +118,7 @@ pub(crate) fn compare(all: &[Figures]) -> Vec<Comparison> {
     [
         goal("commands/s at 64 connections, spread", rate, ">= 15000", |value| value >= 15_000.0),
         goal("hot-64 / spread-64", ratio("hot-64", "spread-64"), ">= 0.95", |value| value >= 0.95),
-        // Like with like: a ledger has one writer, and so one connection; four ledgers have four.
+        // A ledger has one writer, which uses one connection; four ledgers use four.
         goal("batch-1000 / raw-1000-1", ratio("batch-1000", "raw-1000-1"), ">= 0.5", |value| value >= 0.5),
         goal("batch-1000-logs / raw-1000", ratio("batch-1000-logs", "raw-1000"), ">= 0.5", |value| {
             value >= 0.5
@@ -134,8 +134,8 @@ pub(crate) fn compare(all: &[Figures]) -> Vec<Comparison> {
     .collect()
 }
 
-/// The median of the ratios of the rounds that took turns, which a machine that is slower for a while does not shift;
-/// of scenarios that did not take turns, the ratio of the medians.
+/// The median of the ratios of interleaved rounds, which is robust against a machine that is slower for a while. For
+/// scenarios whose rounds are not interleaved, the ratio of the medians.
 fn median_ratio(a: &Figures, b: &Figures) -> f64 {
     if a.rounds.len() != b.rounds.len() {
         return a.median.commands_per_second / b.median.commands_per_second;
@@ -182,17 +182,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_round_in_the_middle_is_shown() {
+    fn the_median_round_is_shown() {
         assert_eq!(figures("x", &[3.0, 1.0, 2.0]).median.commands_per_second, 2.0);
     }
 
     #[test]
-    fn a_ratio_is_taken_of_the_rounds_that_took_turns() {
+    fn a_ratio_is_taken_of_interleaved_rounds() {
         let all = [figures("hot-64", &[10.0, 200.0, 29.0]), figures("spread-64", &[10.0, 100.0, 30.0])];
         let comparisons = compare(&all);
         let hot = comparisons.iter().find(|comparison| comparison.what == "hot-64 / spread-64").unwrap();
         assert_eq!((hot.value, hot.met), (1.0, Some(true)));
-        assert_eq!(comparisons.len(), 2, "what was not measured is not compared: {comparisons:?}");
+        assert_eq!(comparisons.len(), 2, "a scenario that was not measured is not compared: {comparisons:?}");
         assert_eq!(comparisons[0].met, Some(false));
     }
 }

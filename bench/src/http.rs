@@ -1,6 +1,6 @@
-//! A keep-alive HTTP/1.1 connection that does as little as it can: it shares its cores with what it measures.
+//! A minimal keep-alive HTTP/1.1 connection: it shares its cores with the service that it measures.
 //!
-//! It speaks to our own service only: answers have a content length, and nothing is pipelined.
+//! It only talks to our own service: responses have a content length, and requests are not pipelined.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// An answer to a single command fits.
+/// Large enough for the response to a single command.
 const READ_BYTES_MIN: usize = 4 * 1024;
 
 #[derive(Debug)]
@@ -17,15 +17,15 @@ pub(crate) struct Connection {
     received: Vec<u8>,
 }
 
-/// Of an answer, what a load generator looks at.
+/// The parts of a response that the load generator uses.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer<'a> {
+pub(crate) struct Response<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
 }
 
-impl Answer<'_> {
-    /// Status and body, for people.
+impl Response<'_> {
+    /// Status and body as text.
     pub(crate) fn to_text(&self) -> String {
         format!("{} {}", self.status, String::from_utf8_lossy(self.body))
     }
@@ -39,8 +39,8 @@ impl Connection {
         Ok(Connection { stream, received: Vec::with_capacity(READ_BYTES_MIN) })
     }
 
-    /// Sends a whole request and waits for the whole answer.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Answer<'_>> {
+    /// Sends a complete request and waits for the complete response.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Response<'_>> {
         self.stream.write_all(request).await?;
         self.received.clear();
         let head = loop {
@@ -53,7 +53,7 @@ impl Connection {
         while self.received.len() < end {
             self.receive(end - self.received.len()).await?;
         }
-        Ok(Answer { status: head.status, body: &self.received[head.bytes..end] })
+        Ok(Response { status: head.status, body: &self.received[head.bytes..end] })
     }
 
     async fn receive(&mut self, bytes: usize) -> anyhow::Result<()> {
@@ -72,24 +72,24 @@ struct Head {
     body_bytes: usize,
 }
 
-/// Reads the head of an answer, if it is there as a whole.
+/// Parses the head of a response, if it has arrived completely.
 fn parse_head(received: &[u8]) -> anyhow::Result<Option<Head>> {
     const END: &[u8] = b"\r\n\r\n";
     let Some(end) = received.windows(END.len()).position(|bytes| bytes == END) else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&received[..end]).context("the head of an answer is not text")?;
+    let text = std::str::from_utf8(&received[..end]).context("the head of a response is not text")?;
     let mut lines = text.split("\r\n");
     let status = lines
         .next()
         .and_then(|line| line.strip_prefix("HTTP/1.1 "))
         .and_then(|line| line.get(..3)?.parse().ok())
-        .with_context(|| format!("not an answer in HTTP/1.1: {text}"))?;
+        .with_context(|| format!("not an HTTP/1.1 response: {text}"))?;
     let body_bytes = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.trim().parse().ok())
-        .with_context(|| format!("an answer without a content length: {text}"))?;
+        .with_context(|| format!("a response without a content length: {text}"))?;
     Ok(Some(Head { status, bytes: end + END.len(), body_bytes }))
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_of_an_answer_is_read_once_it_is_whole() {
+    fn the_head_of_a_response_is_parsed_once_it_is_complete() {
         let answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nContent-Length: 2\r\n\r\n{}";
         let body = answer.len() - 2;
         assert_eq!(parse_head(&answer[..body - 1]).unwrap(), None);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_cannot_be_followed_is_an_error() {
+    fn a_malformed_response_is_an_error() {
         for answer in [
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
             "HTTP/1.1 2\r\ncontent-length: 0\r\n\r\n",

@@ -1,4 +1,4 @@
-//! Ledgers to load: making them, and looking up in the log what has become of them.
+//! Creates the ledgers for a load, and verifies their logs afterwards.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::requests::{ACCOUNTS, ASSET, Aim, BATCH_COMMANDS, Requests, write_open
 use crate::requests::{write_posting, write_postings};
 use crate::service::KEY;
 
-/// Requests for a command of its own, or for a batch.
+/// Requests for a single command, or for a batch.
 pub(crate) fn single_requests(address: SocketAddr, ledger: &str, command: &str) -> Requests {
     Requests::new("POST", address, &format!("/v1/ledgers/{ledger}/commands/{command}"), KEY)
 }
@@ -21,7 +21,7 @@ pub(crate) fn batch_requests(address: SocketAddr, ledger: &str) -> Requests {
     Requests::new("POST", address, &format!("/v1/ledgers/{ledger}/commands"), KEY)
 }
 
-/// Makes a ledger with an asset and all accounts.
+/// Creates a ledger with an asset and all accounts.
 pub(crate) async fn make(address: SocketAddr, ledger: &str, seed: u64) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
     let mut random = Random::new(seed);
@@ -41,7 +41,7 @@ pub(crate) async fn make(address: SocketAddr, ledger: &str, seed: u64) -> anyhow
     Ok(())
 }
 
-/// Posts so many batches, one after another.
+/// Posts this number of batches, one after another.
 pub(crate) async fn post_batches(
     address: SocketAddr,
     ledger: &str,
@@ -58,7 +58,7 @@ pub(crate) async fn post_batches(
     Ok(())
 }
 
-/// Posts so many transactions, one after another.
+/// Posts this number of transactions, one after another.
 pub(crate) async fn post_singles(
     address: SocketAddr,
     ledger: &str,
@@ -88,14 +88,14 @@ pub(crate) async fn log_key(pool: &PgPool, ledger: &str) -> anyhow::Result<i64> 
     Ok(sqlx::query_scalar("select log from store.logs where name = $1").bind(ledger).fetch_one(pool).await?)
 }
 
-/// The heads of some logs together.
+/// The sum of the heads of these logs.
 pub(crate) async fn heads(pool: &PgPool, logs: &[i64]) -> anyhow::Result<i64> {
     let sum = "select coalesce(sum(head), 0)::bigint from store.logs where log = any($1)";
     Ok(sqlx::query_scalar(sum).bind(logs).fetch_one(pool).await?)
 }
 
-/// Makes sure that the logs hold what was acknowledged, and nothing else: heads that moved by just as many events,
-/// and an event at each position.
+/// Checks that the logs contain the acknowledged commands and nothing else: the heads moved by that number of events, and
+/// there is an event at each position.
 pub(crate) async fn verify(
     pool: &PgPool,
     logs: &[i64],

@@ -1,4 +1,4 @@
-//! A closed loop: every worker asks again as soon as it has its answer. One thread drives them all.
+//! A closed loop: every worker sends its next request when it has the response to the last one. One thread drives them.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -10,42 +10,42 @@ use tokio::task::LocalSet;
 
 use crate::cpu::{CpuShares, Processes};
 
-/// How long the last requests may take once the time is over.
-const LAST_ANSWERS_BOUND: Duration = Duration::from_secs(60);
-/// An answer takes no longer: the service gives up earlier.
+/// How long the last requests may take after the end of the measurement.
+const LAST_RESPONSES_TIMEOUT: Duration = Duration::from_secs(60);
+/// No response takes longer: the service gives up earlier.
 const LATENCY_MICROS_MAX: u64 = 120_000_000;
 
-/// Someone who asks for one thing after another.
+/// A client that sends one request after another.
 pub(crate) trait Worker {
-    /// Asks once, and waits for the answer. An error ends the worker.
+    /// Sends one request and waits for the response. An error ends the worker.
     fn step(&mut self) -> impl Future<Output = anyhow::Result<Step>>;
 }
 
-/// What came of one request.
+/// The result of one request.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// So many commands are acknowledged.
+    /// This number of commands was acknowledged.
     Acknowledged(u64),
-    /// Something else was answered: this.
+    /// The response was another one: this.
     Refused(String),
 }
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    /// Commands that were acknowledged within the time that was measured.
+    /// Commands that were acknowledged during the measurement.
     pub(crate) commands: u64,
     pub(crate) elapsed: Duration,
-    /// Of the requests of that time, in microseconds.
+    /// Latencies of the requests of that time, in microseconds.
     pub(crate) latencies: Histogram<u64>,
     pub(crate) cpu: CpuShares,
-    /// Commands that were acknowledged at any time, the warm-up and the last answers included.
+    /// Commands that were acknowledged at any time, including the warm-up and the last responses.
     pub(crate) acknowledged: u64,
     pub(crate) errors: u64,
     pub(crate) first_error: Option<String>,
 }
 
-/// For how long the load is measured, and on what.
+/// How long the load is measured, and on which processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Measurement {
     pub(crate) warm_up: Duration,
@@ -97,7 +97,7 @@ impl Tally {
     }
 }
 
-/// Lets the workers work, measures, and stops them so that every request has had its answer.
+/// Runs the workers, measures, and stops them so that every request gets its response.
 pub(crate) async fn drive<W: Worker + 'static>(
     workers: Vec<W>,
     measurement: Measurement,
@@ -118,8 +118,8 @@ pub(crate) async fn drive<W: Worker + 'static>(
             anyhow::Ok((elapsed, measurement.processes.shares(before, after, elapsed)))
         })
         .await?;
-    if tokio::time::timeout(LAST_ANSWERS_BOUND, local).await.is_err() {
-        tally.fail(format!("requests without an answer after {} s", LAST_ANSWERS_BOUND.as_secs()));
+    if tokio::time::timeout(LAST_RESPONSES_TIMEOUT, local).await.is_err() {
+        tally.fail(format!("requests without a response after {} s", LAST_RESPONSES_TIMEOUT.as_secs()));
     }
     Ok(Loaded {
         commands: tally.commands.get(),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_acknowledged_is_counted_and_so_is_what_failed() {
+    async fn acknowledged_commands_and_errors_are_counted() {
         let own = std::process::id();
         let processes = Processes { cores: Cores::confine(1).unwrap(), service: own, postgres: own };
         let (warm_up, duration) = (Duration::from_millis(200), Duration::from_millis(50));

@@ -1,4 +1,4 @@
-//! Which scenarios there are, and which of them take turns.
+//! The scenarios, and their groups.
 
 use anyhow::{bail, ensure};
 
@@ -6,7 +6,7 @@ use crate::raw::Way;
 use crate::requests::Aim;
 use crate::service::Role;
 
-/// A load, and what it is put on.
+/// A load and its target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
@@ -18,23 +18,23 @@ pub(crate) struct Scenario {
 pub(crate) enum Work {
     /// Single commands over HTTP.
     Singles(Aim),
-    /// Batches over HTTP, on so many ledgers.
+    /// Batches over HTTP, spread over this number of ledgers.
     Batches { ledgers: usize },
-    /// Plain inserts of the rows of batches, a log for each connection; no service.
+    /// Plain inserts of the rows of batches, with one log per connection and without a service.
     Inserts,
-    /// Appends of batches of so many commands in one round trip; no service.
+    /// Appends of batches of this number of commands in one round trip, without a service.
     Appends { way: Way, commands: usize },
 }
 
-/// Scenarios on one database. If there are several, they take turns, as their ratio is what matters.
+/// Scenarios on one database. The rounds of several scenarios are interleaved, because their ratio matters.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) role: Role,
     pub(crate) scenarios: Vec<Scenario>,
 }
 
-/// Everything, in the order in which it runs.
-fn everything() -> Vec<Group> {
+/// All groups, in the order in which they run.
+fn all_groups() -> Vec<Group> {
     let singles = |name, connections, aim| Scenario { name, connections, work: Work::Singles(aim) };
     let batches = |name, ledgers| Scenario { name, connections: 4, work: Work::Batches { ledgers } };
     let inserts = |name, connections| Scenario { name, connections, work: Work::Inserts };
@@ -61,27 +61,27 @@ fn everything() -> Vec<Group> {
     ]
 }
 
-/// What was asked for: all of it, or the scenarios of these names; a text that is no name asks for the scenarios whose
-/// names begin with it.
+/// The selected scenarios: all, or those with these names. A text that is no scenario's name selects all scenarios whose
+/// names start with it.
 pub(crate) fn plan(only: &[String]) -> anyhow::Result<Vec<Group>> {
-    let mut groups = everything();
+    let mut groups = all_groups();
     let names: Vec<&str> =
         groups.iter().flat_map(|group| &group.scenarios).map(|scenario| scenario.name).collect();
-    for asked in only {
-        ensure!(!asked.is_empty(), "--only takes a name");
-        if !names.iter().any(|name| name.starts_with(asked.as_str())) {
-            bail!("no scenario is called `{asked}`; there are {}", names.join(", "));
+    for prefix in only {
+        ensure!(!prefix.is_empty(), "--only takes a name");
+        if !names.iter().any(|name| name.starts_with(prefix.as_str())) {
+            bail!("there is no scenario `{prefix}`, only {}", names.join(", "));
         }
     }
-    let is_asked_for = |scenario: &Scenario| {
+    let is_selected = |scenario: &Scenario| {
         only.is_empty()
-            || only.iter().any(|asked| match names.contains(&asked.as_str()) {
-                true => scenario.name == asked,
-                false => scenario.name.starts_with(asked.as_str()),
+            || only.iter().any(|prefix| match names.contains(&prefix.as_str()) {
+                true => scenario.name == prefix,
+                false => scenario.name.starts_with(prefix.as_str()),
             })
     };
     for group in &mut groups {
-        group.scenarios.retain(is_asked_for);
+        group.scenarios.retain(is_selected);
     }
     groups.retain(|group| !group.scenarios.is_empty());
     Ok(groups)
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_asks_for_one_scenario_and_its_beginning_for_several() {
+    fn a_name_selects_one_scenario_and_a_prefix_several() {
         assert_eq!(planned(&["hot-1"]), [["hot-1"]]);
         assert_eq!(planned(&["raw-f"]), [["raw-function-1"], ["raw-function-64"]]);
         assert_eq!(planned(&["hot-64", "spread-64"]), [["spread-64", "hot-64"]]);
     }
 
     #[test]
-    fn nothing_asks_for_everything_and_every_name_is_one() {
+    fn no_name_selects_all_scenarios_and_all_names_differ() {
         let all = planned(&[]).concat();
         let different: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len());
@@ -113,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_none_is_refused() {
-        assert!(plan(&["spred".to_owned()]).is_err());
+    fn an_unknown_name_is_refused() {
+        assert!(plan(&["speed".to_owned()]).is_err());
         assert!(plan(&[String::new()]).is_err());
     }
 }

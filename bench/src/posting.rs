@@ -1,8 +1,8 @@
-//! Workers that post transactions over HTTP: one command a request, or batches.
+//! Workers that post transactions over HTTP, as single commands or in batches.
 
 use std::net::SocketAddr;
 
-use crate::http::{Answer, Connection};
+use crate::http::{Connection, Response};
 use crate::ledger::{batch_requests, single_requests};
 use crate::load::{Step, Worker};
 use crate::random::Random;
@@ -55,7 +55,7 @@ impl Worker for Poster {
             (self.requests.write(key, |body| write_posting(body, transaction, aim, random)), 1)
         };
         Ok(match self.connection.ask(request).await? {
-            Answer { status: 200, .. } => Step::Acknowledged(commands.into()),
+            Response { status: 200, .. } => Step::Acknowledged(commands.into()),
             other => Step::Refused(other.to_text()),
         })
     }

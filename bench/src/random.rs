@@ -1,8 +1,8 @@
-//! Numbers that look random and are the same in every run.
+//! Pseudo-random numbers that are the same in every run.
 
 use uuid::Uuid;
 
-/// SplitMix64: good enough to scatter load, and nothing in the generator's own time.
+/// SplitMix64: good enough to spread a load, and very fast.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
@@ -19,16 +19,16 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below the bound.
-    pub(crate) fn below(&mut self, bound: u32) -> u32 {
-        let product = (self.next() >> 32) * u64::from(bound);
+    /// A number below the limit.
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
+        let product = (self.next() >> 32) * u64::from(limit);
         u32::try_from(product >> 32).expect("a product of two 32-bit numbers has 64 bits")
     }
 
-    /// Two different numbers below the bound, which is at least 2.
-    pub(crate) fn two_below(&mut self, bound: u32) -> (u32, u32) {
-        let first = self.below(bound);
-        let second = self.below(bound - 1);
+    /// Two different numbers below the limit, which is at least 2.
+    pub(crate) fn two_below(&mut self, limit: u32) -> (u32, u32) {
+        let first = self.below(limit);
+        let second = self.below(limit - 1);
         (first, if second >= first { second + 1 } else { second })
     }
 
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn two_numbers_differ_and_are_all_below_the_bound() {
+    fn the_two_numbers_differ_and_are_below_the_limit() {
         let mut random = Random::new(7);
         let mut met = [[false; 3]; 3];
         for _ in 0..1_000 {

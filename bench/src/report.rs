@@ -1,4 +1,4 @@
-//! The figures for people, as a table, and for machines, as JSON.
+//! The figures as a table for people, and as JSON for programs.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::figures::{Comparison, Figures, Round};
 
-/// Everything that one run found.
+/// All results of one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    /// Changes with the meaning of the members.
+    /// Incremented when the meaning of a member changes.
     pub(crate) version: u32,
     pub(crate) cores: u32,
     pub(crate) database: String,
-    /// How long the disk takes to make a page of 8 KiB durable.
+    /// How long the disk takes to make an 8 KiB page durable.
     pub(crate) disk_sync_micros: u64,
     pub(crate) scenarios: Vec<Figures>,
     pub(crate) comparisons: Vec<Comparison>,
@@ -24,7 +24,7 @@ pub(crate) struct Report {
 const IN_MEMORY: &str = "writing into memory does not fail";
 
 impl Report {
-    /// Whether every command was answered as it should be, and is in the log.
+    /// Whether every command was answered as expected and is in the log.
     pub(crate) fn is_sound(&self) -> bool {
         self.scenarios.iter().flat_map(|figures| &figures.rounds).all(Round::is_sound)
     }
@@ -44,7 +44,7 @@ impl Report {
     }
 }
 
-/// A line about one round, while others are still to come.
+/// A line about one round, printed when the round ends.
 pub(crate) fn round_line(name: &str, round: &Round) -> String {
     let rate = grouped(round.commands_per_second);
     let mark = if round.is_sound() { "" } else { "  NOT SOUND" };
@@ -124,20 +124,20 @@ fn write_notes(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "{}; a page of 8 KiB is durable after {} µs (median)",
+        "{}; an 8 KiB page is durable after {} µs (median)",
         report.database, report.disk_sync_micros
     )?;
     writeln!(
         text,
-        "Shares are of the {} cores that client, service and Postgres have together; `others` is what else ran on them.\n\
-         Closed loop: each connection waits for its answer. Raw scenarios have no service: their latency is that of a transaction.",
+        "Shares are of the {} cores that client, service and Postgres share; `others` is everything else on them.\n\
+         Closed loop: each connection waits for its response. Raw scenarios have no service: their latency is that of a transaction.",
         report.cores
     )
 }
 
 fn write_round_notes(text: &mut String, name: &str, round: &Round) -> std::fmt::Result {
     if let Some(error) = &round.first_error {
-        writeln!(text, "{name}: {} errors; the first one: {error}", round.errors)?;
+        writeln!(text, "{name}: {} errors, the first of them: {error}", round.errors)?;
     }
     if let Some(mismatch) = &round.mismatch {
         writeln!(text, "{name}: {mismatch}")?;
@@ -146,11 +146,11 @@ fn write_round_notes(text: &mut String, name: &str, round: &Round) -> std::fmt::
         let behind = lag.events_behind;
         write!(
             text,
-            "{name}: with the projector beside it; when the load ended the read model was {behind} events behind"
+            "{name}: includes the projector; at the end of the load the read model was {behind} events behind"
         )?;
         match lag.caught_up_seconds {
-            Some(seconds) => writeln!(text, ", and {seconds:.1} s later it was not")?,
-            None => writeln!(text, ", and did not catch up within the bound")?,
+            Some(seconds) => writeln!(text, ", and caught up in {seconds:.1} s")?,
+            None => writeln!(text, ", and did not catch up in time")?,
         }
     }
     Ok(())
@@ -211,15 +211,15 @@ mod tests {
         assert!(!report.is_sound());
         let text = report.to_text();
         assert!(text.lines().nth(1).unwrap().ends_with("NOT SOUND"), "{text}");
-        assert!(text.contains("spread-64: 3 errors; the first one: 503 busy"), "{text}");
+        assert!(text.contains("spread-64: 3 errors, the first of them: 503 busy"), "{text}");
     }
 
     #[test]
-    fn the_lag_of_a_read_model_is_told() {
+    fn the_lag_of_the_read_model_is_shown() {
         let mut report = report();
         let lag = ReadModelLag { events_behind: 12, caught_up_seconds: Some(0.25) };
         report.scenarios[0].rounds[0].read_model = Some(lag);
-        assert!(report.to_text().contains("was 12 events behind, and 0.2 s later it was not"));
+        assert!(report.to_text().contains("was 12 events behind, and caught up in 0.2 s"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The requests that are sent, written as bytes.
+//! The requests, written as bytes.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -11,12 +11,12 @@ use crate::random::Random;
 pub(crate) const ASSET: &str = "USD/2";
 /// The accounts of a ledger.
 pub(crate) const ACCOUNTS: u32 = 100_000;
-/// The service takes no more in one batch.
+/// The limit of the service for one batch.
 pub(crate) const BATCH_COMMANDS: u32 = 1_000;
 
 const IN_MEMORY: &str = "writing into memory does not fail";
 
-/// Writes requests of one kind into memory of its own. All that is the same in every request is written once.
+/// Writes requests of one kind into a reused buffer. The part that all of them share is written only once.
 #[derive(Debug)]
 pub(crate) struct Requests {
     head: Vec<u8>,
@@ -49,17 +49,17 @@ impl Requests {
     }
 }
 
-/// Which accounts a transaction is about.
+/// The choice of the accounts of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
-    /// Two of all accounts, by chance.
+    /// Two random accounts.
     Spread,
     /// Always the same two.
     Hot,
 }
 
 impl Aim {
-    /// The account that is debited and the one that is credited.
+    /// The debited and the credited account.
     fn pair(self, random: &mut Random) -> (u32, u32) {
         match self {
             Aim::Spread => random.two_below(ACCOUNTS),
@@ -86,7 +86,7 @@ pub(crate) fn write_postings(body: &mut Vec<u8>, aim: Aim, random: &mut Random) 
     });
 }
 
-/// Writes a batch that opens these accounts. They have no floor: what is measured is to be accepted.
+/// Writes a batch that opens these accounts, with unlimited overdraft, so that every posting is accepted.
 pub(crate) fn write_openings(body: &mut Vec<u8>, accounts: std::ops::Range<u32>) {
     write_batch(body, "open-account", accounts, |body, account| {
         write!(body, r#"{{"account":"users:{account:06}:main","kind":"liability","overdraft":"unlimited"}}"#)
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_whole_and_says_how_long_its_body_is() {
+    fn a_request_is_complete_and_has_the_length_of_its_body() {
         let mut requests = requests();
         requests.write(Uuid::max(), |body| body.extend_from_slice(b"a longer body, that was sent before"));
         let request = requests.write(Uuid::nil(), |body| body.extend_from_slice(b"{}"));

@@ -1,4 +1,4 @@
-//! Running what was planned: a database and a service for each group, and round after round.
+//! Runs the planned groups, each with its own database and service, round by round.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -10,7 +10,6 @@ use sqlx::postgres::PgPoolOptions;
 use crate::cores::Cores;
 use crate::cpu::Processes;
 use crate::figures::{Figures, ReadModelLag, Round};
-use crate::house::House;
 use crate::ledger;
 use crate::load::{Loaded, Measurement, Worker, drive};
 use crate::plan::{Group, Scenario, Work};
@@ -18,27 +17,28 @@ use crate::posting::Poster;
 use crate::random::Random;
 use crate::raw::{self, Appender, Inserter, Rows};
 use crate::requests::{Aim, BATCH_COMMANDS};
+use crate::server::Server;
 use crate::service::{Program, Role, Service};
 
-/// Connections, plans and caches are warm by then.
+/// After this time, connections, plans and caches are warm.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// Batches of the service that are inserted again, one after another.
+/// The number of batches of the service that are inserted again, one after another.
 const CAPTURED_BATCHES: usize = 32;
-/// How long the read model may take to catch up once the load is over.
-const CATCH_UP_BOUND: Duration = Duration::from_secs(180);
+/// How long the read model may take to catch up after the load.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(180);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What is the same for all scenarios.
+/// The conditions that all scenarios share.
 #[derive(Debug)]
 pub(crate) struct Conditions<'a> {
-    pub(crate) house: &'a House,
+    pub(crate) server: &'a Server,
     pub(crate) recount: &'a Path,
     pub(crate) rounds: u32,
     pub(crate) duration: Duration,
     pub(crate) cores: Cores,
 }
 
-/// A database of its own and the service on it: what an earlier group wrote weighs on nobody.
+/// A database and the service on it, for one group, so that the data of an earlier group has no influence.
 struct World<'a> {
     conditions: &'a Conditions<'a>,
     database_url: String,
@@ -46,7 +46,7 @@ struct World<'a> {
     service: Service,
 }
 
-/// A scenario with the logs that it loads.
+/// A scenario and the logs that it writes to.
 struct Scene {
     scenario: Scenario,
     ledgers: Vec<String>,
@@ -55,17 +55,20 @@ struct Scene {
     rounds: Vec<Round>,
 }
 
-/// Runs the scenarios of a group, and tells `progress` of each round.
+/// Runs the scenarios of a group, and reports each round to `progress`.
 pub(crate) async fn run_group(
     conditions: &Conditions<'_>,
     group: &Group,
     progress: impl Fn(&str, &Round),
 ) -> anyhow::Result<Vec<Figures>> {
-    let house = conditions.house;
+    let server = conditions.server;
     let name = group.scenarios.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join("+");
-    let database_url = house.make_database(&name).await?;
-    let program =
-        Program { path: conditions.recount, database_url: &database_url, log_file: house.log_file(&name) };
+    let database_url = server.create_database(&name).await?;
+    let program = Program {
+        path: conditions.recount,
+        database_url: &database_url,
+        output_file: server.output_file(&name),
+    };
     program.migrate().await?;
     let service = program.serve(group.role).await?;
     let pool = PgPoolOptions::new().max_connections(2).connect(&database_url).await?;
@@ -78,8 +81,8 @@ pub(crate) async fn run_group(
     let rounds = if scenes.len() > 1 { conditions.rounds } else { 1 };
     for number in 0..rounds {
         for scene in &mut scenes {
-            house.checkpoint().await?;
-            // Every round has its own commands.
+            server.checkpoint().await?;
+            // Each round has different commands.
             let mut round = world.measure(scene, &mut Random::new(1_000 + u64::from(number))).await?;
             if group.role == Role::Up {
                 round.read_model = Some(world.read_model_lag(scene.logs[0]).await?);
@@ -90,7 +93,7 @@ pub(crate) async fn run_group(
     }
     world.pool.close().await;
     world.service.stop().await?;
-    house.drop_database(&name).await?;
+    server.drop_database(&name).await?;
     Ok(scenes.into_iter().map(Scene::into_figures).collect())
 }
 
@@ -130,7 +133,7 @@ impl World<'_> {
         Ok(scene)
     }
 
-    /// Has the service write batches, and reads them back.
+    /// Makes the service write batches, and reads their rows back.
     async fn rows_of_the_service(
         &self,
         scenario: Scenario,
@@ -195,7 +198,7 @@ impl World<'_> {
     }
 
     async fn drive<W: Worker + 'static>(&self, workers: Vec<W>) -> anyhow::Result<Loaded> {
-        let postgres = self.conditions.house.postgres_pid()?;
+        let postgres = self.conditions.server.postgres_pid()?;
         let measurement = Measurement {
             warm_up: WARM_UP,
             duration: self.conditions.duration,
@@ -213,7 +216,7 @@ impl World<'_> {
         let began = Instant::now();
         let events_behind = self.events_behind(log).await?;
         let mut behind = events_behind;
-        while behind > 0 && began.elapsed() < CATCH_UP_BOUND {
+        while behind > 0 && began.elapsed() < CATCH_UP_TIMEOUT {
             tokio::time::sleep(POLL).await;
             behind = self.events_behind(log).await?;
         }

@@ -1,4 +1,4 @@
-//! The service that is measured: the `recount` program as a child process.
+//! The service under test: the `recount` program as a child process.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -17,25 +17,25 @@ use uuid::Uuid;
 use crate::http::Connection;
 use crate::requests::Requests;
 
-/// The key of every run. It opens a database that lives as long as the run, on a socket that only its user can open.
+/// The admin key of every run. Its database exists only during the run, on a socket that only the current user can open.
 pub(crate) const KEY: &str = "rk_bench_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-const START_BOUND: Duration = Duration::from_secs(60);
-const STOP_BOUND: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
-/// So much of its log is shown when the service cannot start.
+/// The number of last lines of output that are shown if the service does not start.
 const TAIL_LINES: usize = 15;
 
-/// What the program is run as.
+/// The role that the program runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The write side alone.
+    /// Only the write side.
     CommandService,
-    /// Every role in one process: the projector keeps its read models beside.
+    /// Every role in one process, with the projector keeping the read models up to date.
     Up,
 }
 
-/// A running service. Dropping it kills it.
+/// A running service. Dropping this value kills it.
 #[derive(Debug)]
 pub(crate) struct Service {
     child: Child,
@@ -43,12 +43,12 @@ pub(crate) struct Service {
     address: SocketAddr,
 }
 
-/// The program and the database that it works on.
+/// The program and its database.
 #[derive(Debug)]
 pub(crate) struct Program<'a> {
     pub(crate) path: &'a Path,
     pub(crate) database_url: &'a str,
-    pub(crate) log_file: PathBuf,
+    pub(crate) output_file: PathBuf,
 }
 
 impl Program<'_> {
@@ -56,7 +56,7 @@ impl Program<'_> {
     pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
         let ended = self.command(["migrate"])?.status().await;
         if !ended.with_context(|| self.cannot_run())?.success() {
-            bail!("`recount migrate` failed:\n{}", self.log_tail());
+            bail!("`recount migrate` failed:\n{}", self.output_tail());
         }
         Ok(())
     }
@@ -74,10 +74,10 @@ impl Program<'_> {
             .with_context(|| self.cannot_run())?;
         let pid = child.id().context("the service ended at once")?;
         let mut service = Service { child, pid, address };
-        let deadline = Instant::now() + START_BOUND;
+        let deadline = Instant::now() + START_TIMEOUT;
         while !service.is_ready().await {
             if service.child.try_wait()?.is_some() || Instant::now() > deadline {
-                bail!("`recount {role}` did not become ready:\n{}", self.log_tail());
+                bail!("`recount {role}` did not become ready:\n{}", self.output_tail());
             }
             tokio::time::sleep(POLL).await;
         }
@@ -85,9 +85,9 @@ impl Program<'_> {
     }
 
     fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> anyhow::Result<Command> {
-        let log = File::options().append(true).create(true).open(&self.log_file)?;
+        let output = File::options().append(true).create(true).open(&self.output_file)?;
         let mut command = Command::new(self.path);
-        // What the user has set for a Recount of theirs is not meant for this one.
+        // Ignore settings that the user made for another Recount.
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"RECOUNT_") {
                 command.env_remove(name);
@@ -97,12 +97,12 @@ impl Program<'_> {
             .args(args)
             .env("RECOUNT_DATABASE_URL", self.database_url)
             .env("RECOUNT_ADMIN_KEY", KEY)
-            // What it says of an error is shown to the user.
+            // The user sees its error messages, without backtraces.
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            // A Ctrl-C at the terminal reaches this process alone, which then stops its children in order.
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            // A Ctrl-C at the terminal reaches only this process, which then stops its children in order.
             .process_group(0)
             .kill_on_drop(true);
         Ok(command)
@@ -112,9 +112,9 @@ impl Program<'_> {
         format!("cannot run {}; build it with `cargo build --release`", self.path.display())
     }
 
-    fn log_tail(&self) -> String {
-        let log = std::fs::read_to_string(&self.log_file).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
+    fn output_tail(&self) -> String {
+        let output = std::fs::read_to_string(&self.output_file).unwrap_or_default();
+        let lines: Vec<&str> = output.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
 }
@@ -137,10 +137,10 @@ impl Service {
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
-    /// Lets it finish what it has begun.
+    /// Stops it after it has finished the requests in progress.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        kill(Pid::from_raw(i32::try_from(self.pid)?), Signal::SIGTERM).context("the service is gone")?;
-        let status = tokio::time::timeout(STOP_BOUND, self.child.wait()).await;
+        kill(Pid::from_raw(i32::try_from(self.pid)?), Signal::SIGTERM).context("the service has ended")?;
+        let status = tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await;
         let status = status.context("the service did not stop in time")??;
         if !status.success() {
             bail!("the service ended with {status}");
@@ -149,7 +149,7 @@ impl Service {
     }
 }
 
-/// An address of this machine that nothing listens on.
+/// A loopback address on which nothing listens.
 fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -1,10 +1,9 @@
-//! Where fetched programs are kept between runs and between data folders.
+//! The folder for downloaded programs, shared by runs and data folders.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// `$RECOUNT_CACHE`, else `$XDG_CACHE_HOME/recount`, else `$HOME/.cache/recount`, else `cache` in the data
-/// folder.
+/// `$RECOUNT_CACHE`, or else `$XDG_CACHE_HOME/recount`, `$HOME/.cache/recount`, or `cache` in the data folder.
 pub fn default_cache_dir(data_dir: &Path) -> PathBuf {
     let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("RECOUNT_CACHE")

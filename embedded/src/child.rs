@@ -1,9 +1,8 @@
 //! One child process and the thread that keeps it.
 //!
-//! The thread spawns the child, reaps it and is the only one to signal it. That has two reasons. The signal
-//! that a child gets when its parent dies is tied to the *thread* that spawned it, so this thread has to live
-//! as long as the child. And who reaps and signals in one place never signals a process id that has been
-//! given to somebody else.
+//! The thread spawns the child, reaps it, and is the only one to signal it. There are two reasons. The signal that a child
+//! gets when its parent dies is tied to the *thread* that spawned it, so this thread has to live as long as the child. And
+//! because one place both reaps and signals, a process id that now belongs to another process is never signalled.
 
 use std::future::Future;
 use std::io;
@@ -37,7 +36,7 @@ impl std::fmt::Display for Exit {
     }
 }
 
-/// Dropping it sends the child its `farewell` and does not wait.
+/// Dropping this value sends the child the `farewell` signal and does not wait.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: i32,
@@ -46,8 +45,8 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Spawns the command in a process group of its own, so that a Ctrl-C at the terminal reaches the parent
-    /// alone, which then stops its children in order.
+    /// Spawns the command in its own process group, so that a Ctrl-C at the terminal reaches only the parent, which then
+    /// stops its children in order.
     pub(crate) async fn spawn(mut command: Command, farewell: Signal) -> io::Result<Child> {
         use std::os::unix::process::CommandExt;
         command.process_group(0);
@@ -73,7 +72,7 @@ impl Child {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        // The keeper is gone only when the child is, and then there is nobody to signal.
+        // The keeper ends only with the child, and then there is no process to signal.
         let _ = self.signals.send(signal);
     }
 
@@ -91,12 +90,12 @@ impl Child {
         }
     }
 
-    /// Sends the signals one after the other, each as long after the one before as that one's bound says.
-    /// Gives the index of the signal that sufficed.
+    /// Sends the signals one after the other, waiting after each for as long as its timeout says.
+    /// Returns the index of the signal that ended the child.
     pub(crate) async fn stop(&self, escalation: &[(Signal, Duration)]) -> Option<usize> {
-        for (index, (signal, bound)) in escalation.iter().enumerate() {
+        for (index, (signal, timeout)) in escalation.iter().enumerate() {
             self.signal(*signal);
-            if tokio::time::timeout(*bound, self.exited()).await.is_ok() {
+            if tokio::time::timeout(*timeout, self.exited()).await.is_ok() {
                 return Some(index);
             }
         }
@@ -132,7 +131,7 @@ async fn keep(
             }
             signal = inbox.recv(), if listening => {
                 listening = signal.is_some();
-                // Not reaped yet, so the id still is this child's.
+                // The child is not reaped yet, so the id is still its own.
                 let _ = kill(Pid::from_raw(pid), signal.unwrap_or(farewell));
             }
         }
@@ -150,8 +149,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_that_is_let_go_gets_its_farewell() {
-        // Not SIGINT: whoever runs the tests in the background may have it ignored, and children inherit that.
+    async fn dropping_a_child_sends_it_the_farewell_signal() {
+        // Not SIGINT: a shell that runs the tests in the background ignores it, and children inherit that.
         let child = Child::spawn(sleeper(), Signal::SIGTERM).await.unwrap();
         let exited = child.exited();
         drop(child);
@@ -159,8 +158,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stopping_says_which_signal_sufficed() {
-        // One that ends by the second of these signals and not by the first, and leaves no children behind.
+    async fn stopping_tells_which_signal_ended_the_child() {
+        // The second of these signals ends it, the first does not, and it leaves no children behind.
         let child = Child::spawn(sleeper(), Signal::SIGKILL).await.unwrap();
         let short = Duration::from_millis(1);
         let long = Duration::from_secs(120);
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_an_error() {
+    async fn a_missing_program_is_an_error() {
         let error = Child::spawn(Command::new("/no/such/program"), Signal::SIGINT).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }

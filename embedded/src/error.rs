@@ -1,10 +1,10 @@
-//! What can go wrong when a server is started for the user, and what the user can do about it.
+//! Errors of starting and stopping the servers, and what the user can do about them.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Every message says what to do: it is shown to a newcomer as it is.
+/// Every message says what to do, because newcomers see it unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
@@ -14,8 +14,8 @@ pub enum EmbeddedError {
     #[error("process {pid} already runs {what} on {data}. Stop it first, or choose another folder with `--data`", pid = .pid.map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string()), data = .data.display())]
     AlreadyRunning { what: &'static str, data: PathBuf, pid: Option<u32> },
 
-    #[error("{what} is running on {data}, but it did not answer within {seconds} s; see {log}", seconds = .bound.as_secs(), data = .data.display(), log = .log.display())]
-    RunningButSilent { what: &'static str, data: PathBuf, bound: Duration, log: PathBuf },
+    #[error("{what} is running on {data}, but it did not answer within {seconds} s; see {output}", seconds = .timeout.as_secs(), data = .data.display(), output = .output.display())]
+    RunningButSilent { what: &'static str, data: PathBuf, timeout: Duration, output: PathBuf },
 
     #[error("an earlier {what} (process {pid}) still runs on {data} and cannot be stopped from here. Stop it by hand (`kill {pid}`), then start again", data = .data.display())]
     OrphanStays { what: &'static str, pid: i32, data: PathBuf },
@@ -23,14 +23,14 @@ pub enum EmbeddedError {
     #[error("cannot run {program}: {source}. {advice}", program = .program.display())]
     CannotRun { program: PathBuf, source: io::Error, advice: &'static str },
 
-    #[error("{what} failed ({exit}). The end of {log}:\n{tail}", log = .log.display())]
-    Failed { what: &'static str, exit: String, log: PathBuf, tail: String },
+    #[error("{what} failed ({exit}). The end of {output}:\n{tail}", output = .output.display())]
+    Failed { what: &'static str, exit: String, output: PathBuf, tail: String },
 
-    #[error("{what} did not become ready within {seconds} s. The end of {log}:\n{tail}", seconds = .bound.as_secs(), log = .log.display())]
-    NotReady { what: &'static str, bound: Duration, log: PathBuf, tail: String },
+    #[error("{what} did not become ready within {seconds} s. The end of {output}:\n{tail}", seconds = .timeout.as_secs(), output = .output.display())]
+    NotReady { what: &'static str, timeout: Duration, output: PathBuf, tail: String },
 
-    #[error("{what} did not stop within {seconds} s and was killed; nothing committed is lost, the next start recovers", seconds = .bound.as_secs())]
-    StoppedHard { what: &'static str, bound: Duration },
+    #[error("{what} did not stop within {seconds} s and was killed; nothing committed is lost, the next start recovers", seconds = .timeout.as_secs())]
+    StoppedHard { what: &'static str, timeout: Duration },
 
     #[error(
         "found no Postgres 15 or newer (looked in {looked}){fetch}. Install one (on Debian or Ubuntu: `apt install postgresql`), or point `RECOUNT_DATABASE_URL` at a Postgres of yours"
@@ -51,11 +51,11 @@ pub enum EmbeddedError {
     #[error("Postgres refuses to run as root, and its user `{user}` cannot get through {folder}. Allow it (`chmod o+x {folder}`), or choose a folder that everybody can enter with `--data` (for the cache: `RECOUNT_CACHE`)", folder = .folder.display())]
     NotTraversable { user: String, folder: PathBuf },
 
-    #[error("{path} belongs to user {owner}, not to you (user {you}). Run as that user, or choose another folder with `--data`", path = .path.display())]
+    #[error("{path} belongs to user {owner}, and you are user {you}. Run as that user, or choose another folder with `--data`", path = .path.display())]
     OtherOwner { path: PathBuf, owner: u32, you: u32 },
 
     #[error(
-        "{path} is not ours alone (a private folder for the socket was expected there). Remove it and start again", path = .path.display()
+        "{path} is needed as a private folder for the socket, but another user owns it or can open it. Remove it and start again", path = .path.display()
     )]
     SocketFolder { path: PathBuf },
 
@@ -67,10 +67,12 @@ pub enum EmbeddedError {
     )]
     Missing { what: &'static str, install: &'static str },
 
-    #[error("found no free port for Kafka from 20000 to 29999 on 127.0.0.1. Stop something that holds them")]
+    #[error(
+        "found no free port for Kafka from 20000 to 29999 on 127.0.0.1. Stop a program that uses some of them"
+    )]
     NoFreePort,
 
-    #[error("{path} is not the file that was pinned ({reason}). Remove {folder} and start again; if it happens again, do not trust the source of the download", path = .path.display(), folder = .folder.display())]
+    #[error("{path} is not the pinned file ({reason}). Remove {folder} and start again; if it happens again, do not trust the source of the download", path = .path.display(), folder = .folder.display())]
     WrongSum { path: PathBuf, folder: PathBuf, reason: String },
 }
 

@@ -1,4 +1,4 @@
-//! Folders and their owners: made, checked for who can pass, handed to the user that the server runs as.
+//! Folders and their owners: create them, check who can enter them, hand them to the user that the server runs as.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, lchown};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::EmbeddedError;
 
-/// Makes the data folder (and its parents) if need be, and gives its canonical path: what `/proc` shows of
-/// the processes that run in it.
+/// Creates the data folder and its parents if they are missing, and returns its canonical path, which is the one that
+/// `/proc` shows for processes that run in it.
 pub(crate) fn prepare(path: &Path) -> Result<PathBuf, EmbeddedError> {
     fs::create_dir_all(path).map_err(EmbeddedError::folder("make the folder", path))?;
     path.canonicalize().map_err(EmbeddedError::folder("find the folder", path))
 }
 
-/// Makes a folder that only its owner can enter. One that is there already keeps its content.
+/// Creates a folder that only its owner can enter. An existing one keeps its content.
 pub(crate) fn make_private(path: &Path, owner: Option<(u32, u32)>) -> Result<(), EmbeddedError> {
     let made = fs::DirBuilder::new().mode(0o700).recursive(true).create(path);
     made.map_err(EmbeddedError::folder("make the folder", path))?;
@@ -25,7 +25,7 @@ pub(crate) fn make_private(path: &Path, owner: Option<(u32, u32)>) -> Result<(),
     Ok(())
 }
 
-/// Gives the folder and all that is in it to the owner, unless the folder is his already.
+/// Gives the folder and everything in it to the owner, unless the folder already belongs to that user.
 pub(crate) fn hand_over(path: &Path, (uid, gid): (u32, u32)) -> Result<(), EmbeddedError> {
     let failed = |path: &Path| EmbeddedError::folder("change the owner of", path.to_path_buf());
     let found = fs::symlink_metadata(path).map_err(failed(path))?;
@@ -50,7 +50,7 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), EmbeddedError> {
     removed.map_err(EmbeddedError::folder("remove", path))
 }
 
-/// The first folder on the way to `path` that a user without groups cannot pass through.
+/// The first folder on the way to `path` that a user without supplementary groups cannot enter.
 pub(crate) fn first_closed_to(path: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
     let mut folders: Vec<&Path> = path.ancestors().collect();
     folders.reverse();
@@ -59,7 +59,7 @@ pub(crate) fn first_closed_to(path: &Path, uid: u32, gid: u32) -> Option<PathBuf
 
 fn may_pass(folder: &Path, uid: u32, gid: u32) -> bool {
     let Ok(found) = fs::metadata(folder) else {
-        return true; // Not there yet, so it will be made by us.
+        return true; // It does not exist yet, so this process will create it.
     };
     let bit = if found.uid() == uid {
         0o100

@@ -1,8 +1,8 @@
-//! As whom a child runs, and how it learns that its parent died.
+//! Starts child processes as the right user, with a signal for the death of their parent.
 //!
-//! Both are left to `setpriv` of util-linux, which every common Linux has: it changes user and sets the
-//! parent-death signal *after* that (changing user clears it), and then becomes the program. Where it is
-//! missing, children run all the same; what a killed parent leaves behind is then cleared by the next start.
+//! `setpriv` of util-linux, which every common Linux has, does both: it changes the user, *then* sets the parent-death
+//! signal (changing the user clears it), and executes the program. Without it, children run all the same, and the next
+//! start removes what a killed parent left behind.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -15,7 +15,7 @@ use nix::unistd::{Uid, User};
 use crate::error::EmbeddedError;
 use crate::folders;
 
-/// Lets an unprivileged server reach its files below folders that only root can pass through.
+/// Lets an unprivileged server reach its files below folders that only root can enter.
 const REACH: [&str; 2] = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
 
 #[derive(Debug, Clone)]
@@ -33,13 +33,13 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// Runs children as whoever we are.
+    /// Runs children as the user of this process.
     pub(crate) fn as_ourselves() -> Launcher {
         Launcher { setpriv: find_program("setpriv"), run_as: None, reach: false }
     }
 
-    /// For a server that refuses root: when we are root, its children run as the owner of `belongings` if
-    /// that is somebody else, else as `postgres` or `nobody`.
+    /// For a server that refuses to run as root: if this process runs as root, children run as the owner of `belongings`
+    /// if that is another user, otherwise as `postgres` or `nobody`.
     pub(crate) fn unprivileged(belongings: Option<u32>) -> Result<Launcher, EmbeddedError> {
         let mut launcher = Launcher::as_ourselves();
         if Uid::effective().is_root() {
@@ -48,7 +48,7 @@ impl Launcher {
         Ok(launcher)
     }
 
-    /// The same, able to work in this folder even if only root can get there.
+    /// The same, able to work in this folder even if only root can enter it.
     pub(crate) fn reaching(mut self, folder: &Path) -> Result<Launcher, EmbeddedError> {
         if let Err(refusal) = self.may_pass(folder) {
             self.reach = true;
@@ -59,8 +59,8 @@ impl Launcher {
         Ok(self)
     }
 
-    /// Can its children get there by ordinary rights? Programs need that: they look for their own parts in
-    /// ways (`access(2)`) that no capability helps with.
+    /// Whether its children can get there with ordinary permissions. Programs need that: they check for their own files
+    /// with `access(2)`, which ignores capabilities.
     pub(crate) fn may_pass(&self, folder: &Path) -> Result<(), EmbeddedError> {
         let Some(user) = &self.run_as else {
             return Ok(());
@@ -71,12 +71,12 @@ impl Launcher {
         }
     }
 
-    /// Whom the server's files must belong to, if not to us.
+    /// The user and group that the server's files must belong to, if it is another user than ours.
     pub(crate) fn owner(&self) -> Option<(u32, u32)> {
         self.run_as.as_ref().map(|user| (user.uid, user.gid))
     }
 
-    /// A command for the program, in a folder that every user can enter.
+    /// A command that runs the program in a folder that every user can enter.
     pub(crate) fn command(&self, program: &Path, at_parents_death: Signal) -> Command {
         let mut command = match &self.setpriv {
             Some(setpriv) => self.through_setpriv(setpriv, program, at_parents_death),
@@ -95,7 +95,7 @@ impl Launcher {
         if self.reach {
             command.args(REACH);
         }
-        // It knows the names without `SIG`.
+        // `setpriv` takes the names without `SIG`.
         let signal = at_parents_death.as_str().trim_start_matches("SIG");
         command.arg(format!("--pdeathsig={signal}")).arg("--").arg(program);
         command

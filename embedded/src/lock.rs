@@ -1,4 +1,4 @@
-//! One process at a time per data folder.
+//! The lock that gives a data folder to one process at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -11,21 +11,20 @@ use crate::error::EmbeddedError;
 use crate::orphans;
 
 /// How long a copy of the lock's file may outlive the process that had the lock.
-const COPY_BOUND: Duration = Duration::from_secs(5);
+const COPY_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Held as long as the value lives. The kernel frees it when the process dies, however it dies; children do
-/// not inherit it.
+/// Held as long as this value lives. The kernel releases it when the process dies in any way. Children do not inherit it.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
 }
 
 impl Drop for Lock {
-    /// Closing the file would not always do: a child that another thread is just starting has a copy of it
-    /// until it runs its own program, and the lock stays while there are copies.
+    /// Closing the file is not always enough: a child that another thread is just starting has a copy of it until it
+    /// executes its own program, and the lock is held as long as there are copies.
     fn drop(&mut self) {
-        // Should it fail, the kernel unlocks when the last copy is closed.
+        // If this fails, the kernel unlocks when the last copy is closed.
         let _ = self.file.unlock();
     }
 }
@@ -33,7 +32,7 @@ impl Drop for Lock {
 #[derive(Debug)]
 pub(crate) enum Attempt {
     Acquired(Lock),
-    /// Taken, by the process with this id if it could be read.
+    /// Held by another process, with this id if it could be read.
     Taken(Option<u32>),
 }
 
@@ -58,10 +57,10 @@ pub(crate) fn try_acquire(path: &Path) -> Result<Attempt, EmbeddedError> {
     }
 }
 
-/// Fails if somebody who lives has it. What a killed process leaves is waited for: a child that it was just starting has
-/// a copy of the lock's file until it runs its own program.
+/// Fails if a living process holds it. After a killed process, waits: a child that it was just starting has a copy of the
+/// lock's file until it executes its own program.
 pub(crate) async fn acquire(what: &'static str, path: &Path, data: &Path) -> Result<Lock, EmbeddedError> {
-    let deadline = Instant::now() + COPY_BOUND;
+    let deadline = Instant::now() + COPY_TIMEOUT;
     loop {
         let pid = match try_acquire(path)? {
             Attempt::Acquired(lock) => return Ok(lock),
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_copy_in_a_child_that_is_being_started_does_not_keep_the_lock() {
+    async fn a_copy_of_the_file_in_a_starting_child_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lock");
         let lock = acquire("Postgres", &path, folder.path()).await.unwrap();
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lock_that_is_taken_names_its_holder() {
+    async fn the_error_for_a_held_lock_names_its_holder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lock");
         let _lock = acquire("Postgres", &path, folder.path()).await.unwrap();
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_copy_that_outlives_a_killed_holder_is_waited_for() {
+    async fn acquiring_waits_for_a_copy_that_outlives_its_killed_holder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.lock");
         let copy = acquire("Postgres", &path, folder.path()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Servers that an earlier, killed parent left behind: found through `/proc`, and stopped.
+//! Finds servers that an earlier, killed parent left behind, through `/proc`, and stops them.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use crate::error::EmbeddedError;
 
-/// How often a dying process is looked at.
+/// How often a dying process is checked.
 const POLL: Duration = Duration::from_millis(50);
 
-/// What `/proc` tells of a process; of another user's it tells nothing, and then it is not ours.
+/// A process as `/proc` shows it. It shows nothing of other users' processes, which are then not ours.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) name: String,
@@ -39,8 +39,8 @@ impl Process {
     }
 }
 
-/// A process that was recognised. While it dies it cannot be recognised again: its first thread gives up its memory and
-/// its working folder when the other threads may still hold files, locks and ports. So it is known by when it began.
+/// A process that was recognised. While it dies, it cannot be recognised again: its first thread releases its memory and
+/// its working folder while other threads may still hold files, locks and ports. So its start time identifies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Found {
     pid: i32,
@@ -54,11 +54,11 @@ impl Found {
     }
 }
 
-/// What `/proc` tells of a process to its very end.
+/// The part of a process's state that `/proc` shows until its very end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Life {
     began: u64,
-    /// It has given back all that it held, and only waits for its parent to take note.
+    /// It has released everything that it held, and only waits to be reaped.
     is_over: bool,
 }
 
@@ -78,7 +78,7 @@ impl Life {
     }
 }
 
-/// All living processes that `ours` recognises. A zombie has no working folder any more, so it is not one.
+/// All living processes that `ours` recognises. A zombie has no working folder any more, so it is not among them.
 fn find(ours: impl Fn(&Process) -> bool) -> Vec<Found> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -91,23 +91,23 @@ fn find(ours: impl Fn(&Process) -> bool) -> Vec<Found> {
         .collect()
 }
 
-/// Whether the process runs, as far as can be told: where there is no `/proc`, it may.
+/// Whether the process runs. Without `/proc` it is assumed to.
 pub(crate) fn is_alive(pid: u32) -> bool {
     let life = i32::try_from(pid).ok().and_then(Life::of);
     !can_look() || life.is_some_and(|life| !life.is_over)
 }
 
-/// Is there a `/proc` to find anything in? Where not, nothing may be concluded from finding nothing.
+/// Whether there is a `/proc`. Without it, finding no process proves nothing.
 pub(crate) fn can_look() -> bool {
     Path::new("/proc/self/cmdline").exists()
 }
 
-/// One step of stopping: whom to signal of those that are found, how, and how long to wait for all to go.
+/// One step of stopping: which of the found processes to signal, how, and how long to wait for all of them to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) only: Option<i32>,
     pub(crate) signal: Signal,
-    pub(crate) bound: Duration,
+    pub(crate) timeout: Duration,
 }
 
 pub(crate) async fn stop(
@@ -122,10 +122,10 @@ pub(crate) async fn stop(
         tracing::info!(?processes, "stopping the {what} that an earlier run left behind");
     }
     for step in steps {
-        let deadline = Instant::now() + step.bound;
+        let deadline = Instant::now() + step.timeout;
         for Found { pid, .. } in living.iter().filter(|found| step.only.is_none_or(|only| only == found.pid))
         {
-            // Looked at again right before: the id may have found a new owner since the list was made.
+            // Check again right before: the id may belong to another process since the list was made.
             if Process::is_living(*pid, &ours) {
                 let _ = kill(Pid::from_raw(*pid), step.signal);
             }
@@ -133,7 +133,7 @@ pub(crate) async fn stop(
         while !living.is_empty() && Instant::now() < deadline {
             tokio::time::sleep(POLL).await;
             living.retain(|found| found.is_there());
-            // It may have started another one before it got the signal.
+            // A process may have started another one before it got the signal.
             let more = find(&ours).into_iter().filter(|found| !living.contains(found)).collect::<Vec<_>>();
             living.extend(more);
         }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_whose_first_thread_has_ended_is_there_as_long_as_the_others() {
+    fn a_process_lives_until_its_last_thread_has_ended() {
         for (state, threads, is_over) in [("S", 40, false), ("Z", 2, false), ("Z", 1, true), ("X", 0, true)] {
             assert_eq!(Life::parse(&stat(state, threads)), Some(Life { began: 987_654, is_over }), "{state}");
         }
@@ -163,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_there_until_it_was_waited_for_or_has_nothing_left() {
+    fn a_process_is_gone_once_it_was_reaped() {
         let mut child = std::process::Command::new("sleep").arg("300").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let found = Found { pid, began: Life::of(pid).unwrap().began };
         assert!(found.is_there());
-        assert!(!Found { began: found.began + 1, ..found }.is_there(), "the id has another owner");
+        assert!(!Found { began: found.began + 1, ..found }.is_there(), "the id belongs to another process");
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!found.is_there());

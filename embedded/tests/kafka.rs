@@ -1,4 +1,4 @@
-//! The real Kafka, with real processes. One test, because every start costs seconds.
+//! The real Kafka, with real processes. One test, because every start takes seconds.
 
 use std::fs;
 use std::path::Path;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use recount_embedded::kafka::{Kafka, Options};
 use recount_embedded::{EmbeddedError, Exit};
 
-/// For a machine that is slow and does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(180);
+/// Long enough for a slow and busy machine. Every wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 fn options(data: &Path) -> Options {
     Options::new(data)
 }
 
 async fn gone(exited: impl Future<Output = Exit>) {
-    tokio::time::timeout(BOUND, exited).await.expect("the broker ends");
+    tokio::time::timeout(TIMEOUT, exited).await.expect("the broker ends");
 }
 
-/// The id that the node got when it was formatted: a new one would mean that its data is gone.
+/// The id that the node got when it was formatted. A different one would mean that its data is lost.
 fn identity(data: &Path) -> String {
     fs::read_to_string(data.join("kafka/data/meta.properties")).expect("a node that ran is formatted")
 }
@@ -38,7 +38,7 @@ async fn a_node_survives_kills_of_itself_and_of_its_parent() {
     kafka.restart().await.unwrap();
     assert_eq!(kafka.bootstrap(), bootstrap);
 
-    // As a parent leaves its node when it is killed: running, and the folder not locked.
+    // As a killed parent leaves its node: running, with the folder unlocked.
     let exited = kafka.exited();
     std::mem::forget(kafka);
     fs::remove_file(data.path().join("kafka.lock")).unwrap();
@@ -46,5 +46,5 @@ async fn a_node_survives_kills_of_itself_and_of_its_parent() {
     gone(exited).await;
     assert_eq!(next.bootstrap(), bootstrap);
     assert_eq!(identity(data.path()), id);
-    next.stop(BOUND).await.unwrap();
+    next.stop(TIMEOUT).await.unwrap();
 }

@@ -8,8 +8,8 @@ use recount_embedded::postgres::{Binaries, Options, Postgres};
 use recount_embedded::{EmbeddedError, Exit};
 use sqlx::{Connection, PgConnection};
 
-/// For a machine that is slow and does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(180);
+/// Long enough for a slow and busy machine. Every wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 fn options(data: &Path) -> Options {
     let settings = vec![("fsync".to_owned(), "off".to_owned())];
@@ -17,18 +17,18 @@ fn options(data: &Path) -> Options {
 }
 
 async fn connect(postgres: &Postgres) -> PgConnection {
-    PgConnection::connect(&postgres.url("postgres")).await.expect("the server said that it is ready")
+    PgConnection::connect(&postgres.url("postgres")).await.expect("the server is ready")
 }
 
 async fn note(postgres: &Postgres, text: &str) {
     let mut connection = connect(postgres).await;
     let statement = "create table if not exists note (text text)";
-    sqlx::query(statement).execute(&mut connection).await.expect("the statement is right");
+    sqlx::query(statement).execute(&mut connection).await.expect("the statement is valid");
     sqlx::query("insert into note values ($1)")
         .bind(text)
         .execute(&mut connection)
         .await
-        .expect("the statement is right");
+        .expect("the statement is valid");
 }
 
 async fn notes(postgres: &Postgres) -> Vec<String> {
@@ -36,7 +36,7 @@ async fn notes(postgres: &Postgres) -> Vec<String> {
     sqlx::query_scalar("select text from note order by text")
         .fetch_all(&mut connection)
         .await
-        .expect("the statement is right")
+        .expect("the statement is valid")
 }
 
 fn kill(pid: i32) {
@@ -48,11 +48,11 @@ fn kill(pid: i32) {
 }
 
 async fn gone(exited: impl Future<Output = Exit>) {
-    tokio::time::timeout(BOUND, exited).await.expect("the server ends");
+    tokio::time::timeout(TIMEOUT, exited).await.expect("the server ends");
 }
 
-/// As a parent leaves its server when it is killed before the server noticed: running, and the folder not
-/// locked. (The lock goes with the value's memory at the parent's death; here it is cut out of the way.)
+/// As a killed parent leaves its server before the server notices: running, with the folder unlocked. (At the parent's
+/// death the kernel releases the lock; here the lock's file is removed instead.)
 async fn abandon(postgres: Postgres, data: &Path) {
     std::mem::forget(postgres);
     fs::remove_file(data.join("postgres.lock")).expect("a start makes the lock");
@@ -63,15 +63,15 @@ async fn a_stopped_cluster_comes_back_with_its_data() {
     let data = tempfile::tempdir().unwrap();
     let first = Postgres::start(options(data.path())).await.unwrap();
     note(&first, "kept").await;
-    first.stop(BOUND).await.unwrap();
+    first.stop(TIMEOUT).await.unwrap();
 
     let second = Postgres::start(options(data.path())).await.unwrap();
     assert_eq!(notes(&second).await, ["kept"]);
-    second.stop(BOUND).await.unwrap();
+    second.stop(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_a_killed_parent_left_running_is_replaced() {
+async fn a_server_left_running_by_a_killed_parent_is_replaced() {
     let data = tempfile::tempdir().unwrap();
     let first = Postgres::start(options(data.path())).await.unwrap();
     note(&first, "kept").await;
@@ -82,11 +82,11 @@ async fn what_a_killed_parent_left_running_is_replaced() {
     gone(exited).await;
     assert_ne!(second.pid(), pid);
     assert_eq!(notes(&second).await, ["kept"]);
-    second.stop(BOUND).await.unwrap();
+    second.stop(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_killed_server_is_noticed_and_restarted_under_the_same_url() {
+async fn a_killed_server_can_be_restarted_under_the_same_url() {
     let data = tempfile::tempdir().unwrap();
     let mut postgres = Postgres::start(options(data.path())).await.unwrap();
     note(&postgres, "kept").await;
@@ -97,11 +97,11 @@ async fn a_killed_server_is_noticed_and_restarted_under_the_same_url() {
     postgres.restart().await.unwrap();
     assert_eq!(postgres.url("postgres"), url);
     assert_eq!(notes(&postgres).await, ["kept"]);
-    postgres.stop(BOUND).await.unwrap();
+    postgres.stop(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_server_that_is_let_go_stops_by_itself() {
+async fn dropping_a_server_stops_it() {
     let data = tempfile::tempdir().unwrap();
     let postgres = Postgres::start(options(data.path())).await.unwrap();
     let exited = postgres.exited();
@@ -110,7 +110,7 @@ async fn a_server_that_is_let_go_stops_by_itself() {
 }
 
 #[tokio::test]
-async fn a_folder_in_use_is_refused_to_a_second_owner_and_shared_on_demand() {
+async fn a_folder_in_use_has_one_owner_and_can_be_shared() {
     let data = tempfile::tempdir().unwrap();
     let owner = Postgres::start(options(data.path())).await.unwrap();
     note(&owner, "seen").await;
@@ -122,13 +122,13 @@ async fn a_folder_in_use_is_refused_to_a_second_owner_and_shared_on_demand() {
     let guest = Postgres::attach_or_start(options(data.path())).await.unwrap();
     assert!(!guest.is_ours());
     assert_eq!(notes(&guest).await, ["seen"]);
-    guest.stop(BOUND).await.unwrap();
+    guest.stop(TIMEOUT).await.unwrap();
     assert_eq!(notes(&owner).await, ["seen"]);
-    owner.stop(BOUND).await.unwrap();
+    owner.stop(TIMEOUT).await.unwrap();
 
     let alone = Postgres::attach_or_start(options(data.path())).await.unwrap();
     assert!(alone.is_ours());
-    alone.stop(BOUND).await.unwrap();
+    alone.stop(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test]
@@ -137,18 +137,18 @@ async fn an_interrupted_initdb_and_stale_files_do_not_stop_a_start() {
     fs::create_dir(data.path().join("postgres.new")).unwrap();
     fs::write(data.path().join("postgres.new").join("half"), "").unwrap();
     let first = Postgres::start(options(data.path())).await.unwrap();
-    first.stop(BOUND).await.unwrap();
+    first.stop(TIMEOUT).await.unwrap();
 
-    // A pid file whose number belongs to somebody else by now: this very test.
+    // A pid file whose process id belongs to another process by now: this test.
     let pid_file = data.path().join("postgres").join("postmaster.pid");
     fs::write(&pid_file, format!("{}\n", std::process::id())).unwrap();
     fs::write(data.path().join("run").join(".s.PGSQL.5432.lock"), "1\n").unwrap();
     let second = Postgres::start(options(data.path())).await.unwrap();
-    second.stop(BOUND).await.unwrap();
+    second.stop(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_cluster_of_another_version_is_left_alone_and_both_versions_are_named() {
+async fn the_error_for_a_cluster_of_another_version_names_both_versions() {
     let data = tempfile::tempdir().unwrap();
     fs::create_dir(data.path().join("postgres")).unwrap();
     fs::write(data.path().join("postgres").join("PG_VERSION"), "9.6\n").unwrap();
@@ -157,7 +157,7 @@ async fn a_cluster_of_another_version_is_left_alone_and_both_versions_are_named(
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_made_is_named() {
+async fn the_error_for_a_folder_that_cannot_be_created_tells_how_to_choose_another() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("file");
     fs::write(&file, "").unwrap();
@@ -166,7 +166,7 @@ async fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn binaries_that_do_not_run_are_named() {
+async fn binaries_that_do_not_run_are_an_error() {
     let data = tempfile::tempdir().unwrap();
     let binaries = Binaries::In(data.path().join("bin"));
     let error = Postgres::start(Options { binaries, ..options(data.path()) }).await.unwrap_err();
@@ -174,10 +174,10 @@ async fn binaries_that_do_not_run_are_named() {
 }
 
 #[tokio::test]
-async fn a_long_data_path_works_all_the_same() {
+async fn a_long_data_path_works() {
     let data = tempfile::tempdir().unwrap();
     let long = data.path().join("long ".repeat(20)).join("it's a \"folder\", in fact");
     let postgres = Postgres::start(options(&long)).await.unwrap();
     note(&postgres, "kept").await;
-    postgres.stop(BOUND).await.unwrap();
+    postgres.stop(TIMEOUT).await.unwrap();
 }

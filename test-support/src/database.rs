@@ -11,7 +11,12 @@ use crate::{required, unique_name};
 /// Many tests share one server, so none may take many connections.
 const CONNECTIONS_MAX: u32 = 10;
 
-/// An empty database of its own. It is dropped with this value, also when the test fails.
+/// The Postgres of the test run: `RECOUNT_TEST_DATABASE_URL`, or that of a running `cargo xtask servers`.
+pub fn database_url() -> String {
+    required("RECOUNT_TEST_DATABASE_URL")
+}
+
+/// An empty database for one test. Dropping this value drops the database, also when the test fails.
 #[derive(Debug)]
 pub struct TestDatabase {
     server_url: String,
@@ -21,13 +26,13 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// On the server at `RECOUNT_TEST_DATABASE_URL`, whose user must be allowed to create databases.
+    /// On the server at [`database_url`], whose user must be allowed to create databases.
     pub async fn create() -> TestDatabase {
-        let server_url = required("RECOUNT_TEST_DATABASE_URL");
+        let server_url = database_url();
         let name = unique_name("recount_test_");
         execute(&server_url, format!("create database {name}"))
             .await
-            .expect("the test server makes databases");
+            .expect("the user of the test server may create databases");
         let url = with_database(&server_url, &name);
         let options = PgConnectOptions::from_str(&url).expect("it was made from a URL that worked");
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).connect_lazy_with(options);
@@ -44,11 +49,12 @@ impl TestDatabase {
 }
 
 impl Drop for TestDatabase {
-    /// Best effort: a run's server goes away with all its databases, and a user's server is only littered.
+    /// Best effort: the server of a test run goes away with all its databases, and on a user's server a leftover does no
+    /// harm.
     fn drop(&mut self) {
         let server_url = std::mem::take(&mut self.server_url);
         let statement = format!("drop database if exists {} with (force)", self.name);
-        // The test's own runtime may be gone, or be this very thread.
+        // The test's own runtime may be gone already, or may be running on this very thread.
         let dropper = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.map(|runtime| runtime.block_on(execute(&server_url, statement)))
@@ -61,12 +67,12 @@ impl Drop for TestDatabase {
 
 async fn execute(url: &str, statement: String) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
-    // Our own words and a name of our own making.
+    // Safe: the statement contains only our own text and a generated name.
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
     connection.close().await
 }
 
-/// The same server, another database: the path of the URL is what changes.
+/// The URL of another database on the same server: only the path changes.
 fn with_database(url: &str, database: &str) -> String {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let end = |from: usize, stops: &[char]| url[from..].find(stops).map_or(url.len(), |at| from + at);

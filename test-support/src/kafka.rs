@@ -2,12 +2,12 @@
 
 use crate::{required, unique_name};
 
-/// Its bootstrap servers, from `RECOUNT_TEST_KAFKA`.
+/// Its bootstrap servers: `RECOUNT_TEST_KAFKA`, or those of a running `cargo xtask servers --kafka`.
 pub fn kafka_brokers() -> String {
     required("RECOUNT_TEST_KAFKA")
 }
 
-/// A topic's name that no other test uses.
+/// A topic name that no other test uses.
 pub fn unique_topic() -> String {
     unique_name("recount.test.")
 }

@@ -1,24 +1,31 @@
-//! Worlds for tests: a database of one's own, a topic of one's own, a free address, and a way to wait for a condition.
+//! What tests need around them: a database of their own, a topic of their own, a free address, and a way to wait for a
+//! condition.
 //!
-//! The servers behind them are those that `cargo xtask test` starts and names in the environment. What must
-//! not be here: anything of Recount's own crates, which would tie each crate's tests to all the others.
+//! The servers are those that `cargo xtask test` starts and names in the environment, or those of a running
+//! `cargo xtask servers`. What must not be here: anything of Recount's own crates, which would tie each crate's tests to
+//! all the others.
 
 mod database;
 mod kafka;
 mod ports;
+mod servers_file;
 mod unique;
 mod wait;
 
-pub use database::TestDatabase;
+pub use database::{TestDatabase, database_url};
 pub use kafka::{kafka_brokers, unique_topic};
 pub use ports::free_address;
 pub use unique::unique_name;
 pub use wait::{eventually, eventually_blocking, eventually_some};
 
-/// A test that lacks its server fails: one that skipped itself would look like one that passed.
+/// A test that lacks its server fails: if it skipped itself, it would look as if it had passed.
 fn required(variable: &str) -> String {
-    match std::env::var(variable) {
-        Ok(value) if !value.is_empty() => value,
-        _ => panic!("{variable} is not set: run the tests with `cargo xtask test`, or set it"),
-    }
+    let given = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    given.or_else(|| servers_file::value(variable)).unwrap_or_else(|| {
+        panic!(
+            "this test needs a server: run it with `cargo xtask test`, or keep `cargo xtask servers --kafka` running, or \
+             set {variable}. (If this is a run of `cargo xtask test`: does the package declare the server under \
+             [package.metadata.recount] in its Cargo.toml?)"
+        )
+    })
 }

@@ -7,11 +7,11 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use tokio::net::TcpSocket;
 
-/// Outside of the range from which connections get their local ports, and of the one of the embedded Kafka: what is
-/// free when it is looked for stays free until it is used.
+/// Outside the range from which the system takes local ports, and outside the embedded Kafka's range, so that a port that
+/// was free when it was chosen is still free when it is used.
 const PORTS: std::ops::Range<u16> = 10_000..19_000;
 
-/// An address on loopback that no other test of this process has, and where nobody listens.
+/// A loopback address on which nothing listens, and that no other test of this process was given.
 pub fn free_address() -> SocketAddr {
     static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -28,8 +28,8 @@ pub fn free_address() -> SocketAddr {
     panic!("no port is free from {} to {}", PORTS.start, PORTS.end);
 }
 
-/// Looks without listening: a process that another test is just starting has a copy of the socket until it runs its own
-/// program, and one that listens would keep the address taken as long as that.
+/// Binds without listening: a process that another test is just starting inherits a copy of the socket until it executes
+/// its own program, and a listening copy would keep the address in use for that long.
 fn is_free(address: SocketAddr) -> bool {
     let bound = TcpSocket::new_v4().and_then(|socket| {
         socket.set_reuseaddr(true)?;
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_given_once_and_can_be_listened_on() {
+    fn each_address_is_given_out_once_and_is_free() {
         let (one, other) = (free_address(), free_address());
         assert_ne!(one, other);
         let _listener = TcpListener::bind(one).unwrap();

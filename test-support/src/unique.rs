@@ -1,10 +1,10 @@
-//! Names that no other test uses, in this run or another on the same servers.
+//! Names that no other test uses, neither in this run nor in another one on the same servers.
 
 use std::hash::{BuildHasher, RandomState};
 
 /// Lower-case letters and digits after the prefix, fit for a database, a topic or a ledger.
 pub fn unique_name(prefix: &str) -> String {
-    // Keyed at random by the standard library, and differently at each call.
+    // The standard library seeds each `RandomState` differently.
     let number = RandomState::new().hash_one(std::process::id());
     format!("{prefix}{number:016x}")
 }

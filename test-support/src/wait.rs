@@ -1,48 +1,48 @@
-//! The one place where a test may wait for time to pass: in small steps, for a condition, within a bound.
+//! The one place where a test may wait for time to pass: in small steps, until a condition holds or a timeout ends.
 
 use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(10);
 
-/// Waits until the condition holds; fails the test, naming `what`, if it does not within the bound.
-pub async fn eventually<C, F>(bound: Duration, what: &str, mut condition: C)
+/// Waits until the condition holds. After the timeout, fails the test with `what` as the message.
+pub async fn eventually<C, F>(timeout: Duration, what: &str, mut condition: C)
 where
     C: FnMut() -> F,
     F: Future<Output = bool>,
 {
-    eventually_some(bound, what, || {
-        let asked = condition();
-        async move { asked.await.then_some(()) }
+    eventually_some(timeout, what, || {
+        let checked = condition();
+        async move { checked.await.then_some(()) }
     })
     .await;
 }
 
-/// The same for a condition that comes with a value.
-pub async fn eventually_some<T, C, F>(bound: Duration, what: &str, mut condition: C) -> T
+/// The same for a condition that yields a value.
+pub async fn eventually_some<T, C, F>(timeout: Duration, what: &str, mut condition: C) -> T
 where
     C: FnMut() -> F,
     F: Future<Output = Option<T>>,
 {
     let started = Instant::now();
     loop {
-        // The condition itself must not outlast the bound either.
-        let left = bound.saturating_sub(started.elapsed());
+        // Checking the condition must not outlast the timeout either.
+        let left = timeout.saturating_sub(started.elapsed());
         if let Ok(Some(value)) = tokio::time::timeout(left.max(POLL), condition()).await {
             return value;
         }
-        assert!(started.elapsed() < bound, "not within {bound:?}: {what}");
+        assert!(started.elapsed() < timeout, "not within {timeout:?}: {what}");
         tokio::time::sleep(POLL).await;
     }
 }
 
-/// The same for a place that cannot await, such as a destructor. Answers whether the condition came to hold.
-pub fn eventually_blocking(bound: Duration, mut condition: impl FnMut() -> bool) -> bool {
+/// The same where nothing can be awaited, such as in a destructor. Returns whether the condition held in time.
+pub fn eventually_blocking(timeout: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     loop {
         if condition() {
             return true;
         }
-        if started.elapsed() >= bound {
+        if started.elapsed() >= timeout {
             return false;
         }
         std::thread::sleep(POLL);
@@ -54,15 +54,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_condition_is_asked_until_it_holds() {
-        let mut asked = 0;
+    async fn a_condition_is_checked_until_it_holds() {
+        let mut checked = 0;
         eventually(Duration::from_secs(60), "third time lucky", || {
-            asked += 1;
-            let holds = asked == 3;
+            checked += 1;
+            let holds = checked == 3;
             async move { holds }
         })
         .await;
-        assert_eq!(asked, 3);
+        assert_eq!(checked, 3);
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ pub(crate) async fn run(arguments: &[OsString]) -> anyhow::Result<()> {
         interruption = crate::interrupted() => return Err(interruption),
     }
     let program = crate::built("release", "recount-bench")?;
-    // It takes our place, and so gets its signals itself.
+    // It replaces this process, and so gets signals itself.
     let error = std::process::Command::new(&program)
         .args(arguments)
         .env("RECOUNT_BIN", crate::built("release", "recount")?)

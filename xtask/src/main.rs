@@ -1,11 +1,20 @@
-//! Development tasks. `cargo xtask test` is what continuous integration runs, whole and unchanged.
+//! Development tasks. `cargo xtask test` is exactly what continuous integration runs.
 //!
-//! What must not be here: tests, and anything that a user of Recount needs.
+//! What must not be here: tests of Recount, and anything that its users need.
 
 mod bench;
+mod checks;
+mod counts;
+mod needs;
+mod selection;
+mod serve;
 mod servers;
+/// The tests read the file that we write, and depend on none of our code.
+#[path = "../../test-support/src/servers_file.rs"]
+mod servers_file;
 mod steps;
 mod test;
+mod workspace;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,17 +23,38 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
+const TEST_FORMS: &str = "\
+Forms:
+  cargo xtask test                               everything, as in continuous integration
+  cargo xtask test NAME                          the tests of all packages with NAME in their path
+  cargo xtask test -p CRATE                      the tests of one package
+  cargo xtask test -p CRATE NAME                 those with NAME in their path
+  cargo xtask test -p CRATE --test FILE [NAME]   those in one file of the package's `tests` folder
+  cargo xtask test -p CRATE NAME -- --nocapture  after `--`: for the test program (try `-- --help`)
+  cargo xtask test --only STEP                   one step: fmt, checks, clippy or test
+
+With -p, NAME or other arguments of `cargo test`, only tests run. Servers are started if the selected packages need
+them (see `test-needs` in their Cargo.toml). RECOUNT_TEST_DATABASE_URL and RECOUNT_TEST_KAFKA name servers of your own;
+`cargo xtask servers` keeps some running, which later runs find by themselves.";
+
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Development tasks of Recount")]
 enum Task {
-    /// Check the format, lint, and run every test, against a real Postgres and a real Kafka.
+    /// Run everything that continuous integration runs, or the selected tests.
+    #[command(after_help = TEST_FORMS)]
     Test {
-        /// Run this step alone.
+        /// Run only this step.
         #[arg(long)]
         only: Option<test::Step>,
         /// Passed on to `cargo test`.
-        #[arg(last = true)]
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
+    },
+    /// Keep a Postgres for the tests running, until Ctrl-C; test runs find it by themselves.
+    Servers {
+        /// A Kafka as well (needs Java and Maven).
+        #[arg(long)]
+        kafka: bool,
     },
     /// Build the binary and the load generator for release, and run the load generator.
     Bench {
@@ -39,6 +69,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().without_time().with_target(false).with_writer(std::io::stderr).init();
     let done = match Task::parse() {
         Task::Test { only, arguments } => test::run(only, &arguments).await,
+        Task::Servers { kafka } => serve::run(kafka).await,
         Task::Bench { arguments } => bench::run(&arguments).await,
     };
     match done {
@@ -62,8 +93,8 @@ fn built(profile_folder: &str, name: &str) -> anyhow::Result<PathBuf> {
     Ok(target.join(profile_folder).join(name))
 }
 
-/// Completes at SIGINT, SIGTERM or SIGHUP. (Cargo and its children are in a process group of their own, so
-/// that they do not get them as well and die in disorder.)
+/// Completes at SIGINT, SIGTERM or SIGHUP. (Cargo and its children are in a process group of their own, so that they do
+/// not get these signals as well and end in any order.)
 async fn interrupted() -> anyhow::Error {
     let listen = |kind| signal(kind);
     let listening =
@@ -77,4 +108,33 @@ async fn interrupted() -> anyhow::Error {
         _ = hangup.recv() => {}
     }
     anyhow::anyhow!("interrupted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test_arguments(line: &str) -> (Option<test::Step>, Vec<OsString>) {
+        let words = ["cargo xtask", "test"].into_iter().chain(line.split_whitespace());
+        match Task::try_parse_from(words) {
+            Ok(Task::Test { only, arguments }) => (only, arguments),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn arguments_of_cargo_test_need_no_separator() {
+        for line in ["", "name", "-p crate name", "-p crate --test file", "--lib name -- --exact --nocapture"]
+        {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            assert_eq!(test_arguments(line), (None, words), "{line}");
+        }
+    }
+
+    #[test]
+    fn arguments_after_a_separator_are_still_passed_on() {
+        let words = ["-p", "crate", "--", "--exact"].map(OsString::from).to_vec();
+        assert_eq!(test_arguments("--only test -- -p crate -- --exact"), (Some(test::Step::Test), words));
+        assert_eq!(test_arguments("--only fmt"), (Some(test::Step::Fmt), Vec::new()));
+    }
 }

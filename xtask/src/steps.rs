@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::repository()).stdin(Stdio::null());
-    // Set by the cargo that runs us, for us alone.
+    // The cargo that runs this program set them for this program alone.
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" {
             command.env_remove(name);
@@ -22,10 +22,10 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// For what is still in the pipe when the command has ended.
-const LAST_LINES_BOUND: Duration = Duration::from_secs(5);
+/// For the output that is still in the pipe when the command has ended.
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs the command, its standard output seen line by line as well as shown, and says how long it took.
+/// Runs the command, shows its standard output, gives each line of it to `see`, and says how long it took.
 pub(crate) async fn run(name: &str, mut command: Command, mut see: impl FnMut(&str)) -> anyhow::Result<()> {
     println!("\n== {name}: {}", line(&command));
     let started = Instant::now();
@@ -49,10 +49,9 @@ pub(crate) async fn run(name: &str, mut command: Command, mut see: impl FnMut(&s
             ended = child.wait() => break ended?,
         }
     };
-    // Whatever it left behind goes now. Should something have left the group and hold the pipe, it is not
-    // waited for.
+    // End the processes that it left behind. One that left the group may still hold the pipe; do not wait for it.
     drop(group);
-    while let Ok(Ok(Some(bytes))) = tokio::time::timeout(LAST_LINES_BOUND, lines.next_segment()).await {
+    while let Ok(Ok(Some(bytes))) = tokio::time::timeout(LAST_LINES_TIMEOUT, lines.next_segment()).await {
         show(bytes);
     }
     if !status.success() {
@@ -62,8 +61,8 @@ pub(crate) async fn run(name: &str, mut command: Command, mut see: impl FnMut(&s
     Ok(())
 }
 
-/// The process group of a command. Whatever is left of it is killed with this value: the command ended, or
-/// the run was interrupted.
+/// The process group of a command. Dropping this value kills the processes that are left in it, when the command has ended
+/// or the run is interrupted.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -73,7 +72,7 @@ impl Group {
 
     fn kill(&self) {
         if let Some(group) = self.0 {
-            // Nobody left is the usual case. The group's number stays taken as long as somebody is.
+            // Usually the group is empty. While it is not, no other group can get its number.
             let _ = killpg(group, Signal::SIGKILL);
         }
     }
@@ -87,6 +86,7 @@ impl Drop for Group {
 
 fn line(command: &Command) -> String {
     let command = command.as_std();
-    let words = std::iter::once(OsStr::new("cargo")).chain(command.get_args());
+    let program = std::path::Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

@@ -1,48 +1,69 @@
 //! `cargo xtask test`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Instant;
 
 use anyhow::ensure;
 use clap::ValueEnum;
 
-use crate::servers::Servers;
+use crate::counts::Counts;
+use crate::needs::{self, Need};
+use crate::selection::Selection;
+use crate::servers::{self, Servers};
 use crate::steps::{cargo, run as step};
+use crate::{checks, workspace};
 
-/// So many have room on the Postgres of the tests.
+/// More than this many test threads would need more connections than the test Postgres has.
 const THREADS_MAX: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
+    /// The format of the sources.
     Fmt,
+    /// Unused dependencies, licences and duplicate versions; with typos and cargo-deny, where they are installed.
+    Checks,
+    /// Lints, with warnings denied.
     Clippy,
+    /// Build, and run the tests.
     Test,
+}
+
+/// The whole run, or the one step, or, if tests are selected, only those.
+fn is_wanted(step: Step, only: Option<Step>, arguments: &[OsString]) -> bool {
+    match only {
+        Some(only) => only == step,
+        None => arguments.is_empty() || step == Step::Test,
+    }
 }
 
 pub(crate) async fn run(only: Option<Step>, arguments: &[OsString]) -> anyhow::Result<()> {
     let started = Instant::now();
-    let wanted = |step| only.is_none_or(|only| only == step);
+    let wanted = |step| is_wanted(step, only, arguments);
     if wanted(Step::Fmt) {
         interruptible(fmt()).await?;
     }
-    // Before the long steps, so that what is missing on this machine is said at once.
-    let servers = match wanted(Step::Test) {
-        true => Some(interruptible(start_servers()).await?),
+    if wanted(Step::Checks) {
+        interruptible(checks::run()).await?;
+    }
+    // Before the long steps, so that a server that cannot be started is reported at once.
+    let tests = match wanted(Step::Test) {
+        true => Some(interruptible(Tests::prepare(arguments)).await?),
         false => None,
     };
     let done = interruptible(async {
         if wanted(Step::Clippy) {
             clippy().await?;
         }
-        match &servers {
-            Some(servers) => test(servers, arguments).await.map(Some),
+        match &tests {
+            Some(tests) => tests.run(arguments).await.map(Some),
             None => Ok(None),
         }
     })
     .await;
     // In any case, and before anything is returned: nothing may be left running.
-    if let Some(servers) = servers {
-        servers.stop().await;
+    if let Some(tests) = tests {
+        tests.servers.stop().await;
     }
     let counts = done?;
     print!("\nall ok in {:.1?}", started.elapsed());
@@ -58,14 +79,6 @@ async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
     }
 }
 
-async fn start_servers() -> anyhow::Result<Servers> {
-    println!("\n== servers");
-    let started = Instant::now();
-    let servers = Servers::start().await?;
-    println!("== servers: ok in {:.1?}", started.elapsed());
-    Ok(servers)
-}
-
 async fn fmt() -> anyhow::Result<()> {
     let mut command = cargo();
     command.args(["fmt", "--all", "--check"]);
@@ -78,38 +91,97 @@ async fn clippy() -> anyhow::Result<()> {
     step("clippy", command, |_| {}).await
 }
 
-async fn test(servers: &Servers, arguments: &[OsString]) -> anyhow::Result<Counts> {
-    let mut build = cargo();
-    build.args(["build", "--package", "recount", "--locked"]);
-    step("build", build, |_| {}).await?;
+/// A run of tests, and what they need around them.
+struct Tests {
+    selection: Selection,
+    needs: BTreeSet<Need>,
+    /// What the tests find in their environment.
+    variables: Vec<(&'static str, String)>,
+    /// Those that were started for this run.
+    servers: Servers,
+}
 
-    let mut command = cargo();
-    command.args(["test", "--locked", "--no-fail-fast"]);
-    if !names_packages(arguments) {
-        command.arg("--workspace");
-    }
-    command.args(arguments);
-    for (name, _) in std::env::vars_os() {
-        // The settings of whoever runs the tests are not those of what is tested; where the cache is, is no matter.
-        if name.as_encoded_bytes().starts_with(b"RECOUNT_") && name != "RECOUNT_CACHE" {
-            command.env_remove(name);
+impl Tests {
+    async fn prepare(arguments: &[OsString]) -> anyhow::Result<Tests> {
+        let selection = Selection::of(arguments);
+        let needs = needs::of(&selection, &workspace::packages().await?);
+        println!("\n== servers");
+        let started = Instant::now();
+        let mut variables = servers::running(&needs).await;
+        for (name, value) in &variables {
+            println!("{name}={value}");
         }
+        let is_missing = |need: &Need| !variables.iter().any(|(name, _)| Some(*name) == variable(*need));
+        let servers = Servers::start(&needs.iter().copied().filter(is_missing).collect()).await?;
+        variables.extend(servers.variables());
+        match variables.is_empty() {
+            true => println!("== servers: these tests need none"),
+            false => println!("== servers: ok in {:.1?}", started.elapsed()),
+        }
+        Ok(Tests { selection, needs, variables, servers })
     }
-    if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        command.env("RUST_TEST_THREADS", threads().to_string());
+
+    async fn run(&self, arguments: &[OsString]) -> anyhow::Result<Counts> {
+        if self.needs.contains(&Need::Binary) {
+            self.build().await?;
+        }
+        let mut command = cargo();
+        command.args(["test", "--locked", "--no-fail-fast"]);
+        if !self.selection.names_packages() {
+            // Cargo lets it win over `--package`.
+            command.arg("--workspace");
+        }
+        command.args(arguments);
+        self.set_environment(&mut command)?;
+        let mut counts = Counts::default();
+        let done = step("test", command, |line| counts.add(line)).await;
+        println!("tests: {} passed, {} failed, {} ignored", counts.passed, counts.failed, counts.ignored);
+        done?;
+        ensure!(
+            counts.ignored == 0,
+            "{} tests are ignored: a test that does not run proves nothing",
+            counts.ignored
+        );
+        Ok(counts)
     }
-    command.envs(servers.environment.iter().cloned());
-    command.env("RECOUNT_BIN", crate::built("debug", "recount")?);
-    let mut counts = Counts::default();
-    let done = step("test", command, |line| counts.add(line)).await;
-    println!("tests: {} passed, {} failed, {} ignored", counts.passed, counts.failed, counts.ignored);
-    done?;
-    ensure!(
-        counts.ignored == 0,
-        "{} tests are ignored: a test that does not run proves nothing",
-        counts.ignored
-    );
-    Ok(counts)
+
+    /// The program that some tests start. In a run of all packages it is built together with the tests: on its own it
+    /// would have fewer features of its dependencies enabled, and a third of them would be compiled twice.
+    async fn build(&self) -> anyhow::Result<()> {
+        let mut command = cargo();
+        command.args(["build", "--locked"]);
+        match self.selection.names_packages() {
+            true => command.args(["--package", "recount"]),
+            false => command.args(["--workspace", "--all-targets"]),
+        };
+        step("build", command, |_| {}).await
+    }
+
+    fn set_environment(&self, command: &mut tokio::process::Command) -> anyhow::Result<()> {
+        for (name, _) in std::env::vars_os() {
+            // The user's settings of Recount must not reach the programs under test; the place of the cache may.
+            if name.as_encoded_bytes().starts_with(b"RECOUNT_") && name != "RECOUNT_CACHE" {
+                command.env_remove(name);
+            }
+        }
+        if std::env::var_os("RUST_TEST_THREADS").is_none() {
+            command.env("RUST_TEST_THREADS", threads().to_string());
+        }
+        command.envs(self.variables.iter().cloned());
+        if self.needs.contains(&Need::Binary) {
+            command.env("RECOUNT_BIN", crate::built("debug", "recount")?);
+        }
+        Ok(())
+    }
+}
+
+/// The variable that names the server, if the need is one.
+fn variable(need: Need) -> Option<&'static str> {
+    match need {
+        Need::Postgres => Some(servers::DATABASE_URL),
+        Need::Kafka => Some(servers::KAFKA),
+        Need::Binary => None,
+    }
 }
 
 /// Tests at a time: each has several connections to the one Postgres, and some start several processes.
@@ -117,59 +189,27 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
 }
 
-/// Cargo lets `--workspace` win over `--package`.
-fn names_packages(arguments: &[OsString]) -> bool {
-    arguments
-        .iter()
-        .take_while(|argument| *argument != "--")
-        .filter_map(|argument| argument.to_str())
-        .any(|argument| argument.starts_with("-p") || argument.starts_with("--package"))
-}
-
-/// Summed over the lines with which each test binary ends.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Counts {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
-}
-
-impl Counts {
-    fn add(&mut self, line: &str) {
-        let Some(result) = line.strip_prefix("test result: ") else {
-            return;
-        };
-        for part in result.split([';', '.']) {
-            match part.trim().split_once(' ').map(|(count, word)| (count.parse::<u64>(), word)) {
-                Some((Ok(count), "passed")) => self.passed += count,
-                Some((Ok(count), "failed")) => self.failed += count,
-                Some((Ok(count), "ignored")) => self.ignored += count,
-                _ => {}
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const STEPS: [Step; 4] = [Step::Fmt, Step::Checks, Step::Clippy, Step::Test];
+
     #[test]
-    fn the_summary_adds_up_all_binaries() {
-        let mut counts = Counts::default();
-        counts.add(
-            "test result: ok. 8 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
-        );
-        counts.add("test some::name ... ok");
-        counts.add("test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; finished in 1.5s");
-        assert_eq!(counts, Counts { passed: 10, failed: 1, ignored: 3 });
+    fn without_arguments_every_step_runs() {
+        assert!(STEPS.iter().all(|step| is_wanted(*step, None, &[])));
     }
 
     #[test]
-    fn named_packages_replace_the_workspace() {
-        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert!(names_packages(&words("-p recount-events")));
-        assert!(names_packages(&words("--package=recount-events name")));
-        assert!(!names_packages(&words("name -- -p")));
+    fn selected_tests_run_without_the_other_steps() {
+        let arguments = [OsString::from("-p"), OsString::from("recount-domain")];
+        let wanted = STEPS.map(|step| is_wanted(step, None, &arguments));
+        assert_eq!(wanted, [false, false, false, true]);
+    }
+
+    #[test]
+    fn one_step_runs_alone() {
+        let wanted = STEPS.map(|step| is_wanted(step, Some(Step::Clippy), &[]));
+        assert_eq!(wanted, [false, false, true, false]);
     }
 }

@@ -11,7 +11,7 @@ use crate::random::Random;
 const FUNCTION: &str =
     "select store.append($1, $2, $3, now(), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
-/// Does what the function does, with the same parameters.
+/// The same as the function, with the same parameters.
 const CTE: &str = "
     with moved as (
         update store.logs
@@ -93,7 +93,7 @@ impl Worker for Appender {
             .bind(&rows.outcomes)
             .fetch_one(&mut self.log.connection)
             .await?;
-        ensure!(appended, "the head is not where it was left");
+        ensure!(appended, "the head has moved");
         self.log.head += rows.commands();
         Ok(Step::Acknowledged(rows.commands().unsigned_abs()))
     }

@@ -1,4 +1,4 @@
-//! The raw ceiling: plain inserts, and a transaction for each batch.
+//! The upper limit of Postgres alone: plain inserts, with one transaction per batch.
 
 use std::rc::Rc;
 

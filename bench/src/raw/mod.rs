@@ -1,4 +1,4 @@
-//! What Postgres gives without a service: the very rows that the service wrote, inserted again into other logs.
+//! Postgres without a service: the rows that the service wrote, inserted again into other logs.
 
 mod append;
 mod insert;
@@ -12,7 +12,7 @@ pub(crate) use rows::{Rows, capture};
 
 use crate::random::Random;
 
-/// A log that rows are inserted into, and where its head is.
+/// A log for the inserted rows, and its head.
 #[derive(Debug)]
 struct Log {
     connection: PgConnection,
@@ -31,7 +31,7 @@ impl Log {
     }
 }
 
-/// Makes an empty log, and gives its key.
+/// Creates an empty log and returns its key.
 pub(crate) async fn make_log(pool: &PgPool, name: &str, random: &mut Random) -> anyhow::Result<i64> {
     let key = random.next().cast_signed();
     sqlx::query("select store.create_log($1, $2)").bind(key).bind(name).execute(pool).await?;

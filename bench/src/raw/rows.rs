@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::random::Random;
 
-/// The rows of one batch, as arrays; what is counted from the head of a log is counted from the batch's first event.
+/// The rows of one batch, as arrays. Positions are relative to the first event of the batch.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(super) ids: Vec<Uuid>,
@@ -28,7 +28,7 @@ impl Rows {
         i64::try_from(self.ids.len()).expect("a batch is small")
     }
 
-    /// Hashes as scattered as those of the tags, and other ones each time.
+    /// Hashes that are as scattered as those of the tags, and different each time.
     pub(super) fn fresh_tag_hashes(&self, random: &mut Random) -> Vec<i64> {
         let salt = random.next().cast_signed();
         self.tag_hashes.iter().map(|hash| hash ^ salt).collect()
@@ -39,7 +39,7 @@ impl Rows {
     }
 }
 
-/// Reads what stands after a position of a log, in batches of so many events.
+/// Reads the events after a position of a log, in batches of this number of events.
 pub(crate) async fn capture(
     pool: &PgPool,
     log: i64,
@@ -98,8 +98,11 @@ async fn capture_one(pool: &PgPool, log: i64, after: i64, events: i64) -> anyhow
         rows.outcome_positions.push(position);
         rows.outcomes.push(outcome);
     }
-    anyhow::ensure!(rows.commands() == events, "the batch to be inserted again is not in the log");
-    anyhow::ensure!(!rows.tag_hashes.is_empty() && !rows.outcomes.is_empty(), "its tags or outcomes are not");
+    anyhow::ensure!(rows.commands() == events, "the batch to insert again is not in the log");
+    anyhow::ensure!(
+        !rows.tag_hashes.is_empty() && !rows.outcomes.is_empty(),
+        "its tags or outcomes are not in the log"
+    );
     Ok(rows)
 }
 

@@ -1,5 +1,5 @@
-//! The node's folder: its ports and configuration, its data made whole or not at all, and what a killed node
-//! left behind.
+//! The node's folder: its ports and configuration, its data (created completely or not at all), and the removal of what a
+//! killed node left behind.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,16 +18,15 @@ use crate::error::EmbeddedError;
 use crate::folders;
 use crate::orphans::{self, Process, Step};
 
-const STOP_BOUND: Duration = Duration::from_secs(30);
-/// What was killed is gone at once, on a machine that has nothing else to do.
-const KILL_BOUND: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// On an idle machine, a killed process ends at once.
+const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Below the ports that the kernel gives to outgoing connections, so that none of them is in the way at the
-/// next start.
+/// Below the ports that the kernel assigns to outgoing connections, so that none of those occupies them at the next start.
 const FIRST_PORT: u16 = 20_000;
 const PORTS: u16 = 10_000;
 
-/// Relative to the folder, in which the node runs.
+/// Paths relative to the folder, in which the node runs.
 const CONFIGURATION: &str = "server.properties";
 const FORMAT_CONFIGURATION: &str = "format.properties";
 const DATA: &str = "data";
@@ -54,7 +53,8 @@ impl Folder {
         &self.path
     }
 
-    /// Stops a node that still runs here. Only for the holder of the lock: nobody living is responsible for it.
+    /// Stops a node that still runs here. Call it only with the lock held: then no living process is responsible for that
+    /// node.
     pub(super) async fn clear(&self) -> Result<(), EmbeddedError> {
         let folder = self.path.clone();
         let ours = move |process: &Process| {
@@ -62,13 +62,13 @@ impl Folder {
                 && process.arguments.iter().any(|argument| argument == "kafka.Kafka")
         };
         let steps = [
-            Step { only: None, signal: Signal::SIGTERM, bound: STOP_BOUND },
-            Step { only: None, signal: Signal::SIGKILL, bound: KILL_BOUND },
+            Step { only: None, signal: Signal::SIGTERM, timeout: STOP_TIMEOUT },
+            Step { only: None, signal: Signal::SIGKILL, timeout: KILL_TIMEOUT },
         ];
         orphans::stop(WHAT, &self.data, ours, &steps).await
     }
 
-    /// Writes the configuration for the ports of the last time, or for new ones if those are taken.
+    /// Writes the configuration with the ports of the last run, or with new ones if those are in use.
     pub(super) fn configure(&self) -> Result<Ports, EmbeddedError> {
         folders::make_private(&self.path, None)?;
         let file = self.path.join("ports");
@@ -83,7 +83,7 @@ impl Folder {
         self.path.join(DATA).join("meta.properties").exists()
     }
 
-    /// The tool formats a folder beside, which gets its name in [`finish_format`](Folder::finish_format).
+    /// Formats a temporary folder, which gets its final name in [`finish_format`](Folder::finish_format).
     pub(super) fn format_arguments(&self) -> Result<Vec<OsString>, EmbeddedError> {
         tracing::info!("formatting Kafka's data folder in {}", self.path.display());
         folders::remove_if_there(&self.path.join(FRESH_DATA))?;
@@ -110,7 +110,7 @@ impl Folder {
         Sha256::digest(self.path.as_os_str().as_encoded_bytes()).into()
     }
 
-    /// 16 bytes in base64. It tells clusters apart and is no secret, so the path will do.
+    /// 16 bytes in base64. The id tells clusters apart and is no secret, so a hash of the path is good enough.
     fn cluster_id(&self) -> String {
         let mut id = [0; 16];
         id.copy_from_slice(&self.hash()[..16]);
@@ -130,7 +130,7 @@ impl Folder {
         {
             return Ok(used);
         }
-        // Each folder looks from a place of its own, so that nodes started side by side do not meet.
+        // Each folder starts its search at another port, so that nodes started at the same time do not collide.
         let hash = self.hash();
         let start = u16::from_be_bytes([hash[0], hash[1]]);
         let mut free =

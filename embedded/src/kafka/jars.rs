@@ -1,4 +1,4 @@
-//! The jars: brought by Maven, and only used if they are exactly the ones that are pinned here.
+//! The jars: downloaded by Maven, and used only if they are exactly the ones pinned here.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -19,17 +19,17 @@ const POM: &str = include_str!("../../kafka/pom.xml");
 /// Lines of SHA-256, size in bytes and file name.
 const PINNED: &str = include_str!("../../kafka/jars.txt");
 
-/// The class path of exactly the pinned jars, fetched if they are not in the cache.
+/// The class path of exactly the pinned jars, which are downloaded if they are not in the cache.
 pub(super) async fn class_path(
     cache: &Path,
     launcher: &Launcher,
-    log_file: &Path,
+    output_file: &Path,
 ) -> Result<OsString, EmbeddedError> {
     let home = cache.join(format!("kafka-{VERSION}"));
     if home.exists() {
         check(&home, &has_size)?;
     } else {
-        fetch(cache, &home, launcher, log_file).await?;
+        fetch(cache, &home, launcher, output_file).await?;
     }
     let mut class_path = OsString::new();
     for jar in pinned() {
@@ -41,8 +41,13 @@ pub(super) async fn class_path(
     Ok(class_path)
 }
 
-/// Works in a folder beside, which gets the final name only when all is there and checked.
-async fn fetch(cache: &Path, home: &Path, launcher: &Launcher, log: &Path) -> Result<(), EmbeddedError> {
+/// Downloads to a temporary folder, which gets its final name only when it is complete and checked.
+async fn fetch(
+    cache: &Path,
+    home: &Path,
+    launcher: &Launcher,
+    output_file: &Path,
+) -> Result<(), EmbeddedError> {
     let maven = find_program("mvn").ok_or(EmbeddedError::Missing {
         what: "Maven (to fetch Apache Kafka)",
         install: "apt install maven",
@@ -58,7 +63,7 @@ async fn fetch(cache: &Path, home: &Path, launcher: &Launcher, log: &Path) -> Re
     let mut command = launcher.command(&maven, Signal::SIGKILL);
     command.current_dir(&staging).args(["-q", "-B", "dependency:copy-dependencies"]);
     command.args(["-DincludeScope=runtime", "-DoutputDirectory=libs"]);
-    run("fetching Apache Kafka with Maven", command, &maven, log).await?;
+    run("fetching Apache Kafka with Maven", command, &maven, output_file).await?;
     check(&staging, &has_sum)?;
 
     if let Err(error) = fs::rename(&staging, home)
@@ -66,7 +71,7 @@ async fn fetch(cache: &Path, home: &Path, launcher: &Launcher, log: &Path) -> Re
     {
         return Err(EmbeddedError::folder("move the fetched Kafka to", home)(error));
     }
-    // Somebody else may have been faster.
+    // Another process may have been faster.
     folders::remove_if_there(&staging)
 }
 
@@ -105,7 +110,7 @@ fn check(home: &Path, matches: &dyn Fn(&Path, &Jar) -> Result<(), String>) -> Re
     Ok(())
 }
 
-/// Enough after the sums were right once: it finds what was cut off or removed.
+/// Enough once the checksums were right: it finds files that were truncated or removed.
 fn has_size(path: &Path, jar: &Jar) -> Result<(), String> {
     let found = fs::metadata(path).map_err(|error| error.to_string())?;
     if found.len() == jar.size {

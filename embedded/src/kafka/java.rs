@@ -1,4 +1,4 @@
-//! Which Java runs it.
+//! Finds the Java that runs Kafka.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,7 +11,7 @@ const OLDEST_MAJOR: u32 = 17;
 const MISSING: EmbeddedError =
     EmbeddedError::Missing { what: "Java 17 or newer", install: "apt install openjdk-17-jre-headless" };
 
-/// `$JAVA_HOME`'s, else the one on PATH.
+/// The one in `$JAVA_HOME`, or else the one on PATH.
 pub(super) fn find() -> Result<PathBuf, EmbeddedError> {
     let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin").join("java"));
     let candidates = [home, find_program("java")];
@@ -24,7 +24,7 @@ fn major(java: &PathBuf) -> Option<u32> {
     parse_major(&String::from_utf8_lossy(&output.stderr))
 }
 
-/// From `openjdk version "17.0.15" 2025-04-15`; Java 8 and older say `1.8`, which is old enough.
+/// From `openjdk version "17.0.15" 2025-04-15`; Java 8 and older say `1.8`, which is too old anyway.
 fn parse_major(text: &str) -> Option<u32> {
     let version = text.split_once("version \"")?.1;
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn major_versions_are_read_from_what_java_says() {
+    fn the_major_version_is_read_from_the_output_of_java() {
         assert_eq!(parse_major("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime"), Some(17));
         assert_eq!(parse_major("java version \"1.8.0_202\""), Some(1));
         assert_eq!(parse_major("openjdk version \"21\" 2023-09-19"), Some(21));

@@ -1,7 +1,7 @@
-//! Asks a broker whether it serves: with a metadata request that must name a living broker.
+//! Checks whether a broker serves, with a metadata request whose answer must name a live broker.
 //!
-//! A broker accepts connections, and even tells its API versions, before the controller lets it serve; only
-//! then does it appear in its own metadata.
+//! A broker accepts connections, and even answers with its API versions, before the controller lets it serve. Only after
+//! that does it appear in its own metadata.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const ANSWER_BOUND: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A metadata answer without topics is small; anything else is not Kafka's.
+/// A metadata answer without topics is small. A larger one does not come from Kafka.
 const ANSWER_BYTES_MAX: u32 = 64 * 1024;
 
 const CORRELATION: i32 = 7;
 
 pub(super) async fn is_serving(port: u16) -> bool {
-    let asked = tokio::time::timeout(ANSWER_BOUND, living_brokers(port)).await;
+    let asked = tokio::time::timeout(ANSWER_TIMEOUT, living_brokers(port)).await;
     matches!(asked, Ok(Ok(brokers)) if brokers > 0)
 }
 
@@ -26,11 +26,11 @@ async fn living_brokers(port: u16) -> std::io::Result<i32> {
     stream.write_all(&request()).await?;
     let size = stream.read_u32().await?;
     if !(8..=ANSWER_BYTES_MAX).contains(&size) {
-        return Err(std::io::Error::other("not an answer of Kafka's"));
+        return Err(std::io::Error::other("the answer is not from Kafka"));
     }
     let correlation = stream.read_i32().await?;
     if correlation != CORRELATION {
-        return Err(std::io::Error::other("an answer to another question"));
+        return Err(std::io::Error::other("the answer is to another request"));
     }
     stream.read_i32().await
 }

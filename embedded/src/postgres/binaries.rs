@@ -1,4 +1,4 @@
-//! Which `postgres` and `initdb` to run.
+//! Finds the `postgres` and `initdb` to run.
 
 use std::env;
 use std::fs;
@@ -9,17 +9,17 @@ use super::{Binaries, Options};
 use crate::error::EmbeddedError;
 use crate::launcher::Launcher;
 
-/// What Recount needs of Postgres.
+/// The oldest Postgres that Recount supports.
 pub(super) const OLDEST_MAJOR: u32 = 15;
 
-/// Where packages put each major version into a folder of its own.
+/// The folders where packages install each major version in a subfolder.
 const PACKAGED: [&str; 4] =
     ["/usr/lib/postgresql", "/usr/lib64/postgresql", "/usr/local/lib/postgresql", "/opt/postgresql"];
 
-/// Where root keeps what other users shall run.
+/// The cache of root for programs that other users must be able to run.
 const SHARED_CACHE: &str = "/var/cache/recount";
 
-/// A folder with both programs, of one version.
+/// A folder with both programs in the same version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) folder: PathBuf,
@@ -36,7 +36,7 @@ impl Found {
     }
 }
 
-/// Binaries for a cluster of the given version; if there is no cluster yet, of any version that will do.
+/// Chooses binaries for a cluster of the given version, or of any supported version if there is no cluster yet.
 pub(super) async fn choose(
     options: &Options,
     cluster: Option<&str>,
@@ -66,7 +66,7 @@ pub(super) async fn choose(
     Ok(found)
 }
 
-/// The user's cache, unless the server (which does not run as root) could not get to programs in there.
+/// The user's cache, unless the server, which does not run as root, could not reach programs in it.
 fn cache_for<'a>(cache: &'a Path, launcher: &Launcher) -> &'a Path {
     if launcher.may_pass(cache).is_ok() { cache } else { Path::new(SHARED_CACHE) }
 }
@@ -86,7 +86,7 @@ async fn fetch(cache: &Path, major: Option<u32>) -> Result<Found, String> {
 }
 
 #[cfg(not(feature = "fetch"))]
-#[expect(clippy::unused_async, reason = "its twin with the feature `fetch` awaits")]
+#[expect(clippy::unused_async, reason = "the variant with the feature `fetch` awaits")]
 async fn fetch(_cache: &Path, _major: Option<u32>) -> Result<Found, String> {
     Err(", and this build cannot fetch one (feature `fetch`)".to_owned())
 }
@@ -103,7 +103,7 @@ fn none_fits(options: &Options, cluster: Option<&str>, found: &[Found], fetch: S
     EmbeddedError::OtherVersion { data, cluster: cluster.to_owned(), found: format!("{machine}{fetch}") }
 }
 
-/// PATH first, as the user arranged it; then the packaged ones, newest first.
+/// Those on PATH in its order, then the packaged ones, newest first.
 fn of_machine() -> Vec<Found> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();

@@ -1,4 +1,4 @@
-//! The cluster's folder: made whole or not at all, and cleared of what a killed server left.
+//! The cluster's folder: created completely or not at all, and cleared of what a killed server left behind.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -14,14 +14,14 @@ use crate::child::Child;
 use crate::error::EmbeddedError;
 use crate::folders;
 use crate::launcher::Launcher;
-use crate::log;
 use crate::orphans::{self, Process, Step};
+use crate::output;
 
-/// A server that gets SIGINT rolls back and writes a checkpoint.
-const FAST_STOP_BOUND: Duration = Duration::from_secs(30);
-const QUIT_BOUND: Duration = Duration::from_secs(5);
-/// What was killed is gone at once, on a machine that has nothing else to do.
-const KILL_BOUND: Duration = Duration::from_secs(30);
+/// After SIGINT, the server rolls transactions back and writes a checkpoint.
+const FAST_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// On an idle machine, a killed process ends at once.
+const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// No process has this id.
 const NOBODY: i32 = -1;
@@ -37,7 +37,7 @@ impl Cluster {
         Cluster { data: data.to_path_buf(), folder: data.join("postgres") }
     }
 
-    /// The major version that made it; `None` if it is not there.
+    /// The major version of the cluster; `None` if there is no cluster.
     pub(super) fn version(&self) -> Result<Option<String>, EmbeddedError> {
         let file = self.folder.join("PG_VERSION");
         match fs::read_to_string(&file) {
@@ -47,7 +47,7 @@ impl Cluster {
         }
     }
 
-    /// Whose it is, and that we may run it.
+    /// The owner of the cluster. Fails if this process may not run it.
     pub(super) fn owner(&self) -> Result<Option<u32>, EmbeddedError> {
         let Ok(found) = fs::metadata(&self.folder) else {
             return Ok(None);
@@ -59,12 +59,12 @@ impl Cluster {
         Ok(Some(owner))
     }
 
-    /// `initdb` works in a folder beside, which gets the cluster's name only when it is complete.
+    /// Runs `initdb` in a temporary folder, which gets its final name only when it is complete.
     pub(super) async fn make(
         &self,
         binaries: &Found,
         launcher: &Launcher,
-        log_file: &Path,
+        output_file: &Path,
         durable: bool,
     ) -> Result<(), EmbeddedError> {
         tracing::info!("making a Postgres {} cluster in {}", binaries.major, self.folder.display());
@@ -75,13 +75,13 @@ impl Cluster {
         let program = binaries.initdb();
         let mut command = launcher.command(&program, Signal::SIGKILL);
         command.arg("-D").arg(&fresh).args(["-U", USER, "--encoding=UTF8", "--locale=C"]);
-        // Nothing listens on TCP; should somebody make it listen, nobody gets in without a password of his own.
+        // The server does not listen on TCP. If somebody changes that, TCP connections are still rejected.
         command.args(["--auth-local=trust", "--auth-host=reject", "--no-instructions"]);
         if !durable {
             command.arg("--no-sync");
         }
         command.env("LC_ALL", "C");
-        log::attach(&mut command, log_file)?;
+        output::attach(&mut command, output_file)?;
         let child = Child::spawn(command, Signal::SIGKILL).await;
         let child = child.map_err(|source| EmbeddedError::CannotRun { program, source, advice: "" })?;
         let exit = child.exited().await;
@@ -89,8 +89,8 @@ impl Cluster {
             return Err(EmbeddedError::Failed {
                 what: "initdb",
                 exit: exit.to_string(),
-                log: log_file.to_path_buf(),
-                tail: log::tail(log_file),
+                output: output_file.to_path_buf(),
+                tail: output::tail(output_file),
             });
         }
         let moved = fs::rename(&fresh, &self.folder)
@@ -99,16 +99,16 @@ impl Cluster {
         moved.map_err(EmbeddedError::folder("move the new cluster to", &self.folder))
     }
 
-    /// Where a cluster is made.
+    /// The temporary folder of a new cluster.
     fn fresh(&self) -> PathBuf {
         self.data.join("postgres.new")
     }
 
-    /// Stops whatever still runs on this cluster or makes it, and removes the pid file that it leaves. Only for the
-    /// holder of the lock: nobody living is responsible for those processes.
+    /// Stops every process that still runs on this cluster or creates it, and removes a leftover pid file. Call it only with
+    /// the lock held: then no living process is responsible for those processes.
     pub(super) async fn clear(&self) -> Result<(), EmbeddedError> {
         let (folder, fresh) = (self.folder.clone(), self.fresh());
-        // The server works in its cluster's folder, and so does every process of it; so do those that `initdb` starts.
+        // All processes of a server work in the folder of its cluster, also those that `initdb` starts.
         let ours = move |process: &Process| match process.name.as_str() {
             "postgres" => process.working_dir == folder || process.working_dir == fresh,
             "initdb" => process.arguments.iter().any(|argument| *argument == *fresh),
@@ -120,18 +120,18 @@ impl Cluster {
             .and_then(|content| content.lines().next().and_then(|line| line.trim().parse().ok()));
         let first = match postmaster {
             Some(pid) if Process::is_living(pid, &ours) => {
-                Step { only: Some(pid), signal: Signal::SIGINT, bound: FAST_STOP_BOUND }
+                Step { only: Some(pid), signal: Signal::SIGINT, timeout: FAST_STOP_TIMEOUT }
             }
-            // Backends that lost their postmaster end by themselves, a busy one a little later.
-            _ => Step { only: Some(NOBODY), signal: Signal::SIGINT, bound: QUIT_BOUND },
+            // Backends that lost their postmaster end by themselves, busy ones a little later.
+            _ => Step { only: Some(NOBODY), signal: Signal::SIGINT, timeout: QUIT_TIMEOUT },
         };
         let steps = [
             first,
-            Step { only: None, signal: Signal::SIGQUIT, bound: QUIT_BOUND },
-            Step { only: None, signal: Signal::SIGKILL, bound: KILL_BOUND },
+            Step { only: None, signal: Signal::SIGQUIT, timeout: QUIT_TIMEOUT },
+            Step { only: None, signal: Signal::SIGKILL, timeout: KILL_TIMEOUT },
         ];
         orphans::stop(WHAT, &self.data, ours, &steps).await?;
-        // Its process id may belong to somebody else by now, which Postgres would take for a living server.
+        // The process id in it may belong to another process by now, which Postgres would take for a running server.
         if orphans::can_look() { folders::remove_if_there(&pid_file) } else { Ok(()) }
     }
 }

@@ -1,7 +1,7 @@
-//! A private Postgres: one cluster in a data folder, reached through a unix socket that nobody else can open.
+//! A private Postgres: one cluster in a data folder, reached through a unix socket that no other user can open.
 //!
-//! Layout of the data folder: `postgres/` is the cluster, `run/` holds the socket, `postgres.log` the server's
-//! log, `postgres.lock` is held by the process that runs it.
+//! Layout of the data folder: `postgres/` is the cluster, `run/` holds the socket, `postgres.log` the server's output; the
+//! process that runs the server holds the lock `postgres.lock`.
 
 mod binaries;
 mod cluster;
@@ -24,24 +24,24 @@ use crate::lock::{self, Attempt};
 use server::Server;
 use socket::Socket;
 
-/// The superuser that the cluster is made with.
+/// The superuser of a new cluster.
 pub const USER: &str = "recount";
 
 const WHAT: &str = "Postgres";
 
-/// How long to wait for a server that another process runs, or is just starting.
-const ATTACH_BOUND: Duration = Duration::from_secs(60);
+/// How long to wait for a server that another process runs or is just starting.
+const ATTACH_TIMEOUT: Duration = Duration::from_secs(60);
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// Where the cluster is and how it runs.
+/// The place and the settings of a cluster.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Made if it is not there.
+    /// Created if it does not exist.
     pub data_dir: PathBuf,
-    /// Where fetched binaries are kept; see [`default_cache_dir`](crate::default_cache_dir).
+    /// The folder for downloaded binaries; see [`default_cache_dir`](crate::default_cache_dir).
     pub cache_dir: PathBuf,
-    /// Server settings that go before ours, such as `("fsync", "off")` for tests.
+    /// Server settings that override ours, such as `("fsync", "off")` for tests.
     pub settings: Vec<(String, String)>,
     pub binaries: Binaries,
 }
@@ -54,12 +54,12 @@ impl Options {
     }
 }
 
-/// Where `postgres` and `initdb` come from.
+/// The source of `postgres` and `initdb`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Binaries {
-    /// The machine's own (15 or newer), else fetched ones.
+    /// Those installed on the machine (15 or newer), or else downloaded ones.
     FindOrFetch,
-    /// Fetched ones, even if the machine has its own.
+    /// Downloaded ones, even if the machine has others.
     Fetch,
     /// Those in this folder.
     In(PathBuf),
@@ -69,12 +69,12 @@ pub enum Binaries {
 #[derive(Debug)]
 pub struct Postgres {
     socket: Socket,
-    /// `None` if another process runs it.
+    /// `None` if another process runs the server.
     server: Option<Server>,
 }
 
 impl Postgres {
-    /// Starts the cluster in the data folder, making it first if need be.
+    /// Starts the cluster in the data folder, and creates it first if there is none.
     pub async fn start(options: Options) -> Result<Postgres, EmbeddedError> {
         let data = folders::prepare(&options.data_dir)?;
         let lock = lock::acquire(WHAT, &lock_path(&data), &data).await?;
@@ -82,12 +82,12 @@ impl Postgres {
         Ok(Postgres { socket: server.socket().clone(), server: Some(server) })
     }
 
-    /// Uses the server that another process runs on this data folder, and leaves it running at the end; if
-    /// there is none, starts one.
+    /// Uses the server that another process runs on this data folder, and leaves it running at the end. Starts one if there
+    /// is none.
     pub async fn attach_or_start(options: Options) -> Result<Postgres, EmbeddedError> {
         let data = folders::prepare(&options.data_dir)?;
         let socket = Socket::of(&data);
-        let deadline = Instant::now() + ATTACH_BOUND;
+        let deadline = Instant::now() + ATTACH_TIMEOUT;
         loop {
             if let Attempt::Acquired(lock) = lock::try_acquire(&lock_path(&data))? {
                 let server = Server::start(options, data, lock).await?;
@@ -97,19 +97,25 @@ impl Postgres {
                 return Ok(Postgres { socket, server: None });
             }
             if Instant::now() >= deadline {
-                let log = server::log_path(&data);
-                return Err(EmbeddedError::RunningButSilent { what: WHAT, data, bound: ATTACH_BOUND, log });
+                let output = server::output_path(&data);
+                return Err(EmbeddedError::RunningButSilent {
+                    what: WHAT,
+                    data,
+                    timeout: ATTACH_TIMEOUT,
+                    output,
+                });
             }
             tokio::time::sleep(POLL).await;
         }
     }
 
-    /// A `postgres://` URL for a database of this server, as sqlx takes it. `postgres` is always there.
+    /// The `postgres://` URL of a database of this server, in the form that sqlx expects. The database `postgres` always
+    /// exists.
     pub fn url(&self, database: &str) -> String {
         self.socket.url(USER, database)
     }
 
-    /// Whether this process runs the server, and so stops it at the end.
+    /// Whether this process runs the server, and therefore stops it at the end.
     pub fn is_ours(&self) -> bool {
         self.server.is_some()
     }
@@ -119,7 +125,7 @@ impl Postgres {
         self.server.as_ref().map(Server::pid)
     }
 
-    /// Completes when the server ends, for whatever reason; never, if another process runs it.
+    /// Completes when the server ends for any reason. Never completes if another process runs it.
     pub fn exited(&self) -> impl Future<Output = Exit> + Send + 'static + use<> {
         let exited = self.server.as_ref().map(Server::exited);
         async move {
@@ -130,8 +136,8 @@ impl Postgres {
         }
     }
 
-    /// Starts the server again after it [`exited`](Postgres::exited), without letting go of the data folder
-    /// in between. (Stops it first if it is alive.)
+    /// Starts the server again after it [`exited`](Postgres::exited), and keeps the lock on the data folder in between. If
+    /// the server is running, stops it first.
     pub async fn restart(&mut self) -> Result<(), EmbeddedError> {
         match &mut self.server {
             Some(server) => server.restart().await,
@@ -139,13 +145,21 @@ impl Postgres {
         }
     }
 
-    /// Stops the server, its clients' transactions rolled back; kills it if that takes longer than the bound.
-    pub async fn stop(self, bound: Duration) -> Result<(), EmbeddedError> {
+    /// Stops the server and rolls its clients' transactions back. Kills it after the timeout.
+    pub async fn stop(self, timeout: Duration) -> Result<(), EmbeddedError> {
         match self.server {
-            Some(server) => server.stop(bound).await,
+            Some(server) => server.stop(timeout).await,
             None => Ok(()),
         }
     }
+}
+
+/// Whether the Postgres of this data folder accepts connections, whichever process runs it.
+pub async fn accepts_connections(data_dir: &Path) -> bool {
+    let Ok(data) = data_dir.canonicalize() else {
+        return false;
+    };
+    ready::ask(&Socket::of(&data)).await == ready::Answer::Ready
 }
 
 fn lock_path(data: &Path) -> PathBuf {

@@ -1,6 +1,6 @@
-//! Asks a server whether it takes connections, as `pg_isready` does: with a start-up message.
+//! Checks whether a server accepts connections, as `pg_isready` does: with a start-up message.
 //!
-//! This is not a client: it reads the first answer and hangs up.
+//! This is not a client: it reads the first answer and closes the connection.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use super::socket::Socket;
 
 const PROTOCOL_3_0: u32 = 196_608;
 
-/// A server that accepts but says nothing counts as silent.
-const ANSWER_BOUND: Duration = Duration::from_secs(2);
+/// A server that accepts the connection but sends nothing counts as silent.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// SQLSTATE `cannot_connect_now`: starting, recovering or stopping.
 const NOT_NOW: &[u8] = b"C57P03\0";
@@ -26,7 +26,7 @@ pub(super) enum Answer {
 }
 
 pub(super) async fn ask(socket: &Socket) -> Answer {
-    let asked = tokio::time::timeout(ANSWER_BOUND, exchange(socket)).await;
+    let asked = tokio::time::timeout(ANSWER_TIMEOUT, exchange(socket)).await;
     match asked {
         Ok(Ok(answer)) => interpret(&answer),
         Ok(Err(_)) | Err(_) => Answer::Silent,
@@ -39,7 +39,7 @@ async fn exchange(socket: &Socket) -> std::io::Result<Vec<u8>> {
     let mut answer = vec![0; 1024];
     let length = stream.read(&mut answer).await?;
     answer.truncate(length);
-    // Terminate, so that the server's log shows no lost connection.
+    // Terminate, so that the server does not report a lost connection.
     let _ = stream.write_all(b"X\0\0\0\x04").await;
     Ok(answer)
 }
@@ -57,7 +57,7 @@ fn startup_message() -> Vec<u8> {
     message
 }
 
-/// Any other error than "not now" (too many connections, say) comes from a server that is up.
+/// Any error except "not now", such as too many connections, comes from a server that is up.
 fn interpret(answer: &[u8]) -> Answer {
     match answer.first() {
         Some(b'R') => Answer::Ready,

@@ -1,4 +1,4 @@
-//! The server process on a cluster, and the lock that makes it ours.
+//! The server process on a cluster, and the lock on its data folder.
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -18,21 +18,21 @@ use crate::child::{Child, Exit};
 use crate::error::EmbeddedError;
 use crate::launcher::Launcher;
 use crate::lock::Lock;
-use crate::log;
+use crate::output;
 
-/// How long a server may say nothing at all.
-const SILENCE_BOUND: Duration = Duration::from_secs(60);
+/// How long a server may stay silent.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long it may say that it is recovering: replaying [`max_wal_size`](SETTINGS) on a slow disk takes
-/// minutes, and killing it would only make it start over.
-const RECOVERY_BOUND: Duration = Duration::from_secs(30 * 60);
+/// How long it may answer that it is recovering: replaying [`max_wal_size`](SETTINGS) on a slow disk takes minutes, and
+/// after a kill it would have to start over.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-const REPORT_EVERY: Duration = Duration::from_secs(5);
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
-/// What a server gets that must be killed after a stop that took too long: to end by itself, and to be gone.
-const QUIT_BOUND: Duration = Duration::from_secs(5);
-const KILL_BOUND: Duration = Duration::from_secs(30);
+/// After a stop that took too long: the time to react to SIGQUIT, and then the time to be gone after SIGKILL.
+const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Durable, and sized for many small transactions on a machine that it shares with its clients.
 const SETTINGS: [(&str, &str); 15] = [
@@ -46,7 +46,7 @@ const SETTINGS: [(&str, &str); 15] = [
     ("max_wal_size", "2GB"),
     ("min_wal_size", "256MB"),
     ("checkpoint_timeout", "15min"),
-    // Compiling plans costs more than our short statements take.
+    // Compiling plans takes longer than our short statements.
     ("jit", "off"),
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
@@ -95,17 +95,17 @@ impl Server {
         self.child.exited()
     }
 
-    pub(super) async fn stop(self, bound: Duration) -> Result<(), EmbeddedError> {
+    pub(super) async fn stop(self, timeout: Duration) -> Result<(), EmbeddedError> {
         if self.child.has_exited() {
             return Ok(());
         }
         let escalation =
-            [(Signal::SIGINT, bound), (Signal::SIGQUIT, QUIT_BOUND), (Signal::SIGKILL, KILL_BOUND)];
+            [(Signal::SIGINT, timeout), (Signal::SIGQUIT, QUIT_TIMEOUT), (Signal::SIGKILL, KILL_TIMEOUT)];
         let sufficed = self.child.stop(&escalation).await;
         self.plan.socket.remove_if_shortened();
         match sufficed {
             Some(0) => Ok(()),
-            _ => Err(EmbeddedError::StoppedHard { what: WHAT, bound }),
+            _ => Err(EmbeddedError::StoppedHard { what: WHAT, timeout }),
         }
     }
 }
@@ -118,27 +118,27 @@ impl Plan {
         let version = cluster.version()?;
         let launcher = Launcher::unprivileged(owner)?.reaching(&self.data)?;
         let binaries = binaries::choose(&self.options, version.as_deref(), &launcher).await?;
-        let log_file = log_path(&self.data);
-        log::rotate(&log_file)?;
+        let output_file = output_path(&self.data);
+        output::rotate(&output_file)?;
 
         if version.is_none() {
-            cluster.make(&binaries, &launcher, &log_file, self.is_durable()).await?;
+            cluster.make(&binaries, &launcher, &output_file, self.is_durable()).await?;
         } else if let Some(owner) = launcher.owner() {
             crate::folders::hand_over(&cluster.folder, owner)?;
         }
         self.socket.prepare(launcher.owner())?;
 
         let mut command = self.command(&cluster, &binaries, &launcher);
-        log::attach(&mut command, &log_file)?;
+        output::attach(&mut command, &output_file)?;
         let child = Child::spawn(command, Signal::SIGINT).await.map_err(|source| {
             EmbeddedError::CannotRun { program: binaries.postgres(), source, advice: "" }
         })?;
-        self.wait_until_ready(&child, &log_file).await?;
+        self.wait_until_ready(&child, &output_file).await?;
         tracing::info!("Postgres {} runs on {}", binaries.major, cluster.folder.display());
         Ok(child)
     }
 
-    /// At its parent's death the server gets what asks it for a fast, orderly stop.
+    /// If its parent dies, the server gets SIGINT, which asks it for a fast and orderly stop.
     fn command(&self, cluster: &Cluster, binaries: &Found, launcher: &Launcher) -> Command {
         let mut command = launcher.command(&binaries.postgres(), Signal::SIGINT);
         command.arg("-D").arg(&cluster.folder);
@@ -147,12 +147,12 @@ impl Plan {
             ("unix_socket_directories".to_owned(), self.socket.setting()),
             ("port".to_owned(), PORT.to_string()),
         ];
-        // The last one wins.
+        // The last value of a setting wins.
         for (name, value) in ours.chain(self.options.settings.iter().cloned()).chain(places) {
             command.arg("-c").arg(OsString::from(format!("{name}={value}")));
         }
         for (name, _) in std::env::vars_os() {
-            // Meant for clients, but some are read by the server as well.
+            // These variables are for clients, but the server reads some of them as well.
             if name.as_encoded_bytes().starts_with(b"PG") {
                 command.env_remove(name);
             }
@@ -165,36 +165,41 @@ impl Plan {
         !self.options.settings.iter().any(|(name, value)| name == "fsync" && value == "off")
     }
 
-    async fn wait_until_ready(&self, child: &Child, log_file: &Path) -> Result<(), EmbeddedError> {
+    async fn wait_until_ready(&self, child: &Child, output_file: &Path) -> Result<(), EmbeddedError> {
         let started = Instant::now();
-        let mut report_at = started + REPORT_EVERY;
-        let mut bound = SILENCE_BOUND;
+        let mut report_at = started + REPORT_INTERVAL;
+        let mut timeout = SILENCE_TIMEOUT;
         loop {
             match ready::ask(&self.socket).await {
                 Answer::Ready => return Ok(()),
-                Answer::NotNow => bound = RECOVERY_BOUND,
+                Answer::NotNow => timeout = RECOVERY_TIMEOUT,
                 Answer::Silent => {}
             }
-            let log = log_file.to_path_buf();
+            let output = output_file.to_path_buf();
             if child.has_exited() {
                 let exit = child.exited().await.to_string();
-                return Err(EmbeddedError::Failed { what: WHAT, exit, tail: log::tail(&log), log });
+                return Err(EmbeddedError::Failed { what: WHAT, exit, tail: output::tail(&output), output });
             }
-            if started.elapsed() > bound {
-                return Err(EmbeddedError::NotReady { what: WHAT, bound, tail: log::tail(&log), log });
+            if started.elapsed() > timeout {
+                return Err(EmbeddedError::NotReady {
+                    what: WHAT,
+                    timeout,
+                    tail: output::tail(&output),
+                    output,
+                });
             }
             if Instant::now() > report_at {
                 let seconds = started.elapsed().as_secs();
                 tracing::info!(
-                    "Postgres is still starting ({seconds} s); after a hard stop it first recovers from its log"
+                    "Postgres is still starting ({seconds} s); after a hard stop it recovers first"
                 );
-                report_at += REPORT_EVERY;
+                report_at += REPORT_INTERVAL;
             }
             tokio::time::sleep(POLL).await;
         }
     }
 }
 
-pub(super) fn log_path(data: &Path) -> PathBuf {
+pub(super) fn output_path(data: &Path) -> PathBuf {
     data.join("postgres.log")
 }

@@ -1,4 +1,4 @@
-//! The folder of the unix socket, which is all the access control that the private server needs.
+//! The folder of the unix socket. Its permissions are all the access control that the private server needs.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 use crate::error::EmbeddedError;
 use crate::folders;
 
-/// Names the socket's file only: nothing listens on TCP.
+/// Only part of the socket's file name: nothing listens on TCP.
 pub(super) const PORT: u16 = 5432;
 
-/// The kernel takes 107 bytes on Linux and 103 elsewhere.
+/// The kernel accepts 107 bytes on Linux and 103 elsewhere.
 const PATH_BYTES_MAX: usize = 100;
 
-/// Not the user's `$TMPDIR`: every process that works on the data folder has to find the same socket, and
-/// the name has to be short.
+/// Not the user's `$TMPDIR`: every process that uses the data folder has to find the same socket, and the name has to be
+/// short.
 const SHORT_FOLDER: &str = "/tmp";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// `run` in the data folder, or, where that path is too long (or not UTF-8, which Postgres could not be
-    /// told), a folder with a short name made from it.
+    /// `run` in the data folder. If that path is too long, or not UTF-8 (which Postgres does not accept), a folder with a
+    /// short name derived from it.
     pub(super) fn of(data: &Path) -> Socket {
         let near = data.join("run");
         match near.to_str() {
@@ -47,7 +47,7 @@ impl Socket {
         Path::new(&self.folder).join(file_name())
     }
 
-    /// As the list of folders that `unix_socket_directories` is.
+    /// The value of `unix_socket_directories`, which is a list of folders.
     pub(super) fn setting(&self) -> String {
         format!("\"{}\"", self.folder.replace('"', "\"\""))
     }
@@ -57,11 +57,11 @@ impl Socket {
         format!("postgres://{user}@localhost:{PORT}/{database}?host={folder}")
     }
 
-    /// Makes the folder, and clears away what a killed server left in it.
+    /// Creates the folder, and removes what a killed server left in it.
     pub(super) fn prepare(&self, owner: Option<(u32, u32)>) -> Result<(), EmbeddedError> {
         let folder = Path::new(&self.folder);
         if self.shortened {
-            make_among_strangers(folder, owner)?;
+            create_in_shared_folder(folder, owner)?;
         } else {
             folders::make_private(folder, owner)?;
         }
@@ -71,14 +71,15 @@ impl Socket {
 
     pub(super) fn remove_if_shortened(&self) {
         if self.shortened {
-            // Only tidiness: one that stays is used again by the next start.
+            // Best effort: the next start uses a leftover folder again.
             let _ = fs::remove_dir(&self.folder);
         }
     }
 }
 
-/// Where everybody can make folders, one that is there already must be the one that we would have made.
-fn make_among_strangers(folder: &Path, owner: Option<(u32, u32)>) -> Result<(), EmbeddedError> {
+/// In a folder where every user can create folders, an existing one is used only if it is like the one that we would
+/// create: ours, and private.
+fn create_in_shared_folder(folder: &Path, owner: Option<(u32, u32)>) -> Result<(), EmbeddedError> {
     let failed = || EmbeddedError::folder("make the folder", folder);
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => {

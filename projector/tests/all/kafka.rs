@@ -14,8 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 fn new_topic() -> Topic {
-    let brokers = std::env::var("RECOUNT_TEST_KAFKA")
-        .expect("RECOUNT_TEST_KAFKA names a broker: `cargo xtask test` starts one and sets it");
+    let brokers = recount_test_support::kafka_brokers();
     Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{}", ids::new_id().simple())) }
 }
 

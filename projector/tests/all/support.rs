@@ -39,8 +39,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> World {
-        let url = std::env::var("RECOUNT_TEST_DATABASE_URL")
-            .expect("RECOUNT_TEST_DATABASE_URL names a Postgres: `cargo xtask test` starts one and sets it");
+        let url = recount_test_support::database_url();
         let options: PgConnectOptions = url.parse().unwrap();
         let name = format!("projector_{}", ids::new_id().simple());
         let admin = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();

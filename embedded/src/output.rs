@@ -1,4 +1,4 @@
-//! The log file that a child writes to.
+//! The file that takes the output of a child process.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -8,14 +8,14 @@ use std::process::{Command, Stdio};
 
 use crate::error::EmbeddedError;
 
-/// Looked at when a child starts: a log beyond this is moved aside, replacing the one moved before.
-const SIZE_MAX: u64 = 16 * 1024 * 1024;
+/// A larger file is moved aside when a child starts, replacing the one that was moved aside before.
+const SIZE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// So many last lines are shown to the user when a child fails.
+/// The number of last lines that the user sees when a child fails.
 const TAIL_LINES: usize = 15;
 
 pub(crate) fn rotate(path: &Path) -> Result<(), EmbeddedError> {
-    let too_big = fs::metadata(path).is_ok_and(|found| found.len() > SIZE_MAX);
+    let too_big = fs::metadata(path).is_ok_and(|found| found.len() > SIZE_BYTES_MAX);
     if too_big {
         let old = path.with_extension("log.1");
         fs::rename(path, old).map_err(EmbeddedError::folder("move aside", path))?;
@@ -23,14 +23,14 @@ pub(crate) fn rotate(path: &Path) -> Result<(), EmbeddedError> {
     Ok(())
 }
 
-/// Both outputs of the command are appended to the log.
+/// Appends standard output and standard error of the command to the file.
 pub(crate) fn attach(command: &mut Command, path: &Path) -> Result<(), EmbeddedError> {
     let open = |path: &Path| -> std::io::Result<(File, File)> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
         let twin = file.try_clone()?;
         Ok((file, twin))
     };
-    let (out, err) = open(path).map_err(EmbeddedError::folder("open the log", path))?;
+    let (out, err) = open(path).map_err(EmbeddedError::folder("open the output file", path))?;
     command.stdin(Stdio::null()).stdout(out).stderr(err);
     Ok(())
 }

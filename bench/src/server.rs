@@ -1,4 +1,4 @@
-//! The private Postgres that everything runs on, and its temporary folder.
+//! The private Postgres of all scenarios, and its temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,30 +10,30 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
 
-const STOP_BOUND: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct Server {
     postgres: Postgres,
     superuser: PgPool,
     folder: TempDir,
 }
 
-impl House {
-    /// Starts a Postgres with the settings that `recount up` uses, which are durable.
-    pub(crate) async fn start(below: &Path) -> anyhow::Result<House> {
+impl Server {
+    /// Starts a Postgres with the durable settings of `recount up`.
+    pub(crate) async fn start(below: &Path) -> anyhow::Result<Server> {
         let folder = tempfile::Builder::new()
             .prefix("recount-bench-")
             .tempdir_in(below)
-            .with_context(|| format!("cannot make a temporary folder in {}", below.display()))?;
+            .with_context(|| format!("cannot create a temporary folder in {}", below.display()))?;
         let data = folder.path().join("data");
         let cache_dir = default_cache_dir(below);
         let postgres = Postgres::start(Options { cache_dir, ..Options::new(data) }).await?;
         let superuser = PgPoolOptions::new().max_connections(1).connect_lazy(&postgres.url("postgres"))?;
-        Ok(House { postgres, superuser, folder })
+        Ok(Server { postgres, superuser, folder })
     }
 
-    /// The settings that durability hangs on, as the server has them.
+    /// The settings that decide about durability, as the server reports them.
     pub(crate) async fn settings(&self) -> anyhow::Result<String> {
         Ok(sqlx::query_scalar(
             "select 'Postgres ' || current_setting('server_version') || ', ' || string_agg(name || ' ' || setting, ', ' order by name)
@@ -43,7 +43,7 @@ impl House {
         .await?)
     }
 
-    pub(crate) async fn make_database(&self, name: &str) -> anyhow::Result<String> {
+    pub(crate) async fn create_database(&self, name: &str) -> anyhow::Result<String> {
         self.execute(format!(r#"create database "{name}""#)).await?;
         Ok(self.postgres.url(name))
     }
@@ -52,7 +52,7 @@ impl House {
         self.execute(format!(r#"drop database "{name}" with (force)"#)).await
     }
 
-    /// Writes all dirty pages, so that no scenario pays for what another one wrote.
+    /// Writes all dirty pages, so that no scenario pays for the writes of another one.
     pub(crate) async fn checkpoint(&self) -> anyhow::Result<()> {
         self.execute("checkpoint".to_owned()).await
     }
@@ -62,14 +62,14 @@ impl House {
         Ok(())
     }
 
-    /// The id of Postgres' first process.
+    /// The process id of the postmaster.
     pub(crate) fn postgres_pid(&self) -> anyhow::Result<u32> {
-        let pid = self.postgres.pid().context("Postgres is not ours")?;
+        let pid = self.postgres.pid().context("another process runs Postgres")?;
         Ok(u32::try_from(pid)?)
     }
 
-    /// A file for what a service says.
-    pub(crate) fn log_file(&self, name: &str) -> PathBuf {
+    /// The file for the output of a service.
+    pub(crate) fn output_file(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.log"))
     }
 
@@ -79,7 +79,7 @@ impl House {
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.superuser.close().await;
-        let stopped = self.postgres.stop(STOP_BOUND).await;
+        let stopped = self.postgres.stop(STOP_TIMEOUT).await;
         self.folder.close().context("the temporary folder could not be removed")?;
         Ok(stopped?)
     }
