@@ -5,6 +5,7 @@ use ::http::request::Parts;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use recount_service_kit::http::Actor;
 use recount_service_kit::problem::{Problem, kinds};
 
 use crate::{Authenticator, Identity};
@@ -18,6 +19,7 @@ pub async fn require(
     next: Next,
 ) -> Result<Response, Problem> {
     let identity = authenticator.identify(bearer(&request)?).await?;
+    request.extensions_mut().insert(Actor(identity.key_id.clone()));
     request.extensions_mut().insert(identity);
     Ok(next.run(request).await)
 }

@@ -15,7 +15,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recount-kafka", &["recount-core", "recount-store"]),
     ("recount-events", &["recount-core"]),
     ("recount-domain", &["recount-core", "recount-events"]),
-    ("recount-service-kit", &["recount-core"]),
+    ("recount-service-kit", &["recount-core", "recount-store", "recount-writer"]),
+    ("recount-identity", &["recount-service-kit"]),
     ("recount-embedded", &[]),
     (
         "recount-command-service",
@@ -27,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "recount-events",
             "recount-domain",
             "recount-service-kit",
+            "recount-identity",
         ],
     ),
     (
@@ -40,23 +42,30 @@ const LAYERS: &[(&str, &[&str])] = &[
             "recount-service-kit",
         ],
     ),
-    ("recount-query-service", &["recount-service-kit"]),
+    ("recount-query-service", &["recount-service-kit", "recount-identity"]),
+    (
+        "recount-import",
+        &["recount-core", "recount-writer", "recount-events", "recount-domain", "recount-command-service"],
+    ),
     (
         "recount",
         &[
-            "recount-core",
             "recount-store",
             "recount-writer",
             "recount-projection",
             "recount-kafka",
-            "recount-events",
-            "recount-domain",
             "recount-service-kit",
+            "recount-identity",
             "recount-embedded",
             "recount-command-service",
             "recount-projector",
             "recount-query-service",
+            "recount-import",
         ],
+    ),
+    (
+        "theatre",
+        &["recount-core", "recount-store", "recount-writer", "recount-projection", "recount-service-kit"],
     ),
     ("recount-test-support", &[]),
     (

@@ -9,10 +9,10 @@ use utoipa::IntoParams;
 
 use super::bodies;
 use super::commands::CommandKind;
-use super::endpoint::{Caller, SubmitOptions, read_batch};
 use super::ledger_name::ledger_name;
 use super::problems::CommandProblems;
 use super::state::LedgerState;
+use recount_service_kit::commands::{Caller, SubmitOptions, read_batch};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

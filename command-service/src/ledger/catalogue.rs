@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use recount_domain::RejectionCode;
 use recount_service_kit::problem::ProblemKind;
 
-use super::endpoint::ProblemCatalogue;
 use super::problems::LEDGER_UNKNOWN;
+use recount_service_kit::commands::ProblemCatalogue;
 
 static REJECTIONS: LazyLock<Vec<ProblemKind>> = LazyLock::new(|| {
     // A ledger that was not created is the same problem whether the store or the domain finds out.

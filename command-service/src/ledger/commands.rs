@@ -19,11 +19,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::endpoint::{Caller, NamedCommand};
 use super::handlers::{CommandQuery, submit};
 use super::problems::CommandProblems;
 use super::state::LedgerState;
 use super::{bodies, parse, wire};
+use recount_service_kit::commands::{Caller, NamedCommand};
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:literal => $kind:ident: $file:ident::$data:ident::$into:ident;)*) => {

@@ -111,7 +111,7 @@ impl Domain for LedgerDomain {
 }
 
 /// The effects of the events of a dry run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Explanation {
     balances: Vec<BalanceChangeBody>,
 }

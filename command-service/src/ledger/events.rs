@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
-use super::endpoint::store_problem;
 use super::ledger_name::ledger_name;
 use super::problems::{EventsProblems, LEDGER_UNKNOWN};
 use super::state::LedgerState;
+use recount_service_kit::commands::store_problem;
 
 const LIMIT_MAX: u32 = 1_000;
 const LIMIT_DEFAULT: i64 = 100;

@@ -12,10 +12,10 @@ use utoipa::IntoParams;
 
 use super::bodies;
 use super::commands::CommandKind;
-use super::endpoint::{self, Caller, SubmitOptions, emitted_events, store_problem};
 use super::ledger_name::ledger_name;
 use super::problems::CreateLedgerProblems;
 use super::state::LedgerState;
+use recount_service_kit::commands::{self as endpoint, Caller, SubmitOptions, emitted_events, store_problem};
 
 /// Creates a ledger. Repeating the request changes nothing.
 #[utoipa::path(

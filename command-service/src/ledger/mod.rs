@@ -1,10 +1,7 @@
 //! The ledger on the engine: its HTTP commands, and the one place where domain and engine meet.
 //!
-//! [`commands`] holds the table of all commands, [`wire`] their data. [`endpoint`] names no ledger.
-
-// Before the modules that use its macros.
-#[macro_use]
-mod endpoint;
+//! [`commands`] holds the table of all commands, [`wire`] their data. The generic half of the endpoint is
+//! `recount_service_kit::commands`.
 
 mod batch;
 mod bodies;

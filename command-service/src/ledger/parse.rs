@@ -35,7 +35,7 @@ fn without_personal_data(problem: Problem, pointer: &str) -> Problem {
 mod tests {
     use super::*;
     use crate::ledger::CommandKind;
-    use crate::ledger::endpoint::read_batch;
+    use recount_service_kit::commands::read_batch;
 
     fn parse(kind: CommandKind, json: &[u8]) -> Result<Request, Problem> {
         kind.parse(json, "")

@@ -2,7 +2,7 @@
 
 use super::catalogue;
 use super::domain::LedgerDomain;
-use super::endpoint::CommandEndpoint;
+use recount_service_kit::commands::CommandEndpoint;
 use recount_writer::CommandEngine;
 
 /// The state of the handlers.

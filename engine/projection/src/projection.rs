@@ -54,6 +54,13 @@ pub(crate) fn schema_of_version(projection: &impl Projection, version: i32) -> S
     format!("{}_v{version}", projection.name())
 }
 
+impl ApplyError {
+    /// The error for an event that cannot be applied.
+    pub fn poisoned(event: &RecordedEvent, reason: impl std::fmt::Display) -> ApplyError {
+        ApplyError::Poisoned { position: event.position, reason: reason.to_string() }
+    }
+}
+
 /// Why a batch could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {

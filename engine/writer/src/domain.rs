@@ -29,8 +29,8 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     /// What an accepted command tells its caller beside positions and events, such as a new id. It serialises as a JSON
     /// object whose members stand beside `position` and `events`; `()` has none. It may borrow from the command.
     type Answer<'a>: Serialize;
-    /// What a dry run tells beside the events that would happen. Serialises like an answer.
-    type Explanation: Serialize;
+    /// What a dry run tells beside the events that would happen. It serialises like an answer.
+    type Explanation: Serialize + Default;
 
     /// Raise it whenever the JSON of an entity changes: snapshots of other versions are ignored.
     const SNAPSHOT_VERSION: i16;
@@ -92,10 +92,12 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     /// The effects of a dry run. `before` and `after` find the entities that the events concern, and no others, as they
     /// were right before the command and would be right after it.
     fn explain(
-        events: &[Self::Event],
-        before: Find<'_, Self::Entity>,
-        after: Find<'_, Self::Entity>,
-    ) -> Self::Explanation;
+        _events: &[Self::Event],
+        _before: Find<'_, Self::Entity>,
+        _after: Find<'_, Self::Entity>,
+    ) -> Self::Explanation {
+        Self::Explanation::default()
+    }
 }
 
 /// An event as it will be stored.
@@ -110,7 +112,25 @@ pub struct Encoded {
     pub data: String,
 }
 
+impl Encoded {
+    /// The event as JSON.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the event has no JSON: a map in it has keys that are not strings.
+    pub fn json(event_type: &'static str, version: i16, tags: Vec<Tag>, event: &impl Serialize) -> Encoded {
+        let data = serde_json::to_string(event).expect("an event has only string keys");
+        Encoded { event_type, version, tags, data }
+    }
+}
+
 /// A stored event that the domain cannot read.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Undecodable(#[from] pub Box<dyn std::error::Error + Send + Sync>);
+
+impl From<serde_json::Error> for Undecodable {
+    fn from(error: serde_json::Error) -> Undecodable {
+        Undecodable(error.into())
+    }
+}

@@ -54,16 +54,11 @@
 //!     }
 //!
 //!     fn encode(event: &Incremented) -> Encoded {
-//!         Encoded {
-//!             event_type: "incremented",
-//!             version: 1,
-//!             tags: vec![counter(&event.counter)],
-//!             data: serde_json::to_string(event).expect("it has only string keys"),
-//!         }
+//!         Encoded::json("incremented", 1, vec![counter(&event.counter)], event)
 //!     }
 //!
 //!     fn decode(_event_type: &str, _version: i16, data: &str) -> Result<Incremented, Undecodable> {
-//!         serde_json::from_str(data).map_err(|error| Undecodable(error.into()))
+//!         Ok(serde_json::from_str(data)?)
 //!     }
 //!
 //!     fn answer(_command: &Increment) {}
@@ -71,8 +66,6 @@
 //!     fn refusal(_rejection: &Full) -> Refusal {
 //!         Refusal::new("full", "The counter is at ten.")
 //!     }
-//!
-//!     fn explain(_events: &[Incremented], _before: Find<'_, u32>, _after: Find<'_, u32>) {}
 //! }
 //!
 //! let increment = || Increment { counter: "door".to_owned() };

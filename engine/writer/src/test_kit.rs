@@ -24,10 +24,13 @@ use crate::submission::Refusal;
 /// Calls of `needs` for one command before it counts as asking in circles.
 const NEEDS_ROUNDS_MAX: usize = 8;
 
-/// Starts a test: these events have happened, in this order. The time is the start of 2026 in UTC.
+/// The time at which a test starts: the start of 2026 in UTC.
+pub const START: DateTime<Utc> =
+    DateTime::from_timestamp(1_767_225_600, 0).expect("the start of 2026 is a time");
+
+/// Starts a test: these events have happened, in this order, and it is [`START`].
 pub fn given<D: Domain>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
-    let start = DateTime::from_timestamp(1_767_225_600, 0).expect("the start of 2026 is a time");
-    let mut given = Given { entities: HashMap::new(), now: start };
+    let mut given = Given { entities: HashMap::new(), now: START };
     events.into_iter().for_each(|event| given.fold(&event));
     given
 }

@@ -15,30 +15,18 @@ const PAYMENT_TIMEOUT: TimeDelta = TimeDelta::minutes(15);
 #[derive(Debug)]
 pub struct Theatre;
 
-/// A request, as clients send it: `{"command": "reserve", "data": {"show": "hamlet", "guest": "ann"}}`.
+/// A request, as clients send it: `{"command": "reserve", "data": {"show": "hamlet", "guest": "ann"}}`. The engine sends
+/// `lapse` by itself.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "command", content = "data", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
-    Announce {
-        show: String,
-        seats: u32,
-    },
-    Reserve {
-        show: String,
-        guest: String,
-    },
-    Pay {
-        show: String,
-        seat: u32,
-    },
-    /// The engine sends it when a reservation is due.
-    Lapse {
-        show: String,
-        seat: u32,
-    },
+    Announce { show: String, seats: u32 },
+    Reserve { show: String, guest: String },
+    Pay { show: String, seat: u32 },
+    Lapse { show: String, seat: u32 },
 }
 
-/// Something that happened, as it is stored. Stored shapes never change; a new shape gets a new version.
+/// Something that happened, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
@@ -96,7 +84,6 @@ fn show_tag(show: &str) -> Tag {
     Tag::new("show", show)
 }
 
-/// The name of the deadline of a reservation.
 fn deadline_name(show: &str, seat: u32) -> String {
     format!("{seat}:{show}")
 }
@@ -115,11 +102,7 @@ impl Domain for Theatre {
         vec![show_tag(command.show())]
     }
 
-    fn decide(
-        command: &Command,
-        find: Find<'_, Show>,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Event>, Rejection> {
+    fn decide(command: &Command, find: Find<'_, Show>, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
         let name = command.show().to_owned();
         let state = find(&show_tag(&name));
         let show = || state.ok_or_else(|| Rejection::NoSuchShow(name.clone()));
@@ -147,23 +130,18 @@ impl Domain for Theatre {
     }
 
     fn evolve(_tag: &Tag, state: &mut Option<Show>, event: &Event) {
-        if let Event::Announced { seats, .. } = event {
-            *state = Some(Show { seats: *seats, taken: BTreeMap::new() });
-        }
-        let Some(show) = state else { return };
-        match event {
-            Event::Announced { .. } => {}
-            Event::Reserved { guest, seat, until, .. } => {
+        match (event, state.as_mut()) {
+            (Event::Announced { seats, .. }, _) => {
+                *state = Some(Show { seats: *seats, taken: BTreeMap::new() });
+            }
+            (Event::Reserved { guest, seat, until, .. }, Some(show)) => {
                 show.taken.insert(*seat, Seat { guest: guest.clone(), until: Some(*until) });
             }
-            Event::Paid { seat, .. } => {
-                if let Some(seat) = show.taken.get_mut(seat) {
-                    seat.until = None;
-                }
+            (Event::Paid { seat, .. }, Some(show)) => {
+                show.taken.entry(*seat).and_modify(|seat| seat.until = None);
             }
-            Event::Lapsed { seat, .. } => {
-                show.taken.remove(seat);
-            }
+            (Event::Lapsed { seat, .. }, Some(show)) => drop(show.taken.remove(seat)),
+            (_, None) => {}
         }
     }
 
@@ -174,12 +152,11 @@ impl Domain for Theatre {
             Event::Paid { .. } => "paid",
             Event::Lapsed { .. } => "lapsed",
         };
-        let data = serde_json::to_string(event).expect("an event has only string keys");
-        Encoded { event_type, version: 1, tags: vec![show_tag(event.show())], data }
+        Encoded::json(event_type, 1, vec![show_tag(event.show())], event)
     }
 
     fn decode(_event_type: &str, _version: i16, data: &str) -> Result<Event, Undecodable> {
-        serde_json::from_str(data).map_err(|error| Undecodable(error.into()))
+        Ok(serde_json::from_str(data)?)
     }
 
     fn answer(_command: &Command) {}
@@ -187,7 +164,8 @@ impl Domain for Theatre {
     fn refusal(rejection: &Rejection) -> Refusal {
         match rejection {
             Rejection::NoSuchShow(show) => {
-                Refusal::new("no-such-show", format!("No show `{show}` was announced.")).with("show", show.as_str())
+                Refusal::new("no-such-show", format!("No show `{show}` was announced."))
+                    .with("show", show.as_str())
             }
             Rejection::SoldOut => Refusal::new("sold-out", "Every seat is reserved."),
             Rejection::NotReserved => Refusal::new("not-reserved", "The seat is not reserved."),
@@ -211,6 +189,4 @@ impl Domain for Theatre {
         let (seat, show) = name.split_once(':')?;
         Some(Command::Lapse { show: show.to_owned(), seat: seat.parse().ok()? })
     }
-
-    fn explain(_events: &[Event], _before: Find<'_, Show>, _after: Find<'_, Show>) {}
 }

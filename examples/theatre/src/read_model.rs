@@ -35,9 +35,8 @@ impl Projection for Occupancy {
 
     async fn apply(&self, connection: &mut PgConnection, batch: LogBatch<'_>) -> Result<(), ApplyError> {
         for recorded in batch.events {
-            let event = Theatre::decode(&recorded.event_type, recorded.version, &recorded.data).map_err(
-                |error| ApplyError::Poisoned { position: recorded.position, reason: error.to_string() },
-            )?;
+            let event = Theatre::decode(&recorded.event_type, recorded.version, &recorded.data)
+                .map_err(|error| ApplyError::poisoned(recorded, error))?;
             let (reserved, paid) = match &event {
                 Event::Announced { .. } => (0, 0),
                 Event::Reserved { .. } => (1, 0),

@@ -12,6 +12,7 @@ mod pages;
 mod query;
 mod serve;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -27,6 +28,11 @@ pub use json::{invalid_at, parse_json, parse_json_within};
 pub use middleware::REQUEST_ID;
 pub use query::{NoParameters, Query, invalid_parameter};
 pub use serve::{BindError, ServeError, bind, serve};
+
+/// Who sends a request. The check in front of the routes adds it to the request's extensions, and it is recorded with
+/// every event that the request causes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor(pub Arc<str>);
 
 const MIB: usize = 1024 * 1024;
 /// The largest request body: a batch of a thousand commands, with room to spare.

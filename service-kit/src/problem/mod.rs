@@ -32,6 +32,17 @@ pub const PAGES: &str = "/problems/";
 /// The default of Retry-After.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
+/// Makes a list of problem kinds with one status: of each its code, its title and its advice.
+#[macro_export]
+macro_rules! problem_kinds {
+    ($(#[$doc:meta])* $visibility:vis $list:ident = $status:literal: $($code:literal $title:literal $advice:literal)*) => {
+        $(#[$doc])*
+        $visibility static $list: &[&$crate::problem::ProblemKind] = &[$(
+            &$crate::problem::ProblemKind { code: $code, status: $status, title: $title, advice: $advice },
+        )*];
+    };
+}
+
 /// One row of a catalogue: what all problems with this code have in common.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProblemKind {

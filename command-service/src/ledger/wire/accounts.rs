@@ -157,6 +157,12 @@ impl From<ScopeData> for FreezeScope {
     }
 }
 
-objects!(CloseAccountData, FreezeData, OpenAccountData, SetBalanceLimitsData, SetOverdraftPolicyData);
+recount_service_kit::objects!(
+    CloseAccountData,
+    FreezeData,
+    OpenAccountData,
+    SetBalanceLimitsData,
+    SetOverdraftPolicyData
+);
 command_data!(OpenAccountData, FreezeData, CloseAccountData, SetOverdraftPolicyData, SetBalanceLimitsData);
-words!(ScopeData);
+recount_service_kit::words!(ScopeData);

@@ -177,5 +177,11 @@ fn is_text(text: &str, bytes_max: usize) -> bool {
     (1..=bytes_max).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-objects!(ForgetCustomerData, LinkData, ProfileData, RegisterCustomerData, UpdateCustomerData);
+recount_service_kit::objects!(
+    ForgetCustomerData,
+    LinkData,
+    ProfileData,
+    RegisterCustomerData,
+    UpdateCustomerData
+);
 command_data!(RegisterCustomerData, UpdateCustomerData, LinkData, ForgetCustomerData);

@@ -106,5 +106,5 @@ impl From<FigureData> for Figure {
     }
 }
 
-objects!(ExpectationData);
-words!(FigureData);
+recount_service_kit::objects!(ExpectationData);
+recount_service_kit::words!(FigureData);

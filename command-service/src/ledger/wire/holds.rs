@@ -126,5 +126,5 @@ impl HoldIdData {
     }
 }
 
-objects!(CaptureData, HoldData, HoldIdData);
+recount_service_kit::objects!(CaptureData, HoldData, HoldIdData);
 command_data!(HoldData, CaptureData, HoldIdData);

@@ -194,7 +194,7 @@ impl RemoveChartData {
     }
 }
 
-objects!(
+recount_service_kit::objects!(
     ChartRuleData,
     ClosePeriodData,
     RegisterAssetData,

@@ -77,5 +77,5 @@ fn owner(account: Option<&str>, transaction: Option<&str>) -> Result<MetadataOwn
     }
 }
 
-objects!(RemoveMetadataData, SetMetadataData);
+recount_service_kit::objects!(RemoveMetadataData, SetMetadataData);
 command_data!(SetMetadataData, RemoveMetadataData);

@@ -210,5 +210,5 @@ pub(super) fn assets(assets: &[String], at: &str) -> Result<Vec<Asset>, FormErro
     Ok(list)
 }
 
-objects!(BalanceLimitData, OverdraftLimitData);
-words!(KindData);
+recount_service_kit::objects!(BalanceLimitData, OverdraftLimitData);
+recount_service_kit::words!(KindData);

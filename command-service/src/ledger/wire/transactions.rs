@@ -215,6 +215,6 @@ impl TransferData {
     }
 }
 
-objects!(EntryData, PostTransactionData, ReverseTransactionData, TransferData);
+recount_service_kit::objects!(EntryData, PostTransactionData, ReverseTransactionData, TransferData);
 command_data!(PostTransactionData, ReverseTransactionData);
-words!(DirectionData);
+recount_service_kit::words!(DirectionData);

@@ -1,14 +1,14 @@
 //! Commands by name, and the body of a batch: a list of `{"command": "…", "data": {…}}`.
 
-use recount_service_kit::http::{invalid_at, parse_json};
-use recount_service_kit::problem::{Problem, kinds};
+use crate::http::{invalid_at, parse_json};
+use crate::problem::{Problem, kinds};
 use serde_json::value::RawValue;
 
 /// Commands in one batch: limits how long one request keeps the writer busy.
-const BATCH_COMMANDS_MAX: usize = 1_000;
+pub(super) const BATCH_COMMANDS_MAX: usize = 1_000;
 
 /// The commands that a domain accepts over HTTP, each under its name.
-pub(crate) trait NamedCommand: Copy + 'static {
+pub trait NamedCommand: Copy + 'static {
     /// A command as the domain takes it.
     type Request;
 
@@ -30,7 +30,7 @@ struct BatchItem {
 objects!(BatchItem);
 
 /// Parses a batch.
-pub(crate) fn read_batch<C: NamedCommand>(body: &[u8]) -> Result<Vec<C::Request>, Problem> {
+pub fn read_batch<C: NamedCommand>(body: &[u8]) -> Result<Vec<C::Request>, Problem> {
     // Tracking the place of an error takes time, so it is done only for a body that fails.
     let items: Vec<BatchItem> = serde_json::from_slice(body).or_else(|_| parse_json(body))?;
     if !(1..=BATCH_COMMANDS_MAX).contains(&items.len()) {
@@ -50,7 +50,7 @@ pub(crate) fn read_batch<C: NamedCommand>(body: &[u8]) -> Result<Vec<C::Request>
 }
 
 /// The problem of a path that names no command.
-pub(crate) fn unknown_command<C: NamedCommand>(name: &str) -> Problem {
+pub fn unknown_command<C: NamedCommand>(name: &str) -> Problem {
     Problem::new(
         &kinds::UNKNOWN_COMMAND,
         format!("No command is named `{name}`. The commands are {}.", names::<C>()),

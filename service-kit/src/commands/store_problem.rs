@@ -1,13 +1,13 @@
 //! Failures of the event store as problems.
 
-use recount_service_kit::problem::{Problem, kinds};
+use crate::problem::{Problem, kinds};
 use recount_store::StoreError;
 
 /// `Retry-After` while the store cannot be reached.
 const UNAVAILABLE_RETRY_SECONDS: u64 = 2;
 
 /// The problem that the caller gets. The operator finds the cause in the process output.
-pub(crate) fn store_problem(error: StoreError) -> Problem {
+pub fn store_problem(error: StoreError) -> Problem {
     match &error {
         StoreError::KeyCollision { .. } => Problem::new(&kinds::INVALID_REQUEST, error.to_string()),
         _ if error.retryable() => {

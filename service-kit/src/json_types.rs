@@ -5,6 +5,8 @@
 //! an inherent function of the type (`#[serde(remote = "Self")]`), and the trait implementation checks the JSON type
 //! before it calls that function.
 
+/// Makes types that derive `Deserialize` with `#[serde(remote = "Self")]` accept an object and nothing else.
+#[macro_export]
 macro_rules! objects {
     ($($data:ident),* $(,)?) => {
         $(
@@ -31,6 +33,8 @@ macro_rules! objects {
     };
 }
 
+/// Makes enums that derive `Deserialize` with `#[serde(remote = "Self")]` accept a string and nothing else.
+#[macro_export]
 macro_rules! words {
     ($($data:ident),* $(,)?) => {
         $(

@@ -1,10 +1,10 @@
 //! From outcomes to HTTP answers.
 
+use crate::problem::{Problem, ProblemKind, kinds};
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use recount_core::Position;
-use recount_service_kit::problem::{Problem, ProblemKind, kinds};
 use serde::Serialize;
 
 use recount_writer::{Accepted, Outcome, Refusal, SubmissionOutcome, SubmitError};
@@ -16,12 +16,20 @@ const BUSY_RETRY_SECONDS: u64 = 1;
 /// `Retry-After` while the store cannot be reached.
 const UNAVAILABLE_RETRY_SECONDS: u64 = 2;
 
+/// A log that does not exist, for domains that have no word of their own for it.
+pub static LOG_UNKNOWN: ProblemKind = ProblemKind {
+    code: "log-unknown",
+    status: 404,
+    title: "Log not found",
+    advice: "Check the name of the log, or create it first.",
+};
+
 /// The problems that only the domain can name.
 #[derive(Debug)]
-pub(crate) struct ProblemCatalogue {
+pub struct ProblemCatalogue {
     /// The kinds of its rejections.
     pub rejections: &'static [&'static ProblemKind],
-    /// The kind of a submission to a log that does not exist.
+    /// The kind of a submission to a log that does not exist, such as [`LOG_UNKNOWN`].
     pub log_unknown: &'static ProblemKind,
     /// The detail of the same.
     pub log_unknown_detail: &'static str,
@@ -70,7 +78,7 @@ pub(super) fn batch(outcome: SubmissionOutcome, catalogue: &ProblemCatalogue) ->
 }
 
 /// Whether the first command emitted events. A command whose effect already holds is accepted and emits none.
-pub(crate) fn emitted_events(outcome: &SubmissionOutcome) -> bool {
+pub fn emitted_events(outcome: &SubmissionOutcome) -> bool {
     matches!(outcome.outcomes.first(), Some(Outcome::Accepted(accepted)) if !accepted.events.is_empty())
 }
 

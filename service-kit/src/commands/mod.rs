@@ -1,33 +1,33 @@
-//! A command endpoint over any domain: HTTP requests become submissions, and their outcomes become HTTP answers.
+//! A command endpoint over any domain: HTTP requests become submissions, and outcomes become HTTP answers.
 //!
-//! Nothing in this folder names a domain. The domain brings its commands ([`NamedCommand`]), its
-//! [`ProblemCatalogue`], and the routes with their OpenAPI description.
-
-// Before the modules that use its macros.
-#[macro_use]
-mod json_types;
+//! [`routes`] is a whole command API for a domain whose commands are `serde` types. A service with an API of its own, such
+//! as one route per command, builds it from the same parts: the [`Caller`] extractor, [`CommandEndpoint`], [`read_batch`].
+//!
+//! Nothing here names a domain. The domain brings its commands and its [`ProblemCatalogue`].
 
 mod answers;
 mod batch;
 mod caller;
+mod routes;
 mod store_problem;
 mod structured_field;
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use recount_core::LogName;
-use recount_service_kit::problem::Problem;
-
 use recount_writer::{CommandEngine, Domain, SubmissionOutcome};
 
-pub(crate) use answers::{ProblemCatalogue, emitted_events};
-pub(crate) use batch::{NamedCommand, read_batch, unknown_command};
-pub(crate) use caller::{Caller, SubmitOptions};
-pub(crate) use store_problem::store_problem;
+use crate::problem::Problem;
+
+pub use answers::{LOG_UNKNOWN, ProblemCatalogue, emitted_events};
+pub use batch::{NamedCommand, read_batch, unknown_command};
+pub use caller::{Caller, SubmitOptions};
+pub use routes::{log_name, routes};
+pub use store_problem::store_problem;
 
 /// The commands of one domain over HTTP.
 #[derive(Debug)]
-pub(crate) struct CommandEndpoint<'a, D: Domain> {
+pub struct CommandEndpoint<'a, D: Domain> {
     pub engine: &'a CommandEngine<D>,
     pub catalogue: &'a ProblemCatalogue,
 }
@@ -37,7 +37,7 @@ impl<D: Domain> CommandEndpoint<'_, D> {
     ///
     /// `request` holds the parts that distinguish this request from every other: an idempotency key stands for exactly
     /// one request.
-    pub(crate) async fn submit(
+    pub async fn submit(
         &self,
         log: &LogName,
         caller: &Caller,
@@ -51,12 +51,12 @@ impl<D: Domain> CommandEndpoint<'_, D> {
     }
 
     /// The answer to a single command; `accepted` is the status if it was accepted.
-    pub(crate) fn answer_single(&self, outcome: SubmissionOutcome, accepted: StatusCode) -> Response {
+    pub fn answer_single(&self, outcome: SubmissionOutcome, accepted: StatusCode) -> Response {
         answers::single(outcome, accepted, self.catalogue)
     }
 
     /// The answer to a batch.
-    pub(crate) fn answer_batch(&self, outcome: SubmissionOutcome) -> Response {
+    pub fn answer_batch(&self, outcome: SubmissionOutcome) -> Response {
         answers::batch(outcome, self.catalogue)
     }
 }

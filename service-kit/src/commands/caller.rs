@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::http::Actor;
+use crate::problem::{Problem, kinds};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use recount_identity::Identity;
-use recount_service_kit::problem::{Problem, kinds};
 use serde::Serialize;
 
 use super::structured_field;
@@ -21,15 +21,15 @@ const COMMAND_OVERHEAD_BYTES: usize = 512;
 
 /// Who sends a request, under which idempotency key and in which trace.
 #[derive(Debug)]
-pub(crate) struct Caller {
-    identity: Identity,
+pub struct Caller {
+    actor: Actor,
     key: Option<String>,
     traceparent: Option<String>,
 }
 
 /// How a submission is handled.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SubmitOptions {
+pub struct SubmitOptions {
     /// All or nothing, instead of each command on its own.
     pub atomic: bool,
     /// Decide, and record nothing.
@@ -40,9 +40,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Problem> {
-        let identity = parts.extensions.get::<Identity>().cloned();
+        let actor = parts.extensions.get::<Actor>().cloned();
         Ok(Caller {
-            identity: identity.ok_or_else(|| Problem::new(&kinds::KEY_MISSING, "The request has no key."))?,
+            actor: actor.ok_or_else(|| Problem::new(&kinds::KEY_MISSING, "The request has no key."))?,
             key: idempotency_key(&parts.headers)?,
             traceparent: traceparent(&parts.headers),
         })
@@ -94,7 +94,7 @@ struct Meta<'a> {
 
 impl Caller {
     /// The submission of these commands. `request` holds the parts that distinguish the request from every other.
-    pub(crate) fn submission<C>(
+    pub fn submission<C>(
         &self,
         commands: Vec<C>,
         options: SubmitOptions,
@@ -108,7 +108,7 @@ impl Caller {
     }
 
     fn meta(&self) -> Arc<str> {
-        let meta = Meta { actor: &self.identity.key_id, traceparent: self.traceparent.as_deref() };
+        let meta = Meta { actor: &self.actor.0, traceparent: self.traceparent.as_deref() };
         serde_json::to_string(&meta).expect("two strings are JSON").into()
     }
 }

@@ -1,0 +1,87 @@
+//! The service: the command API, a query, and the tasks behind them.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use recount_projection::{ProjectionEngine, migrate, tail_store};
+use recount_service_kit::commands::{self, LOG_UNKNOWN, ProblemCatalogue};
+use recount_service_kit::http::{Actor, Path};
+use recount_service_kit::problem::Problem;
+use recount_service_kit::{environment, problem_kinds};
+use recount_store::{LogReader, LogWriter, migrations};
+use recount_writer::deadlines::{self, Pace};
+use recount_writer::{CommandEngine, Tuning};
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::Theatre;
+use crate::read_model::Occupancy;
+
+problem_kinds! {
+    /// The rejections as problems, each with a page of its own.
+    pub REJECTIONS = 409:
+    "no-such-show" "Show not found" "Announce the show first."
+    "sold-out" "Sold out" "Try again later: a reservation that is not paid lapses."
+    "not-reserved" "Seat not reserved" "Reserve the seat first."
+    "too-late" "Reservation lapsed" "Reserve another seat."
+}
+
+static CATALOGUE: ProblemCatalogue = ProblemCatalogue {
+    rejections: REJECTIONS,
+    log_unknown: &LOG_UNKNOWN,
+    log_unknown_detail: "There is no such theatre. Create it with PUT /{theatre}.",
+};
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    engine: CommandEngine<Theatre>,
+    pool: PgPool,
+    tasks: JoinSet<()>,
+    stopping: CancellationToken,
+}
+
+impl Service {
+    /// Starts the service, on a database of its own whose schemas it creates or updates.
+    pub async fn start(pool: PgPool) -> anyhow::Result<Service> {
+        migrations::run(&pool).await?;
+        migrate(&pool, &Occupancy).await?;
+        let stopping = CancellationToken::new();
+        let engine = CommandEngine::start(LogWriter::new(pool.clone()), environment(), Tuning::default());
+        let projection = ProjectionEngine::new(Occupancy, LogReader::new(pool.clone()), pool.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(deadlines::run(engine.clone(), environment(), Pace::default(), stopping.clone()));
+        tasks.spawn(tail_store(projection, stopping.clone()));
+        Ok(Service { engine, pool, tasks, stopping })
+    }
+
+    /// The API. This theatre trusts its network, so every request has the same actor; a service with users would check
+    /// their keys here.
+    pub fn router(&self) -> Router {
+        commands::routes(self.engine.clone(), &CATALOGUE)
+            .merge(Router::new().route("/{theatre}/shows", get(shows)).with_state(self.pool.clone()))
+            .layer(Extension(Actor(Arc::from("box-office"))))
+    }
+
+    /// Finishes the accepted commands, then stops.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        self.engine.stop().await;
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// The programme of a theatre.
+async fn shows(State(pool): State<PgPool>, Path(theatre): Path<String>) -> Result<Json<Value>, Problem> {
+    let theatre = commands::log_name(&theatre)?;
+    let shows = sqlx::query_scalar(
+        "select coalesce(json_agg(shows order by show), '[]')
+         from (select show, seats, reserved, paid from read.shows where log = $1) as shows",
+    );
+    let shows = shows.bind(theatre.key().0).fetch_one(&pool).await;
+    shows.map(Json).map_err(|error| Problem::of_database(&error))
+}

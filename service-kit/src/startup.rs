@@ -1,0 +1,79 @@
+//! Start-up of a service with one database and one address, in one straight line.
+
+use std::time::Duration;
+
+use axum::Router;
+use clap::Args;
+use metrics_exporter_prometheus::PrometheusHandle;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+
+use crate::config::{DatabaseArgs, ListenArgs, NoDatabase, OutputArgs};
+use crate::database::{self, ConnectError};
+use crate::health::Health;
+use crate::http::{self, BindError, HttpStack, ServeError};
+use crate::problem::ProblemKind;
+use crate::shutdown::Shutdown;
+use crate::telemetry;
+
+/// How long requests in progress may take once it is time to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
+
+/// The settings of such a service.
+#[derive(Args, Clone, Debug)]
+pub struct ServiceArgs {
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub listen: ListenArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    NoDatabase(#[from] NoDatabase),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+/// A service that is about to serve: it listens, and it is connected.
+#[derive(Debug)]
+pub struct Startup {
+    pub pool: PgPool,
+    pub health: Health,
+    pub shutdown: Shutdown,
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+}
+
+impl Startup {
+    /// Starts the output and the metrics of the process, listens to its signals, binds its address, and connects. Must be
+    /// called within a tokio runtime, once per process.
+    pub async fn begin(name: &str, args: &ServiceArgs, connections_max: u32) -> Result<Startup, StartError> {
+        telemetry::init(args.output.log_format);
+        let shutdown = Shutdown::on_signals();
+        // The address first: it is the cheapest setting to check.
+        let listener = http::bind(args.listen.listen).await?;
+        // Before anything records a metric.
+        let metrics = telemetry::metrics_handle();
+        let pool = database::connect(args.database.required()?, connections_max, name, None).await?;
+        let health = Health::new(shutdown.token());
+        health.add_database("database", pool.clone());
+        Ok(Startup { pool, health, shutdown, listener, metrics })
+    }
+
+    /// Serves the routes, with health, metrics and the pages of these problems, until a signal asks the process to stop.
+    pub async fn serve(
+        self,
+        routes: Router,
+        problems: &'static [&'static ProblemKind],
+    ) -> Result<(), ServeError> {
+        let router = HttpStack::new(self.health, self.metrics).with_catalogue(problems).wrap(routes);
+        http::serve(router, self.listener, self.shutdown.token(), DRAIN_TIMEOUT).await
+    }
+}
