@@ -72,7 +72,6 @@ const LAYERS: &[(&str, &[&str])] = &[
         "recount-tests",
         &[
             "recount-core",
-            "recount-store",
             "recount-writer",
             "recount-kafka",
             "recount-events",

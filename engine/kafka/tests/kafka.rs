@@ -10,6 +10,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use recount_core::{LogName, Position, RecordedEvent, Tag};
 use recount_kafka::{Batch, Consumer, Publisher, Topic, ensure_topic, reachable};
+use recount_test_support::kafka_brokers;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -17,8 +18,7 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 fn new_topic() -> Topic {
-    let brokers = std::env::var("RECOUNT_TEST_KAFKA")
-        .expect("RECOUNT_TEST_KAFKA names a broker: `cargo xtask test` starts one and sets it");
+    let brokers = kafka_brokers();
     let unique = uuid_like();
     Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{unique}")) }
 }
