@@ -15,7 +15,6 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod database;
-pub mod error;
 pub mod health;
 pub mod http;
 pub mod ids;

@@ -28,7 +28,8 @@ mod metadata;
 mod rows;
 mod transactions;
 
-use recount_events::ledger::{self, DecodeError};
+use recount_core::ErrorChain;
+use recount_events::ledger;
 use recount_projection::{ApplyError, LogBatch, Projection};
 use sqlx::PgConnection;
 
@@ -71,20 +72,12 @@ impl Projection for LedgerProjection {
         let mut changes = Changes::default();
         for event in batch.events {
             let decoded = ledger::decode(&event.event_type, event.version, &event.data)
-                .map_err(|error| contradiction(event.position, with_source(&error)))?;
+                .map_err(|error| contradiction(event.position, ErrorChain(&error).to_string()))?;
             let at = EventStamp { position: event.position, recorded_at: event.recorded_at };
             changes.add(at, decoded)?;
         }
         changes.load_and_check(connection, batch.log).await?;
         changes.write(connection, batch.log).await?;
         Ok(())
-    }
-}
-
-/// The error with its source, for operators.
-fn with_source(error: &DecodeError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }

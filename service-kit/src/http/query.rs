@@ -3,11 +3,11 @@
 use ::http::request::Parts;
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::QueryRejection;
+use recount_core::ErrorChain;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, value};
 use serde_path_to_error::Segment;
 
-use crate::error;
 use crate::problem::{Problem, kinds};
 
 /// The query string, parsed into a struct. Unknown parameters are ignored unless the struct denies unknown fields.
@@ -60,7 +60,7 @@ fn query_problem(rejection: &QueryRejection) -> Problem {
 
 /// The error of the parser, with the parameter that it belongs to.
 fn parser_error(rejection: &QueryRejection) -> Option<&serde_path_to_error::Error<value::Error>> {
-    error::sources(rejection).find_map(|source| source.downcast_ref())
+    ErrorChain(rejection).sources().find_map(|source| source.downcast_ref())
 }
 
 /// The reason as a clause, without the terms of Rust.

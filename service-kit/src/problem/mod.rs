@@ -13,13 +13,14 @@ use std::fmt;
 use ::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use ::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use recount_core::ErrorChain;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::{database, error};
+use crate::database;
 
 pub use openapi::responses;
 
@@ -115,7 +116,7 @@ impl Problem {
     /// Keeps an error with its sources for the output of the process.
     #[must_use]
     pub fn caused_by(mut self, error: &dyn Error) -> Problem {
-        self.cause = Some(error::chain(error).to_string().into());
+        self.cause = Some(ErrorChain(error).to_string().into());
         self
     }
 

@@ -27,7 +27,6 @@ fn quick() -> Pace {
         head_start: Duration::ZERO,
         retry_first: Duration::from_millis(20),
         retry_max: Duration::from_millis(100),
-        ..Pace::default()
     }
 }
 
