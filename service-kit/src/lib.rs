@@ -22,6 +22,7 @@ pub mod problem;
 pub mod shutdown;
 pub mod startup;
 pub mod telemetry;
+pub mod test_kit;
 
 /// The real time and new ids, for the engine.
 pub fn environment() -> recount_core::Environment {

@@ -1,14 +1,16 @@
 //! Start-up of a service with one database and one address, in one straight line.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use clap::Args;
+use clap::Parser;
 use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 
-use crate::config::{DatabaseArgs, ListenArgs, NoDatabase, OutputArgs};
+use crate::config::{OutputArgs, secret};
 use crate::database::{self, ConnectError};
 use crate::health::Health;
 use crate::http::{self, BindError, HttpStack, ServeError};
@@ -19,13 +21,15 @@ use crate::telemetry;
 /// How long requests in progress may take once it is time to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// The settings of such a service.
-#[derive(Args, Clone, Debug)]
+/// The settings of such a service, also as a part of its own.
+#[derive(Clone, Debug, Parser)]
 pub struct ServiceArgs {
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    #[command(flatten)]
-    pub listen: ListenArgs,
+    /// The Postgres database, as postgres://user:password@host:port/database. The service has it for itself.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_parser = secret)]
+    pub database_url: SecretString,
+    /// The address to listen on.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -35,8 +39,6 @@ pub struct ServiceArgs {
 pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
-    #[error(transparent)]
-    NoDatabase(#[from] NoDatabase),
     #[error(transparent)]
     Connect(#[from] ConnectError),
 }
@@ -58,10 +60,10 @@ impl Startup {
         telemetry::init(args.output.log_format);
         let shutdown = Shutdown::on_signals();
         // The address first: it is the cheapest setting to check.
-        let listener = http::bind(args.listen.listen).await?;
+        let listener = http::bind(args.listen).await?;
         // Before anything records a metric.
         let metrics = telemetry::metrics_handle();
-        let pool = database::connect(args.database.required()?, connections_max, name, None).await?;
+        let pool = database::connect(&args.database_url, connections_max, name, None).await?;
         let health = Health::new(shutdown.token());
         health.add_database("database", pool.clone());
         Ok(Startup { pool, health, shutdown, listener, metrics })
@@ -71,9 +73,10 @@ impl Startup {
     pub async fn serve(
         self,
         routes: Router,
-        problems: &'static [&'static ProblemKind],
+        problems: &[&'static [&'static ProblemKind]],
     ) -> Result<(), ServeError> {
-        let router = HttpStack::new(self.health, self.metrics).with_catalogue(problems).wrap(routes);
-        http::serve(router, self.listener, self.shutdown.token(), DRAIN_TIMEOUT).await
+        let stack = HttpStack::new(self.health, self.metrics);
+        let stack = problems.iter().copied().fold(stack, HttpStack::with_catalogue);
+        http::serve(stack.wrap(routes), self.listener, self.shutdown.token(), DRAIN_TIMEOUT).await
     }
 }

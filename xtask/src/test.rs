@@ -142,6 +142,7 @@ impl Tests {
             "{} tests are ignored: a test that does not run proves nothing",
             counts.ignored
         );
+        ensure!(counts.passed > 0, "no test has this name: a run without tests proves nothing");
         Ok(counts)
     }
 

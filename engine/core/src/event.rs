@@ -45,8 +45,13 @@ pub struct Tag(Arc<str>);
 
 impl Tag {
     /// The tag of the entity `name` of this kind.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the name contains a line break: the store would take it for two tags. Names that come from outside are
+    /// checked where they come in, for instance by [`EntityName`](crate::EntityName).
     pub fn new(kind: &str, name: &str) -> Tag {
-        debug_assert!(!name.contains('\n'), "a tag is one line");
+        assert!(!name.contains('\n'), "a tag is one line");
         // Every command makes several tags; those of the usual length need no buffer on the heap.
         const USUAL_LEN_MAX: usize = 120;
         let len = kind.len() + 1 + name.len();

@@ -36,12 +36,14 @@
 //! versioning. What must not be here: I/O, an async runtime, a clock or a source of randomness, and any word of a domain.
 //! Time and ids come in from outside, through [`Environment`].
 
+mod entity_name;
 mod environment;
 mod error_chain;
 mod event;
 mod name;
 mod sink;
 
+pub use entity_name::EntityName;
 pub use environment::Environment;
 pub use error_chain::ErrorChain;
 pub use event::{LogKey, NewEvent, Position, RecordedEvent, Tag};

@@ -12,9 +12,6 @@ pub trait EventSink: Clone + Send + Sync + 'static {
     /// Why events could not be taken in. The feed brings the same events again.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// The name under which the sink reads: feeds use it for their own progress.
-    fn name(&self) -> &str;
-
     /// Takes in events of one log, in rising order.
     ///
     /// An `Ok` means that the feed may go on: the events are taken in, or the sink gets them by itself later.

@@ -26,7 +26,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Feeds a sink from Kafka until the token is cancelled.
 ///
 /// If Kafka is away, the sink gets nothing, so run a repair from the store beside it. Offsets are committed only after
-/// the sink has taken the events in.
+/// the sink has taken the events in. Processes with the same consumer `group` share the work, so every sink has a group of
+/// its own, and two deployments on one Kafka do not share one.
 ///
 /// # Errors
 ///
@@ -35,11 +36,10 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 pub fn follow<S: EventSink>(
     sink: S,
     topic: Topic,
+    group: &str,
     token: CancellationToken,
 ) -> Result<impl Future<Output = ()> + Send + 'static, MessagingError> {
-    // With the topic in its name, two deployments on one Kafka do not share a group.
-    let group = format!("recount-projector-{}-{}", sink.name(), topic.name);
-    let consumer = Consumer::new(&topic, &group)?;
+    let consumer = Consumer::new(&topic, group)?;
     Ok(async move {
         tokio::join!(create_topic(&topic, &token), consume(&sink, consumer, &token));
     })
@@ -111,7 +111,8 @@ async fn feed<S: EventSink>(
             .buffer_unordered(CONCURRENT_LOGS_MAX)
             .collect()
             .await;
-        waiting = results.into_iter().filter_map(failed).collect();
+        let first_try = pause == BACKOFF_FIRST;
+        waiting = results.into_iter().filter_map(|fed| failed(fed, first_try)).collect();
         if !waiting.is_empty() {
             if is_cancelled_within(token, pause).await {
                 return false;
@@ -127,11 +128,15 @@ type Fed<E> = (LogName, Vec<RecordedEvent>, Result<(), E>);
 /// The events to feed again.
 fn failed<E: std::error::Error + 'static>(
     fed: Result<Fed<E>, JoinError>,
+    first_try: bool,
 ) -> Option<(LogName, Vec<RecordedEvent>)> {
     match fed {
         Ok((_, _, Ok(()))) => None,
         Ok((log, events, Err(error))) => {
-            tracing::debug!(%log, error = %ErrorChain(&error), "events were not taken in and are fed again");
+            // Once for a batch: the same failure is met with every try.
+            if first_try {
+                tracing::warn!(%log, error = %ErrorChain(&error), "events were not taken in and are fed again");
+            }
             Some((log, events))
         }
         Err(panicked) => {

@@ -21,7 +21,8 @@
 //! let store = relay::RelayStore::new(pool.clone());
 //! tokio::spawn(relay::run(LogReader::new(pool), store, topic.clone(), uuid::Uuid::now_v7(), stopping.clone()));
 //! // In the process that reads:
-//! tokio::spawn(follow(projection, topic, stopping)?);
+//! let group = format!("box-office-{}", topic.name);
+//! tokio::spawn(follow(projection, topic, &group, stopping)?);
 //! # Ok(())
 //! # }
 //! ```

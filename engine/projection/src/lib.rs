@@ -52,14 +52,14 @@
 //! Running it:
 //!
 //! ```no_run
-//! # use recount_projection::{Projection, ProjectionEngine, migrate, tail_store};
+//! # use recount_projection::{Projection, ProjectionEngine, migrate, run};
 //! use recount_store::LogReader;
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # async fn example(pool: sqlx::PgPool, projection: impl Projection) -> Result<(), Box<dyn std::error::Error>> {
 //! migrate(&pool, &projection).await?;
 //! let engine = ProjectionEngine::new(projection, LogReader::new(pool.clone()), pool);
-//! tail_store(engine, CancellationToken::new()).await;
+//! run(engine, CancellationToken::new()).await;
 //! # Ok(())
 //! # }
 //! ```
@@ -82,3 +82,11 @@ pub use follow::repair::repair_from_store;
 pub use follow::status::{CatchingUp, Status, StatusReport};
 pub use follow::tail::tail_store;
 pub use projection::{ApplyError, LogBatch, Projection};
+
+use tokio_util::sync::CancellationToken;
+
+/// Keeps a build up to date from the store and brings it to the readers, until the token is cancelled: all that a
+/// projection without another feed needs.
+pub async fn run<P: Projection>(engine: ProjectionEngine<P>, token: CancellationToken) {
+    tokio::join!(tail_store(engine.clone(), token.clone()), go_live(engine, token));
+}

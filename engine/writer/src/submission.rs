@@ -108,13 +108,6 @@ pub enum Events {
     WouldHappen(Vec<DraftedEvent>),
 }
 
-impl Outcome {
-    /// Whether the command was accepted and something happened: it was not a dry run, and its effect did not hold already.
-    pub fn changed_something(&self) -> bool {
-        matches!(self, Outcome::Accepted(Accepted { events: Events::Happened(events), .. }) if !events.is_empty())
-    }
-}
-
 impl Events {
     pub fn len(&self) -> usize {
         match self {

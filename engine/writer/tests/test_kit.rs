@@ -27,6 +27,8 @@ enum Command {
     Peek,
     /// Names ever more entities.
     Ask,
+    /// Answers with a number, which has no members.
+    Answer,
     /// Is rejected before a time.
     Wait(DateTime<Utc>),
 }
@@ -40,13 +42,13 @@ impl Domain for Careless {
     type Event = Event;
     type Entity = i64;
     type Rejection = ();
-    type Answer<'a> = ();
+    type Answer<'a> = Option<i64>;
     type Explanation = ();
     const SNAPSHOT_VERSION: i16 = 1;
 
     fn needs(command: &Command, find: Find<'_, i64>) -> Vec<Tag> {
         match command {
-            Command::Emit(_) | Command::Wait(_) => vec![one()],
+            Command::Emit(_) | Command::Wait(_) | Command::Answer => vec![one()],
             Command::Peek => vec![],
             Command::Ask => {
                 let known = (0..).take_while(|n| find(&Tag::new("number", &n.to_string())).is_some()).count();
@@ -64,7 +66,7 @@ impl Domain for Careless {
         match command {
             Command::Emit(events) => Ok(events.clone()),
             Command::Wait(until) if now < *until => Err(()),
-            Command::Peek | Command::Ask | Command::Wait(_) => Ok(vec![]),
+            Command::Peek | Command::Ask | Command::Answer | Command::Wait(_) => Ok(vec![]),
         }
     }
 
@@ -96,7 +98,9 @@ impl Domain for Careless {
         })
     }
 
-    fn answer(_command: &Command) {}
+    fn answer(command: &Command) -> Option<i64> {
+        matches!(command, Command::Answer).then_some(7)
+    }
 
     fn refusal(_rejection: &()) -> Refusal {
         Refusal::new("too-early", "It is too early.")
@@ -148,6 +152,12 @@ fn an_event_has_to_read_back_as_it_was_written() {
 #[should_panic(expected = "concerns no entity")]
 fn an_event_has_to_concern_an_entity() {
     given::<Careless>([Event::Lonely]).when(Command::Emit(vec![])).then_nothing();
+}
+
+#[test]
+#[should_panic(expected = "is no JSON object")]
+fn an_answer_has_to_have_members() {
+    given::<Careless>([]).when(Command::Answer).then_nothing();
 }
 
 #[test]

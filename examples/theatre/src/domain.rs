@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use recount_core::Tag;
+use recount_core::{EntityName, Tag};
 use recount_writer::{DeadlineChange, Domain, Encoded, Find, Refusal, Undecodable};
 use serde::{Deserialize, Serialize};
 
@@ -20,46 +20,46 @@ pub struct Theatre;
 #[derive(Debug, Deserialize)]
 #[serde(tag = "command", content = "data", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command {
-    Announce { show: String, seats: u32 },
-    Reserve { show: String, guest: String },
-    Pay { show: String, seat: u32 },
-    Lapse { show: String, seat: u32 },
+    Announce { show: EntityName, seats: u16 },
+    Reserve { show: EntityName, guest: EntityName },
+    Pay { show: EntityName, seat: u16 },
+    Lapse { show: EntityName, seat: u16 },
 }
 
 /// Something that happened, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
-    Announced { show: String, seats: u32 },
-    Reserved { show: String, guest: String, seat: u32, until: DateTime<Utc> },
-    Paid { show: String, seat: u32 },
-    Lapsed { show: String, seat: u32 },
+    Announced { show: EntityName, seats: u16 },
+    Reserved { show: EntityName, guest: EntityName, seat: u16, until: DateTime<Utc> },
+    Paid { show: EntityName, seat: u16 },
+    Lapsed { show: EntityName, seat: u16 },
 }
 
 /// The state of a show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Show {
-    seats: u32,
-    taken: BTreeMap<u32, Seat>,
+    seats: u16,
+    taken: BTreeMap<u16, Seat>,
 }
 
 /// A seat that is not free. Without `until` it is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seat {
-    guest: String,
+    guest: EntityName,
     until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug)]
 pub enum Rejection {
-    NoSuchShow(String),
+    NoSuchShow(EntityName),
     SoldOut,
     NotReserved,
     TooLate,
 }
 
 impl Command {
-    fn show(&self) -> &str {
+    fn show(&self) -> &EntityName {
         match self {
             Command::Announce { show, .. }
             | Command::Reserve { show, .. }
@@ -70,7 +70,7 @@ impl Command {
 }
 
 impl Event {
-    pub fn show(&self) -> &str {
+    pub fn show(&self) -> &EntityName {
         match self {
             Event::Announced { show, .. }
             | Event::Reserved { show, .. }
@@ -80,11 +80,11 @@ impl Event {
     }
 }
 
-fn show_tag(show: &str) -> Tag {
-    Tag::new("show", show)
+fn show_tag(show: &EntityName) -> Tag {
+    Tag::new("show", show.as_str())
 }
 
-fn deadline_name(show: &str, seat: u32) -> String {
+fn deadline_name(show: &EntityName, seat: u16) -> String {
     format!("{seat}:{show}")
 }
 
@@ -103,7 +103,7 @@ impl Domain for Theatre {
     }
 
     fn decide(command: &Command, find: Find<'_, Show>, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
-        let name = command.show().to_owned();
+        let name = command.show().clone();
         let state = find(&show_tag(&name));
         let show = || state.ok_or_else(|| Rejection::NoSuchShow(name.clone()));
         match command {
@@ -187,6 +187,6 @@ impl Domain for Theatre {
 
     fn when_due(name: &str) -> Option<Command> {
         let (seat, show) = name.split_once(':')?;
-        Some(Command::Lapse { show: show.to_owned(), seat: seat.parse().ok()? })
+        Some(Command::Lapse { show: show.parse().ok()?, seat: seat.parse().ok()? })
     }
 }

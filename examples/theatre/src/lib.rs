@@ -1,8 +1,5 @@
-//! A theatre that sells seats: a second domain on Recount's engine, as a stranger would write it.
-//!
-//! - [`domain`]: the rules, pure
-//! - [`read_model`]: how full each show is
-//! - [`service`]: the HTTP API, and everything that runs behind it
+//! A theatre that sells seats: a second domain on Recount's engine, as a stranger would write it. [`domain`] holds the
+//! rules, [`read_model`] tells how full each show is, [`service`] is the HTTP API and everything behind it.
 
 pub mod domain;
 pub mod read_model;

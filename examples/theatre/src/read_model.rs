@@ -43,14 +43,14 @@ impl Projection for Occupancy {
                 Event::Paid { .. } => (-1, 1),
                 Event::Lapsed { .. } => (-1, 0),
             };
-            let seats = if let Event::Announced { seats, .. } = event { i64::from(seats) } else { 0 };
+            let seats = if let Event::Announced { seats, .. } = event { i32::from(seats) } else { 0 };
             sqlx::query(
                 "insert into shows as s (log, show, seats) values ($1, $2, $3)
                  on conflict on constraint shows_pkey do update
                  set reserved = s.reserved + $4, paid = s.paid + $5",
             )
             .bind(batch.log.0)
-            .bind(event.show())
+            .bind(event.show().as_str())
             .bind(seats)
             .bind(reserved)
             .bind(paid)

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Extension, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use recount_projection::{ProjectionEngine, migrate, tail_store};
+use recount_projection::{ProjectionEngine, Status, migrate};
 use recount_service_kit::commands::{self, LOG_UNKNOWN, ProblemCatalogue};
+use recount_service_kit::health::Health;
 use recount_service_kit::http::{Actor, Path};
 use recount_service_kit::problem::Problem;
 use recount_service_kit::{environment, problem_kinds};
@@ -33,7 +34,7 @@ problem_kinds! {
 static CATALOGUE: ProblemCatalogue = ProblemCatalogue {
     rejections: REJECTIONS,
     log_unknown: &LOG_UNKNOWN,
-    log_unknown_detail: "There is no such theatre. Create it with PUT /{theatre}.",
+    log_unknown_detail: "There is no such theatre. Create it with PUT /theatres/{theatre}.",
 };
 
 /// A running service.
@@ -41,6 +42,7 @@ static CATALOGUE: ProblemCatalogue = ProblemCatalogue {
 pub struct Service {
     engine: CommandEngine<Theatre>,
     pool: PgPool,
+    read_model: Status,
     tasks: JoinSet<()>,
     stopping: CancellationToken,
 }
@@ -55,16 +57,24 @@ impl Service {
         let projection = ProjectionEngine::new(Occupancy, LogReader::new(pool.clone()), pool.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(deadlines::run(engine.clone(), environment(), Pace::default(), stopping.clone()));
-        tasks.spawn(tail_store(projection, stopping.clone()));
-        Ok(Service { engine, pool, tasks, stopping })
+        let read_model = projection.status().clone();
+        tasks.spawn(recount_projection::run(projection, stopping.clone()));
+        Ok(Service { engine, pool, read_model, tasks, stopping })
     }
 
     /// The API. This theatre trusts its network, so every request has the same actor; a service with users would check
     /// their keys here.
     pub fn router(&self) -> Router {
-        commands::routes(self.engine.clone(), &CATALOGUE)
-            .merge(Router::new().route("/{theatre}/shows", get(shows)).with_state(self.pool.clone()))
+        let shows = Router::new().route("/{theatre}/shows", get(shows)).with_state(self.pool.clone());
+        Router::new()
+            .nest("/theatres", commands::routes(self.engine.clone(), &CATALOGUE).merge(shows))
             .layer(Extension(Actor(Arc::from("box-office"))))
+    }
+
+    /// Adds the check that the read model follows the log.
+    pub fn watch(&self, health: &Health) {
+        let status = self.read_model.clone();
+        health.add("read model", move || std::future::ready(status.report().check_stopped()));
     }
 
     /// Finishes the accepted commands, then stops.
@@ -80,7 +90,7 @@ async fn shows(State(pool): State<PgPool>, Path(theatre): Path<String>) -> Resul
     let theatre = commands::log_name(&theatre)?;
     let shows = sqlx::query_scalar(
         "select coalesce(json_agg(shows order by show), '[]')
-         from (select show, seats, reserved, paid from read.shows where log = $1) as shows",
+         from (select show, seats, reserved, paid from read.shows where log = $1 order by show limit 1000) as shows",
     );
     let shows = shows.bind(theatre.key().0).fetch_one(&pool).await;
     shows.map(Json).map_err(|error| Problem::of_database(&error))

@@ -19,7 +19,7 @@ fn new_topic() -> Topic {
 }
 
 fn follow(engine: &ProjectionEngine<Tally>, topic: &Topic, token: &CancellationToken) -> JoinHandle<()> {
-    let following = recount_kafka::follow(engine.clone(), topic.clone(), token.clone()).unwrap();
+    let following = recount_kafka::follow(engine.clone(), topic.clone(), &topic.name, token.clone()).unwrap();
     let repair = repair_from_store(engine.clone(), token.clone());
     tokio::spawn(async move {
         tokio::join!(following, repair);

@@ -24,6 +24,9 @@ pub static LOG_UNKNOWN: ProblemKind = ProblemKind {
     advice: "Check the name of the log, or create it first.",
 };
 
+/// The problems of this module, for the pages of the process.
+pub static PROBLEMS: &[&ProblemKind] = &[&LOG_UNKNOWN];
+
 /// The problems that only the domain can name.
 #[derive(Debug)]
 pub struct ProblemCatalogue {

@@ -19,7 +19,7 @@ use recount_writer::{CommandEngine, Domain, SubmissionOutcome};
 
 use crate::problem::Problem;
 
-pub use answers::{LOG_UNKNOWN, ProblemCatalogue, emitted_events};
+pub use answers::{LOG_UNKNOWN, PROBLEMS, ProblemCatalogue, emitted_events};
 pub use batch::{NamedCommand, read_batch, unknown_command};
 pub use caller::{Caller, SubmitOptions};
 pub use routes::{log_name, routes};

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::batch::BATCH_COMMANDS_MAX;
 use super::{Caller, CommandEndpoint, ProblemCatalogue, SubmitOptions, store_problem};
-use crate::http::{JsonBody, NoParameters, Path, Query, invalid_at, parse_json};
+use crate::http::{JsonBody, NoParameters, Path, Query, invalid_at, invalid_parameter, parse_json};
 use crate::problem::{Problem, kinds};
 
 /// Events on a page.
@@ -31,7 +31,8 @@ const PAGE_EVENTS_DEFAULT: u32 = 100;
 ///   the list all or nothing, `?dry_run=true` only decides;
 /// - `GET /{log}/events?after=POSITION&limit=N` reads the log.
 ///
-/// A command is the JSON of `D::Command`. An `Idempotency-Key` header makes a request safe to repeat. The process has to
+/// Nest them under a path of their own, such as `/logs`: the pages of the process (`/metrics`, `/problems` …) are at the
+/// root. A command is the JSON of `D::Command`. An `Idempotency-Key` header makes a request safe to repeat. The process has to
 /// add an [`Actor`](crate::http::Actor) to each request: who the caller is.
 pub fn routes<D: Domain>(engine: CommandEngine<D>, catalogue: &'static ProblemCatalogue) -> Router
 where
@@ -81,14 +82,19 @@ where
     let endpoint = CommandEndpoint { engine: &service.engine, catalogue: service.catalogue };
     let options = SubmitOptions { atomic, dry_run };
     let is_list = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let commands = if is_list { read_list(&body)? } else { vec![parse_json(&body)?] };
+    let commands = if is_list { read_list(&body)? } else { vec![read(&body)?] };
     let kind: &[u8] = if atomic { b"atomic" } else { b"independent" };
     let outcome = endpoint.submit(&log, &caller, commands, options, &[kind, &body]).await?;
     Ok(if is_list { endpoint.answer_batch(outcome) } else { endpoint.answer_single(outcome, StatusCode::OK) })
 }
 
+/// Tracking the place of an error takes time, so it is done only for a body that fails.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    serde_json::from_slice(body).or_else(|_| parse_json(body))
+}
+
 fn read_list<C: DeserializeOwned>(body: &Bytes) -> Result<Vec<C>, Problem> {
-    let commands: Vec<C> = parse_json(body)?;
+    let commands: Vec<C> = read(body)?;
     if (1..=BATCH_COMMANDS_MAX).contains(&commands.len()) {
         return Ok(commands);
     }
@@ -101,7 +107,7 @@ fn read_list<C: DeserializeOwned>(body: &Bytes) -> Result<Vec<C>, Problem> {
 #[serde(deny_unknown_fields)]
 struct EventsQuery {
     #[serde(default)]
-    after: u32,
+    after: i64,
     limit: Option<u32>,
 }
 
@@ -128,8 +134,18 @@ async fn read_events<D: Domain>(
         let ProblemCatalogue { log_unknown, log_unknown_detail, .. } = service.catalogue;
         return Err(Problem::new(log_unknown, *log_unknown_detail));
     }
-    let limit = limit.unwrap_or(PAGE_EVENTS_DEFAULT).clamp(1, PAGE_EVENTS_MAX);
-    let events = reader.read(log.key(), Position(i64::from(after)), limit).await.map_err(store_problem)?;
+    if after < 0 {
+        return Err(invalid_parameter(
+            "after",
+            "The parameter `after`: a position is not negative.".to_owned(),
+        ));
+    }
+    let limit = limit.unwrap_or(PAGE_EVENTS_DEFAULT);
+    if !(1..=PAGE_EVENTS_MAX).contains(&limit) {
+        let reason = format!("The parameter `limit`: expected a number from 1 to {PAGE_EVENTS_MAX}.");
+        return Err(invalid_parameter("limit", reason));
+    }
+    let events = reader.read(log.key(), Position(after), limit).await.map_err(store_problem)?;
     let events: Vec<EventBody> = events.into_iter().map(event_body).collect::<Result<_, _>>()?;
     Ok(Json(events).into_response())
 }

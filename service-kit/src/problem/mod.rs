@@ -202,7 +202,7 @@ struct Document {
     detail: String,
     code: String,
     /// The JSON pointer (RFC 6901) of the invalid part of the body; empty if it is the whole body.
-    #[schema(nullable = false, example = "/commands/0/type")]
+    #[schema(nullable = false, example = "/0/command")]
     pointer: Option<String>,
     /// The invalid query parameter.
     #[schema(nullable = false, example = "limit")]

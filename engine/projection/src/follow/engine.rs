@@ -252,10 +252,6 @@ impl<P: Projection> ProjectionEngine<P> {
 impl<P: Projection> EventSink for ProjectionEngine<P> {
     type Error = CatchUpError;
 
-    fn name(&self) -> &str {
-        self.build()
-    }
-
     async fn feed(&self, log: &LogName, events: &[RecordedEvent]) -> Result<(), CatchUpError> {
         match self.apply_feed(log, events).await {
             // A log that is stopped, or in the hands of another process, is not fed again: the repair sees to it.

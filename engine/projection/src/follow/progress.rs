@@ -78,7 +78,7 @@ pub(crate) async fn claim(
     Ok(Claim::At(position.map_or(Position::START, Position)))
 }
 
-/// LogCursor the progress from one position to another. False if it is not at the first one.
+/// Moves the progress from one position to another. False if it is not at the first one.
 pub(crate) async fn advance(
     transaction: &mut PgConnection,
     log: LogKey,

@@ -57,6 +57,30 @@ pub struct StatusReport {
     pub failure: Option<String>,
 }
 
+impl StatusReport {
+    /// For the readiness of a process: why the build does not follow its logs, if it does not. A stopped log is not a
+    /// reason: the others go on.
+    pub fn check(&self) -> Result<(), String> {
+        if self.failure.is_some() {
+            Err("the read models are held up; the process's output says why".to_owned())
+        } else if self.swept {
+            Ok(())
+        } else {
+            Err("the log has not been looked at yet".to_owned())
+        }
+    }
+
+    /// The same for a process that does nothing but project: a stopped log is a reason.
+    pub fn check_stopped(&self) -> Result<(), String> {
+        let Some((log, first)) = self.stopped.first() else { return Ok(()) };
+        let logs = match self.stopped.len() {
+            1 => "1 log is".to_owned(),
+            logs => format!("{logs} logs are"),
+        };
+        Err(format!("{logs} stopped; `{log}` cannot go on from position {}", first.at))
+    }
+}
+
 impl Status {
     pub(crate) fn new(build: &str) -> Status {
         let status = Status(Arc::new(Inner { build: build.to_owned(), state: Mutex::default() }));
@@ -131,7 +155,7 @@ impl Status {
         let text = ErrorChain(error).to_string();
         let mut state = self.state();
         if state.failure.as_ref() != Some(&text) {
-            tracing::warn!(build = self.0.build, error = text, "the projector is held up and retries");
+            tracing::warn!(build = self.0.build, error = text, "the projection is held up and retries");
             state.failure = Some(text);
         }
     }
@@ -139,7 +163,7 @@ impl Status {
     pub(crate) fn mark_healthy(&self) {
         let mut state = self.state();
         if state.failure.take().is_some() {
-            tracing::info!(build = self.0.build, "the projector goes on");
+            tracing::info!(build = self.0.build, "the projection goes on");
         }
     }
 
