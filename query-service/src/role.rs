@@ -9,6 +9,7 @@ use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, ApiInfo, BindError, HttpStack, ServeError};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::telemetry;
+use recount_store::LogReader;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::QueryConfig;
@@ -16,8 +17,9 @@ use crate::read::{self, BuildState, Reader};
 use crate::rest;
 
 const APPLICATION_NAME: &str = "recount-query-service";
-/// Keys are cached, so that few look-ups reach the database.
-const IDENTITY_CONNECTIONS: u32 = 2;
+/// Connections to the database of the log and the API keys. Keys are cached, so two are enough for looking them up. Each
+/// page of a log uses one while it is read, and may take 8 MiB of memory, so few are read at the same time.
+const STORE_CONNECTIONS_MAX: u32 = 8;
 /// Requests that wait for a position are answered at once when the process finishes, and others take less than this.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const API: ApiInfo = ApiInfo {
@@ -57,11 +59,12 @@ pub async fn run(config: QueryConfig, shutdown: Shutdown) -> Result<(), QuerySer
     let health = Health::new(shutdown.token());
 
     let reader = open(&config, shutdown.token(), &health).await?;
-    let identity_url = config.database.required()?;
-    let identity = database::connect(identity_url, IDENTITY_CONNECTIONS, APPLICATION_NAME, None).await?;
-    health.add_database("identity", identity.clone());
+    let store_url = config.database.required()?;
+    let store = database::connect(store_url, STORE_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
+    health.add_database("identity", store.clone());
 
-    let (routes, document) = rest::router(reader, Authenticator::new(identity)).split_for_parts();
+    let log_reader = LogReader::new(store.clone());
+    let (routes, document) = rest::router(reader, log_reader, Authenticator::new(store)).split_for_parts();
     let router = HttpStack::new(health, metrics)
         .with_catalogue(rest::catalogue())
         .wrap(routes.merge(http::openapi(document, API)));

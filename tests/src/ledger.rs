@@ -19,7 +19,7 @@ const BACK_BOUND: Duration = Duration::from_secs(400);
 /// Debits and credits, by account and asset.
 pub type Sums = BTreeMap<(String, String), (i128, i128)>;
 
-/// A ledger behind a service that takes commands and one that answers queries, which may be the same.
+/// A ledger behind a service that accepts commands and one that answers every GET, which may be the same.
 #[derive(Clone, Debug)]
 pub struct LedgerClient {
     pub commands: Client,
@@ -68,7 +68,7 @@ impl LedgerClient {
         let mut events: Vec<Value> = Vec::new();
         loop {
             let path = self.path(&format!("/events?after={}&limit={PAGE}", events.len()));
-            let body = self.commands.get(path).ok().await.json();
+            let body = self.queries.get(path).ok().await.json();
             let page = body["events"].as_array().expect("a page has events").clone();
             for event in page {
                 let position = events.len() as i64 + 1;
@@ -84,7 +84,7 @@ impl LedgerClient {
 
     /// The last position of the log.
     pub async fn head(&self) -> i64 {
-        self.commands.get(self.path("/events?limit=1")).ok().await.position()
+        self.queries.get(self.path("/events?limit=1")).ok().await.position()
     }
 
     /// The trial balance once it reflects this position.

@@ -42,7 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "recount-service-kit",
         ],
     ),
-    ("recount-query-service", &["recount-service-kit", "recount-identity"]),
+    ("recount-query-service", &["recount-core", "recount-store", "recount-service-kit", "recount-identity"]),
     (
         "recount-import",
         &["recount-core", "recount-writer", "recount-events", "recount-domain", "recount-command-service"],

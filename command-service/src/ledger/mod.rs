@@ -8,7 +8,6 @@ mod bodies;
 mod catalogue;
 mod commands;
 mod domain;
-mod events;
 mod handlers;
 mod ids;
 mod ledger_name;

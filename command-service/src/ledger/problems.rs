@@ -52,15 +52,6 @@ impl IntoResponses for CommandProblems {
     }
 }
 
-/// The problems of reading the log.
-pub(super) struct EventsProblems;
-
-impl IntoResponses for EventsProblems {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        documented(&[&[&LEDGER_UNKNOWN]])
-    }
-}
-
 fn documented(more: &[&[&'static ProblemKind]]) -> BTreeMap<String, RefOr<Response>> {
     let kinds: Vec<&'static ProblemKind> =
         COMMON.iter().chain(more.iter().copied().flatten()).copied().collect();

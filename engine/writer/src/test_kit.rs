@@ -30,7 +30,10 @@ pub const START: DateTime<Utc> =
     DateTime::from_timestamp(1_767_225_600, 0).expect("the start of 2026 is a time");
 
 /// Starts a test: these events have happened, in this order, and it is [`START`].
-pub fn given<D: Domain>(events: impl IntoIterator<Item = D::Event>) -> Given<D> {
+pub fn given<D: Domain>(events: impl IntoIterator<Item = D::Event>) -> Given<D>
+where
+    D::Event: PartialEq,
+{
     let mut given = Given { entities: HashMap::new(), now: START };
     events.into_iter().for_each(|event| given.fold(&event));
     given
@@ -51,7 +54,10 @@ pub struct When<D: Domain> {
     decision: Result<Vec<D::Event>, Refusal>,
 }
 
-impl<D: Domain> Given<D> {
+impl<D: Domain> Given<D>
+where
+    D::Event: PartialEq,
+{
     /// Sets the time of the next command.
     #[must_use]
     pub fn at(mut self, now: DateTime<Utc>) -> Given<D> {
@@ -118,24 +124,19 @@ impl<D: Domain> Given<D> {
         assert!(!encoded.tags.is_empty(), "{event:?} concerns no entity: nothing would ever read it");
         let decoded = D::decode(encoded.event_type, encoded.version, &encoded.data)
             .unwrap_or_else(|error| panic!("{event:?} cannot be read back: {error}"));
-        let again = D::encode(&decoded);
-        assert_eq!(
-            (again.event_type, again.version, &again.tags, &again.data),
-            (encoded.event_type, encoded.version, &encoded.tags, &encoded.data),
-            "an event reads back as it was written"
-        );
+        assert!(decoded == *event, "an event reads back as it was written: {event:?}, and not {decoded:?}");
         for tag in encoded.tags {
             D::evolve(&tag.clone(), self.entities.entry(tag).or_default(), event);
         }
     }
 }
 
-impl<D: Domain> When<D> {
+impl<D: Domain> When<D>
+where
+    D::Event: PartialEq,
+{
     /// These events happen, and no others. Returns the history with them, for the next command.
-    pub fn then(self, expected: impl IntoIterator<Item = D::Event>) -> Given<D>
-    where
-        D::Event: PartialEq,
-    {
+    pub fn then(self, expected: impl IntoIterator<Item = D::Event>) -> Given<D> {
         let expected: Vec<D::Event> = expected.into_iter().collect();
         let events = self.decision.unwrap_or_else(|refusal| panic!("it was rejected: {refusal:?}"));
         assert_eq!(events, expected);
@@ -145,10 +146,7 @@ impl<D: Domain> When<D> {
     }
 
     /// The command is accepted, and nothing happens: its effect holds already.
-    pub fn then_nothing(self) -> Given<D>
-    where
-        D::Event: PartialEq,
-    {
+    pub fn then_nothing(self) -> Given<D> {
         self.then([])
     }
 

@@ -1,4 +1,4 @@
-//! The headers that every answer about a ledger has: which position it reflects, and whether a preference was applied.
+//! The headers that answers about a ledger have: which position they reflect, and whether a preference was applied.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
@@ -8,7 +8,7 @@ use crate::questions::QuestionError;
 use crate::read::Snapshot;
 
 /// The header with the position that an answer reflects.
-const POSITION: HeaderName = HeaderName::from_static("recount-position");
+pub(super) const POSITION: HeaderName = HeaderName::from_static("recount-position");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// The answer to a question that was asked of this snapshot. A problem is true of the snapshot's position as well, so it

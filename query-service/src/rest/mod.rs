@@ -1,7 +1,7 @@
 //! The REST transport: routes, parameters, cursors, problems and the OpenAPI document.
 //!
-//! A handler in `routes` reads its parameters, opens a snapshot, asks a question of it and returns the result. What all of
-//! them share is here: lists, freshness headers, the mapping of errors to problems.
+//! A handler in `routes` reads its parameters, opens a snapshot, asks a question of it and returns the result. (`events`
+//! opens a log instead.) What all of them share is here: lists, freshness headers, the mapping of errors to problems.
 
 mod answer;
 mod cursor;
@@ -14,6 +14,7 @@ mod routes;
 use axum::middleware::from_fn_with_state;
 use recount_identity::{self as identity, Authenticator};
 use recount_service_kit::problem::Problem;
+use recount_store::LogReader;
 use utoipa::openapi::{Info, OpenApi};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -22,11 +23,13 @@ use utoipa_axum::routes;
 use crate::read::Reader;
 pub use problems::catalogue;
 use routes::{
-    accounts, assets, customers, holds, ledgers, metadata_history, statement, transactions, trial_balance,
+    accounts, assets, customers, events, holds, ledgers, metadata_history, statement, transactions,
+    trial_balance,
 };
 
-/// The routes of the read side with their OpenAPI document. Every route requires a key.
-pub fn router(reader: Reader, authenticator: Authenticator) -> OpenApiRouter {
+/// The routes of the read side with their OpenAPI document. `reader` reads the read models, `log_reader` the logs. Every
+/// route requires a key.
+pub fn router(reader: Reader, log_reader: LogReader, authenticator: Authenticator) -> OpenApiRouter {
     let mut router = OpenApiRouter::with_openapi(description())
         .routes(routes!(ledgers::list))
         .routes(routes!(ledgers::show))
@@ -44,6 +47,7 @@ pub fn router(reader: Reader, authenticator: Authenticator) -> OpenApiRouter {
         .routes(routes!(assets::list))
         .routes(routes!(trial_balance::show))
         .with_state(reader)
+        .merge(OpenApiRouter::new().routes(routes!(events::list)).with_state(log_reader))
         .route_layer(from_fn_with_state(authenticator, identity::require));
     let document = router.get_openapi_mut();
     let components = document.components.get_or_insert_default();

@@ -6,15 +6,19 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use recount_service_kit::problem::{Problem, ProblemKind, kinds, responses};
+use recount_store::StoreError;
 use utoipa::IntoResponses;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::response::Response;
 
+use crate::questions::events::EventsError;
 use crate::questions::{Entity, QuestionError};
 use crate::read::ReadError;
 
 /// A rebuild takes a while, so that an early retry would be useless.
 const REBUILDING_RETRY_AFTER_SECONDS: u64 = 5;
+/// For a log that cannot be read, the same as for a command that cannot be recorded.
+const STORE_RETRY_AFTER_SECONDS: u64 = 2;
 
 /// Also defined by the command service, word for word.
 static LEDGER_UNKNOWN: ProblemKind = ProblemKind {
@@ -114,6 +118,27 @@ impl From<ReadError> for Problem {
     }
 }
 
+impl From<EventsError> for Problem {
+    fn from(error: EventsError) -> Problem {
+        match &error {
+            EventsError::LedgerUnknown(_) => Problem::new(&LEDGER_UNKNOWN, sentence(&error)),
+            EventsError::Store(cause) => of_store(cause),
+            EventsError::NotJson(cause) => Problem::new(&kinds::INTERNAL, sentence(&error)).caused_by(cause),
+        }
+    }
+}
+
+/// A failed read of the log.
+fn of_store(error: &StoreError) -> Problem {
+    let problem = if error.retryable() {
+        Problem::new(&kinds::STORE_UNAVAILABLE, "The event store cannot be reached.")
+            .retry_after_seconds(STORE_RETRY_AFTER_SECONDS)
+    } else {
+        Problem::new(&kinds::INTERNAL, "The request could not be processed.")
+    };
+    problem.caused_by(error)
+}
+
 /// The text of an error, which is a clause, as a sentence.
 fn sentence(error: &impl Display) -> String {
     let clause = error.to_string();
@@ -122,7 +147,7 @@ fn sentence(error: &impl Display) -> String {
     first.into_iter().chain(letters).chain(['.']).collect()
 }
 
-/// The problems of every operation.
+/// The problems of every operation on the read models.
 const COMMON: [&ProblemKind; 7] = [
     &kinds::INVALID_REQUEST,
     &kinds::KEY_MISSING,
@@ -188,6 +213,17 @@ problem_responses! {
     CustomerProblems: OF_LEDGER, [&CUSTOMER_NOT_FOUND]
 }
 
+/// The problems of reading the log, which needs no read models.
+pub(super) struct EventsProblems;
+
+impl IntoResponses for EventsProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let common = COMMON.into_iter().filter(|kind| *kind != &kinds::READ_MODELS_REBUILDING);
+        let all: Vec<&'static ProblemKind> = common.chain([&LEDGER_UNKNOWN]).collect();
+        responses(&all)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +250,19 @@ mod tests {
         let problem = Problem::from(error);
         assert_eq!(problem.kind().code, "internal");
         assert!(!problem.body_json().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn a_failed_read_of_the_log_is_worth_a_retry_only_if_the_store_could_not_be_reached() {
+        let unavailable = StoreError::Unavailable(sqlx::Error::PoolTimedOut);
+        let refused = StoreError::Refused(sqlx::Error::ColumnNotFound("secret".into()));
+        let corrupt = StoreError::Corrupt("secret".into());
+        for (error, code) in
+            [(unavailable, "store-unavailable"), (refused, "internal"), (corrupt, "internal")]
+        {
+            let problem = Problem::from(EventsError::Store(error));
+            assert_eq!(problem.kind().code, code);
+            assert!(!problem.body_json().to_string().contains("secret"));
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use recount_identity::Authenticator;
 use recount_query_service::{Reader, router};
+use recount_store::LogReader;
 use recount_test_support::TestDatabase;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,8 @@ async fn document() -> Value {
     let pool = database.pool().clone();
     let finishing = CancellationToken::new();
     finishing.cancel();
-    let routes = router(Reader::start(pool.clone(), finishing), Authenticator::new(pool));
+    let reader = Reader::start(pool.clone(), finishing);
+    let routes = router(reader, LogReader::new(pool.clone()), Authenticator::new(pool));
     serde_json::to_value(routes.into_openapi()).unwrap()
 }
 
@@ -23,7 +25,7 @@ async fn every_documented_operation_answers_as_documented() {
     let document = document().await;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 15);
+    assert_eq!(paths.len(), 16);
     for (path, operations) in paths {
         let responses = operations["get"]["responses"].as_object().unwrap();
         for status in ["200", "400", "401", "500", "503"] {
@@ -71,6 +73,8 @@ async fn every_answer_has_exactly_the_members_of_its_schema() {
         ("/v1/ledgers/books/trial-balance", "TrialBalance", ""),
         ("/v1/ledgers/books/trial-balance", "TrialBalanceRow", "/rows/0"),
         ("/v1/ledgers/books/trial-balance", "AssetTotal", "/totals/0"),
+        ("/v1/ledgers/books/events", "EventPage", ""),
+        ("/v1/ledgers/books/events", "EventRecord", "/events/0"),
         ("/v1/ledgers/none", "Problem", ""),
     ] {
         let answer = world.get(path).await.json();
@@ -114,7 +118,9 @@ async fn every_operation_documents_its_path_parameters_and_how_to_wait_for_a_pos
         let variables: Vec<&str> =
             path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(named("path"), variables, "{path}");
-        let headers: &[&str] = if path.contains("{ledger}") { &["Recount-At-Least", "Prefer"] } else { &[] };
+        // The log is always current.
+        let waits = path.contains("{ledger}") && !path.ends_with("/events");
+        let headers: &[&str] = if waits { &["Recount-At-Least", "Prefer"] } else { &[] };
         assert_eq!(named("header"), headers, "{path}");
         for parameter in parameters {
             assert!(!parameter["description"].as_str().unwrap().is_empty(), "{path}: {parameter}");
@@ -163,6 +169,23 @@ async fn every_list_documents_how_to_page_through_it() {
             "transactions"
         ]
     );
+}
+
+#[tokio::test]
+async fn the_log_documents_the_limits_of_a_page() {
+    let document = document().await;
+    let log = &document["paths"]["/v1/ledgers/{ledger}/events"]["get"];
+    assert_eq!(log["operationId"], "list_events");
+    let schema = |name: &str| {
+        let mut parameters = log["parameters"].as_array().unwrap().iter();
+        parameters.find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+    };
+    let limit = schema("limit");
+    assert_eq!(
+        (&limit["minimum"], &limit["maximum"], &limit["default"]),
+        (&1.into(), &1_000.into(), &100.into())
+    );
+    assert_eq!(schema("after")["minimum"], 0);
 }
 
 #[tokio::test]

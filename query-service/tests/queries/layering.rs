@@ -22,6 +22,11 @@ fn a_route_contains_no_sql() {
     assert_eq!(lines_with("rest", &["sqlx::query", "QueryBuilder", "FromRow"]), [""; 0]);
 }
 
+#[test]
+fn the_log_is_read_and_never_written() {
+    assert_eq!(lines_with("", &["LogWriter", "Append", "create_log"]), [""; 0]);
+}
+
 /// The lines with any of these words in the sources of a folder, with their places.
 fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
     let files = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder));

@@ -4,6 +4,7 @@
 
 mod answers;
 mod document;
+mod events;
 mod freshness;
 mod layering;
 mod pages;

@@ -47,6 +47,12 @@ async fn unknown_and_malformed_parameters_are_refused_by_name() {
         ("/v1/ledgers/books/trial-balance?effective_before=", "effective_before"),
         ("/v1/ledgers/books/trial-balance?format=xml", "format"),
         ("/v1/ledgers?prefix=a", "prefix"),
+        ("/v1/ledgers/books/events?colour=red", "colour"),
+        ("/v1/ledgers/books/events?limit=0", "limit"),
+        ("/v1/ledgers/books/events?limit=1001", "limit"),
+        ("/v1/ledgers/books/events?limit=many", "limit"),
+        ("/v1/ledgers/books/events?after=-1", "after"),
+        ("/v1/ledgers/books/events?after=1&after=2", "after"),
     ] {
         let answer = world.get(path).await;
         assert_eq!(answer.problem(), (400, "invalid-request".into()), "{path}");
@@ -97,6 +103,9 @@ async fn impossible_names_are_not_found_or_refused_and_never_an_internal_error()
         ("/v1/ledgers/%00", (400, "invalid-request")),
         ("/v1/ledgers/books/accounts/%FF", (400, "invalid-request")),
         ("/v1/ledgers/books/accounts?prefix=%00", (400, "invalid-request")),
+        ("/v1/ledgers/%27%3B--/events", (400, "invalid-request")),
+        ("/v1/ledgers/%00/events", (400, "invalid-request")),
+        ("/v1/ledgers/%FF/events", (400, "invalid-request")),
         ("/v1/nothing", (404, "not-found")),
     ] {
         let answer = world.get(path).await;

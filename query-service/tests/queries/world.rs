@@ -1,22 +1,29 @@
 //! A query service on its own database, and functions that write the read models as the projector would.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use recount_core::{LogName, NewEvent, Tag};
 use recount_identity::{self as identity, Authenticator};
 use recount_query_service::{Reader, VERSION_MIN, catalogue, router};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::HttpStack;
 use recount_service_kit::telemetry;
+use recount_store::{Append, Appended, LogReader, LogWriter, migrations};
 use recount_test_support::TestDatabase;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 pub(crate) const LOG: i64 = 42;
+const APPEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
@@ -75,14 +82,20 @@ impl World {
         World::on(database, reader).await
     }
 
-    /// Reads the read models through this pool; the keys are in the database.
+    /// Reads the read models through this pool; the keys and the logs are in the database.
     pub(crate) async fn on(database: TestDatabase, read_models: PgPool) -> World {
+        let logs = database.pool().clone();
+        World::with_pools(database, read_models, logs).await
+    }
+
+    /// Reads the read models and the logs through these pools; the keys are in the database.
+    pub(crate) async fn with_pools(database: TestDatabase, read_models: PgPool, logs: PgPool) -> World {
         let keys = database.pool().clone();
         identity::migrate(&keys).await.unwrap();
         let key = identity::create_key(&keys, "tests").await.unwrap();
         let token = CancellationToken::new();
         let reader = Reader::start(read_models, token.clone());
-        let (routes, _) = router(reader, Authenticator::new(keys)).split_for_parts();
+        let (routes, _) = router(reader, LogReader::new(logs), Authenticator::new(keys)).split_for_parts();
         let stack =
             HttpStack::new(Health::new(token), telemetry::metrics_handle()).with_catalogue(catalogue());
         World { database, router: stack.wrap(routes), key: key.plaintext.expose_secret().to_owned() }
@@ -134,7 +147,7 @@ impl World {
     }
 
     /// The books, and at positions 10 to 16: two holds (`t4` captures a part of `auth-1`), two customers (`c-1` has two
-    /// accounts), and changes of metadata.
+    /// accounts), and changes of metadata. The log has as many events.
     pub(crate) async fn with_everything() -> World {
         let world = World::with_books().await;
         world.place_hold(10, "auth-1", "Assets:Cash", "Equity:Opening", "100").await;
@@ -149,7 +162,30 @@ impl World {
         world.link(15, "c-1", "Assets:Cash").await;
         world.link(16, "c-1", "assets:late").await;
         sqlx::raw_sql(include_str!("everything.sql")).execute(world.pool()).await.unwrap();
+        world.write_log("books", &[("account:Assets:Cash", "{}"); 16]).await;
         world
+    }
+
+    /// Writes a log as the command service would: an event for each tag and data.
+    pub(crate) async fn write_log(&self, name: &str, events: &[(&str, &str)]) {
+        migrations::run(self.pool()).await.unwrap();
+        let writer = LogWriter::new(self.pool().clone());
+        let name: LogName = name.parse().unwrap();
+        writer.create_log(&name).await.unwrap();
+        let log = writer.reader().log(name.key()).await.unwrap().unwrap();
+        let recorded_at: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut batch = Append::new(log.key, log.head, log.fence, recorded_at);
+        for (n, (tag, data)) in (1..).zip(events) {
+            batch.push_event(NewEvent {
+                id: Uuid::from_u128(n),
+                event_type: "account-opened",
+                version: 1,
+                tags: vec![Tag::from_stored(tag)],
+                data: (*data).to_owned(),
+                meta: r#"{"actor":"tests"}"#.into(),
+            });
+        }
+        assert_eq!(writer.append(&batch, APPEND_TIMEOUT).await.unwrap(), Appended::Done);
     }
 
     async fn place_hold(&self, position: i64, hold: &str, debit: &str, credit: &str, amount: &str) {

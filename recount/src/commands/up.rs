@@ -170,10 +170,12 @@ impl Roles {
 
     fn router(&self, health: Health) -> axum::Router {
         let authenticator = Authenticator::new(self.pool.clone());
-        let api = self
-            .command
-            .router(authenticator.clone())
-            .merge(recount_query_service::router(self.reader.clone(), authenticator));
+        let log_reader = LogReader::new(self.pool.clone());
+        let api = self.command.router(authenticator.clone()).merge(recount_query_service::router(
+            self.reader.clone(),
+            log_reader,
+            authenticator,
+        ));
         let (routes, document) = api.split_for_parts();
         HttpStack::new(health, telemetry::metrics_handle())
             .with_catalogue(ledger::catalogue())

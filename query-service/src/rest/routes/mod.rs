@@ -3,6 +3,7 @@
 pub(super) mod accounts;
 pub(super) mod assets;
 pub(super) mod customers;
+pub(super) mod events;
 pub(super) mod holds;
 pub(super) mod ledgers;
 pub(super) mod metadata_history;
