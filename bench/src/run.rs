@@ -21,12 +21,12 @@ use crate::server::Server;
 use crate::service::{Program, Role, Service};
 
 /// After this time, connections, plans and caches are warm.
-const WARM_UP: Duration = Duration::from_secs(1);
-/// The number of batches of the service that are inserted again, one after another.
-const CAPTURED_BATCHES: usize = 32;
+const WARM_UP_INTERVAL: Duration = Duration::from_secs(1);
+/// Batches of the service that are inserted again, one after another.
+const CAPTURED_BATCHES_MAX: usize = 32;
 /// How long the read model may take to catch up after the load.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(180);
-const POLL: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The conditions that all scenarios share.
 #[derive(Debug)]
@@ -146,15 +146,15 @@ impl World<'_> {
         let after = ledger::heads(&self.pool, &[log]).await?;
         let commands = match scenario.work {
             Work::Appends { commands, .. } => {
-                ledger::post_singles(address, &ledger, commands * CAPTURED_BATCHES, random).await?;
+                ledger::post_singles(address, &ledger, commands * CAPTURED_BATCHES_MAX, random).await?;
                 commands
             }
             _ => {
-                ledger::post_batches(address, &ledger, CAPTURED_BATCHES, random).await?;
+                ledger::post_batches(address, &ledger, CAPTURED_BATCHES_MAX, random).await?;
                 BATCH_COMMANDS as usize
             }
         };
-        raw::capture(&self.pool, log, after, commands, CAPTURED_BATCHES).await
+        raw::capture(&self.pool, log, after, commands, CAPTURED_BATCHES_MAX).await
     }
 
     async fn measure(&self, scene: &Scene, random: &mut Random) -> anyhow::Result<Round> {
@@ -200,7 +200,7 @@ impl World<'_> {
     async fn drive<W: Worker + 'static>(&self, workers: Vec<W>) -> anyhow::Result<Loaded> {
         let postgres = self.conditions.server.postgres_pid()?;
         let measurement = Measurement {
-            warm_up: WARM_UP,
+            warm_up: WARM_UP_INTERVAL,
             duration: self.conditions.duration,
             processes: Processes {
                 cores: self.conditions.cores.clone(),
@@ -217,7 +217,7 @@ impl World<'_> {
         let events_behind = self.events_behind(log).await?;
         let mut behind = events_behind;
         while behind > 0 && began.elapsed() < CATCH_UP_TIMEOUT {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             behind = self.events_behind(log).await?;
         }
         let caught_up_seconds = (behind == 0).then(|| began.elapsed().as_secs_f64());

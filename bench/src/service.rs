@@ -17,14 +17,15 @@ use uuid::Uuid;
 use crate::http::Connection;
 use crate::requests::Requests;
 
-/// The admin key of every run. Its database exists only during the run, on a socket that only the current user can open.
+/// The admin key of every run. Its database exists only during the run, on a socket that only the current user can
+/// open.
 pub(crate) const KEY: &str = "rk_bench_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(20);
-/// The number of last lines of output that are shown if the service does not start.
-const TAIL_LINES: usize = 15;
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Last lines of output that are shown if the service does not start.
+const TAIL_LINES_MAX: usize = 15;
 
 /// The role that the program runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl Program<'_> {
             if service.child.try_wait()?.is_some() || Instant::now() > deadline {
                 bail!("`recount {role}` did not become ready:\n{}", self.output_tail());
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         Ok(service)
     }
@@ -115,7 +116,7 @@ impl Program<'_> {
     fn output_tail(&self) -> String {
         let output = std::fs::read_to_string(&self.output_file).unwrap_or_default();
         let lines: Vec<&str> = output.lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+        lines[lines.len().saturating_sub(TAIL_LINES_MAX)..].join("\n")
     }
 }
 

@@ -1,9 +1,9 @@
 //! What tests need around them: a database of their own, a topic of their own, a free address, and a way to wait for a
 //! condition.
 //!
-//! The servers are those that `cargo xtask test` starts and names in the environment, or those of a running
-//! `cargo xtask servers`. What must not be here: anything of Recount's own crates, which would tie each crate's tests to
-//! all the others.
+//! The servers are those that `cargo xtask test` starts and names in the environment, or those of a running `cargo
+//! xtask servers`. Code of Recount's own crates does not belong here: it would tie the tests of each crate to all
+//! others.
 
 mod database;
 mod kafka;

@@ -1,17 +1,17 @@
 //! The file in cargo's target folder in which `cargo xtask servers` says where its servers are, while they run.
 //!
-//! Lines of `NAME=VALUE`, the names those of the environment variables that it stands in for. The module is compiled
-//! into xtask as well, which writes the file, so it uses the standard library alone.
+//! Each line is `NAME=VALUE`, with the name of the environment variable that it replaces. xtask, which writes the file,
+//! compiles this module too, so it only uses the standard library.
 
 use std::path::{Path, PathBuf};
 
 pub(crate) const FILE_NAME: &str = "recount-test-servers";
 
-/// The process that runs the servers: when it is gone, so are they, and the file is stale.
+/// The process that runs the servers. If it has ended, the servers have too, and the file is stale.
 pub(crate) const PROCESS: &str = "PROCESS";
 
-/// The value of a variable, if servers are running. Servers that another file speaks of, in another target folder, are
-/// those of another checkout.
+/// The value of a variable, if servers are running. A file in another target folder is about the servers of another
+/// checkout.
 pub(crate) fn value(variable: &str) -> Option<String> {
     let executable = std::env::current_exe().ok()?;
     let content = std::fs::read_to_string(find(&executable)?).ok()?;

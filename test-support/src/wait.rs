@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-const POLL: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Waits until the condition holds. After the timeout, fails the test with `what` as the message.
 pub async fn eventually<C, F>(timeout: Duration, what: &str, mut condition: C)
@@ -27,11 +27,11 @@ where
     loop {
         // Checking the condition must not outlast the timeout either.
         let left = timeout.saturating_sub(started.elapsed());
-        if let Ok(Some(value)) = tokio::time::timeout(left.max(POLL), condition()).await {
+        if let Ok(Some(value)) = tokio::time::timeout(left.max(POLL_INTERVAL), condition()).await {
             return value;
         }
         assert!(started.elapsed() < timeout, "not within {timeout:?}: {what}");
-        tokio::time::sleep(POLL).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -45,7 +45,7 @@ pub fn eventually_blocking(timeout: Duration, mut condition: impl FnMut() -> boo
         if started.elapsed() >= timeout {
             return false;
         }
-        std::thread::sleep(POLL);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 

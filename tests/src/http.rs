@@ -1,4 +1,4 @@
-//! A small HTTP client: a connection for each request, so that a server may come and go between two of them.
+//! A small HTTP client. It opens a connection for each request, so that a server may restart between two requests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-/// Longer than any answer takes that a test waits for.
-const ANSWER_WAIT_MAX: Duration = Duration::from_secs(90);
+/// Longer than any answer takes.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// One server, and the key that it is asked with.
+/// A client of one server, with or without an API key.
 #[derive(Clone, Debug)]
 pub struct Client {
     address: SocketAddr,
     key: Option<String>,
 }
 
-/// There was no answer: whether the request was executed is not known.
+/// There was no answer. The request may have been executed or not.
 #[derive(Debug)]
 pub struct NoAnswer(pub String);
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -32,7 +32,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// A request that is being put together.
+/// A request under construction.
 #[derive(Debug)]
 pub struct Ask {
     client: Client,
@@ -43,12 +43,12 @@ pub struct Ask {
 }
 
 impl Client {
-    /// Asks without a key.
+    /// A client without a key.
     pub fn new(address: SocketAddr) -> Client {
         Client { address, key: None }
     }
 
-    /// The same server, asked with this key.
+    /// A client of the same server with this key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Client {
         Client { address: self.address, key: Some(key.to_owned()) }
@@ -89,22 +89,22 @@ impl Ask {
         self
     }
 
-    /// Sends it. An answer is an answer, whatever its status.
+    /// Sends the request. An answer with any status is a success.
     pub async fn send(self) -> Result<Answer, NoAnswer> {
         let address = self.client.address;
-        match tokio::time::timeout(ANSWER_WAIT_MAX, self.exchange()).await {
+        match tokio::time::timeout(ANSWER_TIMEOUT, self.exchange()).await {
             Ok(answer) => answer.map_err(|error| NoAnswer(format!("{address}: {error}"))),
-            Err(_) => Err(NoAnswer(format!("{address}: nothing within {ANSWER_WAIT_MAX:?}"))),
+            Err(_) => Err(NoAnswer(format!("{address}: nothing within {ANSWER_TIMEOUT:?}"))),
         }
     }
 
-    /// The answer of a server that must be there.
+    /// The answer, of any status. Fails the test if there is none.
     pub async fn answer(self) -> Answer {
         let what = format!("{} {}", self.method, self.path);
         self.send().await.unwrap_or_else(|NoAnswer(reason)| panic!("{what}: no answer from {reason}"))
     }
 
-    /// The answer of a server that must be content with the request.
+    /// The answer, which must have a status of success.
     pub async fn ok(self) -> Answer {
         let what = format!("{} {}", self.method, self.path);
         let answer = self.answer().await;
@@ -129,7 +129,7 @@ impl Ask {
             Ok::<_, hyper::Error>(Answer { status: parts.status, headers: parts.headers, body })
         };
         tokio::pin!(answered);
-        // A server may answer and close before it has read the whole of a body that it does not want.
+        // A server may answer and close the connection before it has read the whole body.
         tokio::select! {
             biased;
             answer = &mut answered => Ok(answer?),
@@ -147,7 +147,7 @@ impl Answer {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {self}"))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {self}"))
     }
 
     /// The code of a problem document; empty for anything else.
@@ -156,7 +156,7 @@ impl Answer {
         problem["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The position that the answer names, in its header.
+    /// The position in the header of the answer.
     pub fn position(&self) -> i64 {
         let position = self.headers.get("recount-position").and_then(|value| value.to_str().ok());
         position.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no position: {self}"))

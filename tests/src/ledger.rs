@@ -1,5 +1,4 @@
-//! A ledger as its clients see it: commands, the whole log, balances, and a fold of the log that owes nothing to
-//! Recount's own code.
+//! A client of a ledger: commands, the log, balances, and a fold of the log that is independent of Recount's code.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -10,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, Ask, Client};
 
-const PAGE: usize = 1_000;
-/// Read models catch up within this, whatever was killed.
-const CATCH_UP_SECONDS: u64 = 60;
-/// A service that was killed is back within this, and one that a test has paused goes on.
-const BACK_BOUND: Duration = Duration::from_secs(400);
+const PAGE_EVENTS_MAX: usize = 1_000;
+/// How long read models may take to catch up, in seconds, whatever was killed.
+const CATCH_UP_TIMEOUT_SECONDS: u64 = 60;
+/// How long it may take until a service that was killed or paused answers again.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(400);
 
 /// Debits and credits, by account and asset.
 pub type Sums = BTreeMap<(String, String), (i128, i128)>;
@@ -27,7 +26,7 @@ pub struct LedgerClient {
     pub name: String,
 }
 
-/// A command that was acknowledged: what must be in the log from then on, at this place.
+/// An acknowledged transaction: from then on, it must be in the log at this position.
 #[derive(Clone, Debug)]
 pub struct Acknowledged {
     pub transaction: String,
@@ -35,7 +34,7 @@ pub struct Acknowledged {
 }
 
 impl LedgerClient {
-    /// A ledger of one process that does everything.
+    /// A client of a single process with all roles.
     pub fn at(client: &Client, name: &str) -> LedgerClient {
         LedgerClient { commands: client.clone(), queries: client.clone(), name: name.to_owned() }
     }
@@ -63,11 +62,11 @@ impl LedgerClient {
         acknowledged(transaction, &answer)
     }
 
-    /// The whole log. That its positions have no gap is checked on the way.
+    /// All events of the log. Checks that the positions have no gaps.
     pub async fn events(&self) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         loop {
-            let path = self.path(&format!("/events?after={}&limit={PAGE}", events.len()));
+            let path = self.path(&format!("/events?after={}&limit={PAGE_EVENTS_MAX}", events.len()));
             let body = self.queries.get(path).ok().await.json();
             let page = body["events"].as_array().expect("a page has events").clone();
             for event in page {
@@ -102,18 +101,18 @@ impl LedgerClient {
     /// The answer to a query once it reflects this position.
     pub async fn answer_at(&self, path: &str, at_least: i64) -> Answer {
         let ask = self.queries.get(self.path(path)).header("recount-at-least", at_least);
-        ask.header("prefer", format!("wait={CATCH_UP_SECONDS}")).ok().await
+        ask.header("prefer", format!("wait={CATCH_UP_TIMEOUT_SECONDS}")).ok().await
     }
 
-    /// Every acknowledged transaction is in the log once, at the place that was acknowledged; no transaction is there
-    /// twice; and what the read models say is what the log says.
+    /// Checks that every acknowledged transaction is in the log at its position, that no transaction is there twice,
+    /// and that the read models match the log. Returns the events.
     pub async fn check(&self, acknowledged: &[Acknowledged]) -> Vec<Value> {
         let events = self.events().await;
         let mut posted: HashMap<String, i64> = HashMap::new();
         for event in events.iter().filter(|event| event["type"] == "transaction-posted") {
             let position = event["position"].as_i64().expect("a position is a number");
             let before = posted.insert(text(&event["data"], "transaction"), position);
-            assert_eq!(before, None, "a transaction is there twice: {event}");
+            assert_eq!(before, None, "a transaction is in the log twice: {event}");
         }
         for Acknowledged { transaction, position } in acknowledged {
             assert_eq!(posted.get(transaction), Some(position), "{transaction} was acknowledged");
@@ -132,11 +131,11 @@ pub fn payment(transaction: &str) -> Value {
     json!({"transaction": transaction, "transfers": [transfer]})
 }
 
-/// Posts the payment again and again, under one idempotency key, until a service says that it is done.
+/// Posts the payment with one idempotency key until a service acknowledges it.
 pub async fn pay_until_done(services: &[LedgerClient], first: usize, transaction: &str) -> Acknowledged {
     let mut service = first;
     let what = format!("{transaction} is acknowledged");
-    eventually_some(BACK_BOUND, &what, || {
+    eventually_some(RECOVERY_TIMEOUT, &what, || {
         let ledger = &services[service % services.len()];
         service += 1;
         let ask = ledger.command("post-transaction", &payment(transaction));
@@ -178,9 +177,9 @@ pub fn fold(events: &[Value]) -> Sums {
 }
 
 fn text(value: &Value, member: &str) -> String {
-    value[member].as_str().unwrap_or_else(|| panic!("`{member}` is no text in {value}")).to_owned()
+    value[member].as_str().unwrap_or_else(|| panic!("`{member}` is not a text in {value}")).to_owned()
 }
 
 fn amount(value: &Value, member: &str) -> i128 {
-    text(value, member).parse().unwrap_or_else(|_| panic!("`{member}` is no amount in {value}"))
+    text(value, member).parse().unwrap_or_else(|_| panic!("`{member}` is not an amount in {value}"))
 }

@@ -1,4 +1,4 @@
-//! Clients that pay, one payment after another, and repeat what was not answered until it is.
+//! Clients that pay, one payment after another, and repeat each payment until it is acknowledged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,47 +9,47 @@ use tokio::task::JoinSet;
 
 use crate::ledger::{Acknowledged, LedgerClient, pay_until_done};
 
-/// Load goes on within this after anything was killed and came back.
-const PROGRESS_BOUND: Duration = Duration::from_secs(180);
+/// How long it may take until clients make progress again, after a process was killed and came back.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Load on a ledger. Dropping it ends it.
 #[derive(Debug)]
 pub struct Load {
-    shared: Arc<Shared>,
+    progress: Arc<Progress>,
     clients: JoinSet<Vec<Acknowledged>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    done: AtomicUsize,
+struct Progress {
+    acknowledged: AtomicUsize,
     finishing: AtomicBool,
 }
 
 impl Load {
-    /// Starts so many clients, spread over the services. Their payments have names that start with `name`.
+    /// Starts this number of clients, spread over the services. The names of their payments start with `name`.
     pub fn start(services: &[LedgerClient], name: &str, clients: usize) -> Load {
-        let shared = Arc::new(Shared::default());
+        let progress = Arc::new(Progress::default());
         let clients = (0..clients)
-            .map(|client| pay(services.to_vec(), client, format!("{name}-{client}"), Arc::clone(&shared)));
-        Load { shared: Arc::clone(&shared), clients: clients.collect() }
+            .map(|client| pay(services.to_vec(), client, format!("{name}-{client}"), Arc::clone(&progress)));
+        Load { progress: Arc::clone(&progress), clients: clients.collect() }
     }
 
-    /// Waits until so many more payments have been acknowledged.
+    /// Waits until this number of further payments is acknowledged.
     pub async fn more(&mut self, payments: usize) {
-        let until = self.shared.done.load(Ordering::Relaxed) + payments;
-        eventually(PROGRESS_BOUND, &format!("{payments} more payments are acknowledged"), || {
+        let until = self.progress.acknowledged.load(Ordering::Relaxed) + payments;
+        eventually(PROGRESS_TIMEOUT, &format!("{payments} more payments are acknowledged"), || {
             if let Some(ended) = self.clients.try_join_next() {
                 panic!("a client gave up: {ended:?}");
             }
-            let done = self.shared.done.load(Ordering::Relaxed);
-            async move { done >= until }
+            let acknowledged = self.progress.acknowledged.load(Ordering::Relaxed);
+            async move { acknowledged >= until }
         })
         .await;
     }
 
-    /// Lets every client finish its payment. Gives everything that was acknowledged.
+    /// Lets every client finish its payment. Returns all acknowledged payments.
     pub async fn finish(self) -> Vec<Acknowledged> {
-        self.shared.finishing.store(true, Ordering::Relaxed);
+        self.progress.finishing.store(true, Ordering::Relaxed);
         self.clients.join_all().await.into_iter().flatten().collect()
     }
 }
@@ -58,13 +58,13 @@ async fn pay(
     services: Vec<LedgerClient>,
     client: usize,
     name: String,
-    shared: Arc<Shared>,
+    progress: Arc<Progress>,
 ) -> Vec<Acknowledged> {
     let mut acknowledged = Vec::new();
-    while !shared.finishing.load(Ordering::Relaxed) {
+    while !progress.finishing.load(Ordering::Relaxed) {
         let transaction = format!("{name}-{}", acknowledged.len());
         acknowledged.push(pay_until_done(&services, client, &transaction).await);
-        shared.done.fetch_add(1, Ordering::Relaxed);
+        progress.acknowledged.fetch_add(1, Ordering::Relaxed);
     }
     acknowledged
 }

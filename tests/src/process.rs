@@ -1,4 +1,4 @@
-//! Processes of the real binary: started, waited for, killed, and never left behind.
+//! Processes of the real binary: starting, waiting and killing. None outlives its test.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,15 +15,15 @@ use tempfile::TempDir;
 
 use crate::http::Client;
 
-/// A new cluster, and a Kafka with it, on a slow machine that does many other things at the same time.
-const READY_BOUND: Duration = Duration::from_secs(300);
-/// A process that was asked to finish drains for 12 s, and its children have 60 s each.
-const STOP_BOUND: Duration = Duration::from_secs(180);
-/// Commands that end by themselves; a database that is not there is waited for during 30 s.
-const RUN_BOUND: Duration = Duration::from_secs(180);
-const KILL_BOUND: Duration = Duration::from_secs(120);
+/// A start with a new cluster and a Kafka, on a slow and busy machine.
+const READY_TIMEOUT: Duration = Duration::from_secs(300);
+/// A process that stops drains for 12 s, and its children have 60 s each.
+const STOP_TIMEOUT: Duration = Duration::from_secs(180);
+/// For commands that end by themselves. They wait 30 s for a database that is unreachable.
+const RUN_TIMEOUT: Duration = Duration::from_secs(180);
+const KILL_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The binary that is tested: named by `RECOUNT_BIN`, or beside the tests in cargo's target folder.
+/// The binary under test: `RECOUNT_BIN`, or the one in cargo's target folder beside the tests.
 pub fn binary() -> PathBuf {
     let named = std::env::var_os("RECOUNT_BIN").filter(|path| !path.is_empty()).map(PathBuf::from);
     let path = named.unwrap_or_else(|| {
@@ -33,13 +33,13 @@ pub fn binary() -> PathBuf {
     });
     assert!(
         path.is_file(),
-        "{} is not there: run `cargo xtask test`, or `cargo build -p recount` first, or set RECOUNT_BIN",
+        "{} does not exist: run `cargo xtask test`, or `cargo build -p recount` first, or set RECOUNT_BIN",
         path.display()
     );
     path
 }
 
-/// A folder that goes away at the end of the test, and that the user whom Postgres runs as can enter.
+/// A folder that is removed at the end of the test. The user that runs Postgres can enter it.
 pub fn folder() -> TempDir {
     let folder = tempfile::Builder::new()
         .prefix("recount-e2e-")
@@ -48,7 +48,7 @@ pub fn folder() -> TempDir {
     folder.expect("the folder for temporary files can be written to")
 }
 
-/// What a command that ended by itself left.
+/// The status and output of a command that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
@@ -70,7 +70,7 @@ impl Program {
         Program { arguments, environment: Vec::new(), address: None }
     }
 
-    /// A program that listens, on a free address of its own, the same at each start.
+    /// A program that listens on a free address, which is the same at each start.
     pub fn listening<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Program {
         Program::new(arguments).listening_on(free_address())
     }
@@ -100,18 +100,18 @@ impl Program {
         process
     }
 
-    /// Starts it and does not wait.
+    /// Starts it without waiting.
     pub fn spawn(&self) -> Process {
         let output = folder();
         let file = |name| File::create(output.path().join(name)).expect("the folder is new");
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
-            // The settings of whoever runs the tests are not those of what is tested; where the cache is, is no matter.
+            // Settings of the user must not influence the test. The location of the cache does not.
             if name.as_encoded_bytes().starts_with(b"RECOUNT_") && name != "RECOUNT_CACHE" {
                 command.env_remove(name);
             }
         }
-        // A trace of calls is for developers; what is tested is what everybody is told.
+        // Tests see the same error messages as users, without backtraces.
         command.env_remove("RUST_BACKTRACE");
         let child = command
             .args(&self.arguments)
@@ -129,11 +129,11 @@ impl Program {
     /// Runs it to its end.
     pub async fn run(&self) -> Ended {
         let mut process = self.spawn();
-        let status = process.ended(RUN_BOUND).await;
+        let status = process.ended(RUN_TIMEOUT).await;
         Ended { status, stdout: process.stdout(), stderr: process.stderr() }
     }
 
-    /// Runs it to an end that must be a good one.
+    /// Runs it to its end, which must be a success.
     pub async fn run_ok(&self) -> Ended {
         let ended = self.run().await;
         assert!(ended.status.success(), "{:?}: {ended:?}", self.arguments);
@@ -141,7 +141,7 @@ impl Program {
     }
 }
 
-/// A process of Recount. It is killed with this value.
+/// A process of Recount. Dropping this value kills it.
 #[derive(Debug)]
 pub struct Process {
     program: Program,
@@ -150,7 +150,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Asks it, without a key.
+    /// A client without a key.
     pub fn client(&self) -> Client {
         Client::new(self.address())
     }
@@ -172,14 +172,14 @@ impl Process {
     }
 
     fn printed(&self, name: &str) -> String {
-        let bytes = fs::read(self.output.path().join(name)).expect("it was made at the start");
+        let bytes = fs::read(self.output.path().join(name)).expect("the file was created at the start");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until it reports that it is ready.
     pub async fn ready(&mut self) {
         let client = self.client();
-        eventually(READY_BOUND, &format!("{:?} is ready", self.program.arguments), || {
+        eventually(READY_TIMEOUT, &format!("{:?} is ready", self.program.arguments), || {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("{:?} ended ({status}):\n{}", self.program.arguments, self.stderr());
             }
@@ -192,13 +192,13 @@ impl Process {
     /// Kills it, as a power cut would.
     pub async fn kill(&mut self) {
         self.child.kill().expect("it has not been waited for");
-        self.ended(KILL_BOUND).await;
+        self.ended(KILL_TIMEOUT).await;
     }
 
     /// Asks it to finish, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
         kill(Pid::from_raw(self.id()), Signal::SIGTERM).expect("it has not been waited for");
-        self.ended(STOP_BOUND).await
+        self.ended(STOP_TIMEOUT).await
     }
 
     /// Starts it again, as it was started.
@@ -207,9 +207,9 @@ impl Process {
     }
 
     /// Waits until it has ended.
-    pub async fn ended(&mut self, bound: Duration) -> ExitStatus {
+    pub async fn ended(&mut self, timeout: Duration) -> ExitStatus {
         let what = format!("{:?} has ended", self.program.arguments);
-        eventually_some(bound, &what, || {
+        eventually_some(timeout, &what, || {
             let status = self.child.try_wait().expect("it is our child");
             async move { status }
         })
@@ -223,46 +223,46 @@ impl Drop for Process {
         // It fails only if the process has ended and was waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // They would end by themselves, but may write into a folder that is about to be removed.
+        // They would end by themselves, but they may write into a folder that is about to be removed.
         for child in children.iter().filter(|child| child.is_running()) {
             let _ = kill(Pid::from_raw(child.id), Signal::SIGKILL);
         }
-        eventually_blocking(KILL_BOUND, || !children.iter().any(|child| child.is_running()));
+        eventually_blocking(KILL_TIMEOUT, || !children.iter().any(|child| child.is_running()));
         if std::thread::panicking() {
             eprintln!("---- {:?}\n{}", self.program.arguments, self.stderr());
         }
     }
 }
 
-/// The first process of the private Postgres in this data folder.
-pub fn postgres_of(data: &Path) -> Seen {
+/// The postmaster of the private Postgres in this data folder.
+pub fn postgres_of(data: &Path) -> ProcessId {
     let text = fs::read_to_string(data.join("postgres").join("postmaster.pid"));
     let text = text.expect("a running Postgres has a pid file");
     let id = text.lines().next().and_then(|line| line.trim().parse().ok());
-    id.and_then(Seen::now).expect("its first line is the id of a process")
+    id.and_then(ProcessId::now).expect("its first line is the id of a process")
 }
 
-/// Kills a process that is no child of ours.
+/// Kills a process that is not a child of the test.
 pub fn kill_now(id: i32) {
-    kill(Pid::from_raw(id), Signal::SIGKILL).expect("it runs, and as somebody whom we may kill");
+    kill(Pid::from_raw(id), Signal::SIGKILL).expect("the process runs, and the test may kill it");
 }
 
-/// A process that was seen running. It is known by when it began, as its id may find another owner.
+/// A process that was seen running. Its start time identifies it, because the id may be reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ProcessId {
     pub id: i32,
-    began: u64,
+    start_time: u64,
 }
 
-impl Seen {
-    /// Nothing if there is no such process.
-    fn now(id: i32) -> Option<Seen> {
-        Some(Seen { id, began: stat(id, BEGAN)?.parse().ok()? })
+impl ProcessId {
+    /// `None` if there is no such process.
+    fn now(id: i32) -> Option<ProcessId> {
+        Some(ProcessId { id, start_time: stat(id, START_TIME)?.parse().ok()? })
     }
 
     fn is_running(self) -> bool {
-        // What has ended and was not waited for, by whoever should, runs no more.
-        Seen::now(self.id) == Some(self) && stat(self.id, STATE).is_some_and(|state| state != "Z")
+        // A zombie has ended, even if its parent has not waited for it.
+        ProcessId::now(self.id) == Some(self) && stat(self.id, STATE).is_some_and(|state| state != "Z")
     }
 
     fn is_paused(self) -> bool {
@@ -271,35 +271,35 @@ impl Seen {
 }
 
 /// Waits until the process is gone.
-pub async fn gone(process: Seen) {
-    eventually(KILL_BOUND, &format!("{process:?} is gone"), || async { !process.is_running() }).await;
+pub async fn wait_until_gone(process: ProcessId) {
+    eventually(KILL_TIMEOUT, &format!("{process:?} is gone"), || async { !process.is_running() }).await;
 }
 
-/// Lets all that descends from this process stand still, until [`resume`].
-pub async fn pause_descendants(id: i32) -> Vec<Seen> {
-    eventually_some(KILL_BOUND, "all descendants stand still", || async {
-        let (paused, others): (Vec<Seen>, Vec<Seen>) =
+/// Pauses all descendants of this process, until [`resume`].
+pub async fn pause_descendants(id: i32) -> Vec<ProcessId> {
+    eventually_some(KILL_TIMEOUT, "all descendants are paused", || async {
+        let (paused, others): (Vec<ProcessId>, Vec<ProcessId>) =
             descendants(id).into_iter().partition(|process| process.is_paused());
-        let running: Vec<&Seen> = others.iter().filter(|process| process.is_running()).collect();
+        let running: Vec<&ProcessId> = others.iter().filter(|process| process.is_running()).collect();
         for process in &running {
-            // One that ends right now needs no stopping.
+            // A process that ends right now need not be paused.
             let _ = kill(Pid::from_raw(process.id), Signal::SIGSTOP);
         }
-        // Looked at again if there were any: one of them may just have started another.
+        // If there were any, look again: one of them may just have started another process.
         running.is_empty().then_some(paused)
     })
     .await
 }
 
-/// Lets processes that were paused go on.
-pub fn resume(paused: &[Seen]) {
+/// Resumes paused processes.
+pub fn resume(paused: &[ProcessId]) {
     for process in paused {
-        kill(Pid::from_raw(process.id), Signal::SIGCONT).expect("what is paused cannot end");
+        kill(Pid::from_raw(process.id), Signal::SIGCONT).expect("a paused process cannot end");
     }
 }
 
-/// All processes that descend from this one.
-pub fn descendants(id: i32) -> Vec<Seen> {
+/// All descendants of this process.
+pub fn descendants(id: i32) -> Vec<ProcessId> {
     let processes: Vec<(i32, i32)> = fs::read_dir("/proc")
         .expect("this is Linux")
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -312,21 +312,21 @@ pub fn descendants(id: i32) -> Vec<Seen> {
         found.extend(processes.iter().filter(|(_, of)| *of == parent).map(|(process, _)| process));
         next += 1;
     }
-    found.into_iter().skip(1).filter_map(Seen::now).collect()
+    found.into_iter().skip(1).filter_map(ProcessId::now).collect()
 }
 
 fn parent_of(id: i32) -> Option<i32> {
     stat(id, PARENT)?.parse().ok()
 }
 
-/// Fields of what the kernel says of a process, after its name.
+/// Fields of `/proc/PID/stat` after the name of the program.
 const STATE: usize = 0;
 const PARENT: usize = 1;
-const BEGAN: usize = 19;
+const START_TIME: usize = 19;
 
 fn stat(id: i32, field: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // From `4711 (postgres) S 1 …`, where the name may hold anything.
+    // From `4711 (postgres) S 1 …`, where the name may contain anything.
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_whitespace().nth(field).map(str::to_owned)
 }

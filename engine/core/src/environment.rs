@@ -1,4 +1,4 @@
-//! Time and ids, handed in by whoever starts the engine.
+//! Time and ids, which the program that starts the engine provides.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 /// # Ok::<(), chrono::ParseError>(())
 /// ```
 ///
-/// A service hands in the real ones.
+/// A service passes the real ones.
 #[derive(Clone)]
 pub struct Environment {
     now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,

@@ -1,10 +1,10 @@
 //! The vocabulary of the engine: [events](RecordedEvent), their [positions](Position) in a [log](LogName), and the
-//! [tags](Tag) by which an entity finds its own.
+//! [tags](Tag) that connect an event with the entities it concerns.
 //!
 //! A **log** is a sequence of events at positions 1, 2, 3 … without a gap. It has a [`LogName`] for people and a
 //! [`LogKey`], derived from the name, for the store. A decided event is a [`NewEvent`]; once it is in its log it is a
-//! [`RecordedEvent`], and it never changes. Each event names the entities that it concerns by their tags, so that the
-//! history of one entity is the events that carry its tag.
+//! [`RecordedEvent`], and it never changes. Each event has the tags of the entities that it concerns, so the history of
+//! an entity is the events with its tag.
 //!
 //! ```
 //! use recount_core::{LogName, Position, Tag};
@@ -18,9 +18,9 @@
 //! # Ok::<(), recount_core::NameError>(())
 //! ```
 //!
-//! # The wing
+//! # The crates of the engine
 //!
-//! This is the ground floor of five crates, each of which does one thing:
+//! The engine has five crates, and this one is the base of the others:
 //!
 //! | crate | what it does |
 //! | --- | --- |
@@ -30,11 +30,11 @@
 //! | `recount-projection` | keeps read models up to date with the log, exactly once |
 //! | `recount-kafka` | publishes the log to Kafka, and feeds a projection from there |
 //!
-//! # Who may rely on it
+//! # Audience and stability
 //!
-//! Everybody: domains and contracts need this crate and no other of the wing. Its public API follows semantic
-//! versioning. What must not be here: I/O, an async runtime, a clock or a source of randomness, and any word of a domain.
-//! Time and ids come in from outside, through [`Environment`].
+//! For everybody: a domain and its contract need this crate and no other crate of the engine. Its public API follows
+//! semantic versioning. I/O, an async runtime, a clock, a source of randomness and the words of a domain do not belong
+//! here: time and ids come from outside, through an [`Environment`].
 
 mod entity_name;
 mod environment;

@@ -1,4 +1,4 @@
-//! What every client of ours shares: its settings, and where librdkafka's own words go.
+//! The settings that all Kafka clients share, and where the output of librdkafka goes.
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -9,17 +9,18 @@ use tracing::{debug, info, warn};
 
 use crate::topic::Topic;
 
-/// The settings of all clients, with those of the topic's owner last, so that they win.
+/// The settings of a client: the shared ones, then its own, then the properties of the topic, which override the
+/// others.
 pub(crate) fn config(topic: &Topic, own: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", &topic.brokers)
         .set("client.id", "recount")
-        // A broker that comes back is seen within two seconds instead of ten.
+        // A broker that comes back is noticed within two seconds instead of ten.
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "2000")
         .set("log.connection.close", "false")
-        // A topic that was deleted or made again is noticed soon, not after five minutes.
+        // A topic that was deleted or recreated is noticed after ten seconds instead of five minutes.
         .set("topic.metadata.refresh.interval.ms", "10000")
         .set_log_level(RDKafkaLogLevel::Warning);
     for (key, value) in own {
@@ -31,8 +32,8 @@ pub(crate) fn config(topic: &Topic, own: &[(&str, &str)]) -> ClientConfig {
     config
 }
 
-/// Sends librdkafka's log and error lines to `tracing`. It reconnects by itself, so none of them is an error of
-/// this process: whatever a caller must act on comes back from the call.
+/// Sends the output of librdkafka to `tracing`. librdkafka reconnects by itself, so its messages are never errors of
+/// this process: a caller gets every error that it has to handle from its call.
 #[derive(Clone, Debug)]
 pub(crate) struct Context;
 
@@ -68,7 +69,7 @@ impl ConsumerContext for Context {
         }
     }
 
-    /// A commit that fails costs duplicates and nothing else: the next one covers it.
+    /// A commit that fails only costs duplicates. The next commit includes its offsets.
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         if let Err(error) = result {
             debug!(target: "kafka", %error, "offsets were not committed");

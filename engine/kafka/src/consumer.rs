@@ -1,4 +1,4 @@
-//! Reading the feed back as a member of a consumer group.
+//! Reading the topic as a member of a consumer group.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,36 +18,37 @@ use crate::error::MessagingError;
 use crate::record;
 use crate::topic::Topic;
 
-/// Offsets are a hint where to go on, so they are committed at most so often, not with each small batch.
+/// Offsets are only a hint where to continue, so they are not committed with each small batch but in this interval.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(250);
 /// How long leaving the group may take.
-const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Reads the topic as a member of a group. Delivery is at least once: after a crash or a rebalance events come again.
+/// Reads the topic as a member of a consumer group. Delivery is at least once: after a crash or a rebalance, events are
+/// delivered again.
 pub struct Consumer {
     topic: Topic,
     group: String,
     client: StreamConsumer<Context>,
-    /// An error that came after the first events of a batch: it is reported by the next call.
+    /// An error that came after the first events of a batch. The next call returns it.
     deferred: Option<KafkaError>,
-    /// Applied and not yet committed: the offset to go on from, by partition.
+    /// The next offset of each partition, for events that were applied and whose offsets are not committed yet.
     applied: BTreeMap<i32, i64>,
     committed_at: Instant,
 }
 
-/// Some events of the feed, in the order of each partition, so in the order of each log.
+/// Events from the topic, in the order of each partition and therefore of each log.
 #[derive(Debug, Default)]
 pub struct Batch {
     pub events: Vec<(LogName, RecordedEvent)>,
-    /// Records that are not events of ours. They are passed over; if one stood for an event, the gap in its log's
-    /// positions tells.
+    /// Records that are not events of a log. They are skipped. If one of them should have been an event, the gap in the
+    /// positions of its log shows it.
     pub rejected: Vec<Rejected>,
     next_offsets: BTreeMap<i32, i64>,
-    /// What was taken from Kafka, in bytes.
+    /// The size of the records, in bytes.
     bytes: usize,
 }
 
-/// A record that is not an event of ours.
+/// A record that is not an event of a log.
 #[derive(Debug)]
 pub struct Rejected {
     pub partition: i32,
@@ -64,11 +65,11 @@ impl fmt::Debug for Consumer {
     }
 }
 
-/// What a batch may take in memory, about: events can be hundreds of kilobytes each.
+/// About how much memory a batch may take: an event can have hundreds of kilobytes.
 const BATCH_BYTES_MAX: usize = 8 << 20;
 
 impl Batch {
-    /// Nothing was read at all.
+    /// Whether no record was read.
     pub fn is_empty(&self) -> bool {
         self.next_offsets.is_empty()
     }
@@ -78,7 +79,7 @@ impl Batch {
             Ok(event) => self.events.push(event),
             Err(reason) => {
                 let (partition, offset) = (message.partition(), message.offset());
-                warn!(topic = message.topic(), partition, offset, %reason, "a record is no event of ours and is skipped");
+                warn!(topic = message.topic(), partition, offset, %reason, "a record is not an event of a log and is skipped");
                 self.rejected.push(Rejected { partition, offset, reason });
             }
         }
@@ -88,8 +89,8 @@ impl Batch {
 }
 
 impl Consumer {
-    /// Joins the group. Must be called within a tokio runtime. Connects in the background: a Kafka that is not
-    /// there is no error here.
+    /// Joins the group. Must be called within a tokio runtime. Connects in the background, so an unreachable Kafka is
+    /// not an error here.
     pub fn new(topic: &Topic, group: &str) -> Result<Consumer, MessagingError> {
         Ok(Consumer {
             topic: topic.clone(),
@@ -101,10 +102,11 @@ impl Consumer {
         })
     }
 
-    /// Waits up to `max_wait` for events and takes those that are there, up to `max`. An empty batch is no error
-    /// and not the end of the feed.
+    /// Waits up to `max_wait` for events and returns those that are available, up to `max`. An empty batch is not an
+    /// error and not the end of the topic.
     ///
-    /// It does not wait for company: while one batch is applied the next gathers, so batches grow with the load.
+    /// It does not wait for a batch to fill: while one batch is applied, events of the next one arrive, so batches grow
+    /// with the load.
     pub async fn next_batch(&mut self, max: usize, max_wait: Duration) -> Result<Batch, MessagingError> {
         self.commit_when_due();
         if let Some(error) = self.deferred.take() {
@@ -131,24 +133,24 @@ impl Consumer {
         Ok(batch)
     }
 
-    /// Tells the group that the batch was applied, so that nobody needs to read it again.
+    /// Commits a batch that was applied, so that no member reads it again.
     ///
-    /// To be called only after that. The commit itself goes out in the background and may fail, for one because
-    /// the partition has moved to another member: then the events come again, here or there.
+    /// Call it only after the batch was applied. The offsets are committed in the background, which may fail, for
+    /// example because the partition has moved to another member. Then the events are delivered again.
     pub fn commit(&mut self, batch: &Batch) {
         self.applied.extend(batch.next_offsets.iter().map(|(&partition, &offset)| (partition, offset)));
         self.commit_when_due();
     }
 
-    /// Commits what was applied and leaves the group, so that other members take over at once.
+    /// Commits the offsets of all applied batches and leaves the group, so that other members take over at once.
     pub async fn close(self) {
         let closing = tokio::task::spawn_blocking(move || {
             if let Err(error) = self.commit_applied(CommitMode::Sync) {
-                warn!(group = self.group, %error, "the last offsets were not committed; their events will come again");
+                warn!(group = self.group, %error, "the last offsets were not committed; their events will be delivered again");
             }
         });
-        if timeout(CLOSE_TIME_MAX, closing).await.is_err() {
-            warn!("leaving the consumer group takes too long and is left to itself");
+        if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            warn!("leaving the consumer group takes too long; it continues in the background");
         }
     }
 
@@ -174,20 +176,20 @@ impl Consumer {
         self.client.commit(&offsets, mode)
     }
 
-    /// Names the failure, and joins the group anew where librdkafka says that this client is done for.
+    /// The error for the caller. If librdkafka reports that this client cannot continue, a new client joins the group.
     fn failed(&mut self, error: KafkaError) -> MessagingError {
         if let KafkaError::MessageConsumptionFatal(code) = error {
-            warn!(group = self.group, %code, "the consumer cannot go on and is replaced");
+            warn!(group = self.group, %code, "the consumer cannot continue and is replaced");
             match join(&self.topic, &self.group) {
                 Ok(client) => {
-                    let done_for = std::mem::replace(&mut self.client, client);
-                    // Leaving the group may block: not on a thread of the runtime.
-                    tokio::task::spawn_blocking(move || drop(done_for));
+                    let failed = std::mem::replace(&mut self.client, client);
+                    // Leaving the group may block, so it must not happen on a thread of the runtime.
+                    tokio::task::spawn_blocking(move || drop(failed));
                 }
                 Err(error) => return error,
             }
         }
-        MessagingError::new("hand out events", error)
+        MessagingError::new("receive events", error)
     }
 }
 
@@ -197,18 +199,18 @@ fn join(topic: &Topic, group: &str) -> Result<StreamConsumer<Context>, Messaging
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "earliest"),
-        // Partitions that stay with a member go on while others move.
+        // While some partitions move, a member continues with those that it keeps.
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("allow.auto.create.topics", "false"),
-        // A member that was killed is missed after this long, and its partitions move on.
+        // After this time without a heartbeat, the partitions of a killed member move to others.
         ("session.timeout.ms", "10000"),
         ("heartbeat.interval.ms", "3000"),
         ("fetch.error.backoff.ms", "200"),
-        // What is read ahead: bounded, and plenty for one batch after another.
+        // Limits the records that are read ahead. This is enough for the next batches.
         ("queued.max.messages.kbytes", "32768"),
         ("queued.min.messages", "20000"),
     ];
-    let failed = |source| MessagingError::new("join the group", source);
+    let failed = |source| MessagingError::new("join the consumer group", source);
     let client: StreamConsumer<Context> =
         client::config(topic, &settings).create_with_context(Context).map_err(failed)?;
     client.subscribe(&[&topic.name]).map_err(failed)?;

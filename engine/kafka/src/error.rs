@@ -1,36 +1,36 @@
-//! What can go wrong between this process and Kafka, and whether trying again can help.
+//! The errors of Kafka, and which of them a retry may resolve.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// Kafka did not do what it was asked.
+/// An error of Kafka.
 #[derive(Debug, thiserror::Error)]
 pub enum MessagingError {
-    /// The broker, the topic or the group is not there at the moment: the same call can succeed later.
-    #[error("Kafka did not {doing}, and may do so later")]
+    /// The broker, the topic or the group is not available at the moment. The same call may succeed later.
+    #[error("Kafka: could not {action}; a retry may succeed")]
     Unavailable {
-        doing: &'static str,
+        action: &'static str,
         #[source]
         source: KafkaError,
     },
-    /// The answer stays the same until somebody changes the configuration, a right or the record.
-    #[error("Kafka refuses to {doing}")]
+    /// The call fails until somebody changes the configuration, a permission or the record.
+    #[error("Kafka: cannot {action}; a retry will not help")]
     Refused {
-        doing: &'static str,
+        action: &'static str,
         #[source]
         source: KafkaError,
     },
 }
 
 impl MessagingError {
-    pub(crate) fn new(doing: &'static str, source: KafkaError) -> MessagingError {
+    pub(crate) fn new(action: &'static str, source: KafkaError) -> MessagingError {
         if is_lasting(&source) {
-            MessagingError::Refused { doing, source }
+            MessagingError::Refused { action, source }
         } else {
-            MessagingError::Unavailable { doing, source }
+            MessagingError::Unavailable { action, source }
         }
     }
 
-    /// Whether the same call can succeed later with nothing changed on this side.
+    /// Whether the same call may succeed later although nobody changes anything.
     pub fn retryable(&self) -> bool {
         match self {
             MessagingError::Unavailable { .. } => true,

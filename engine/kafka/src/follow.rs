@@ -1,4 +1,4 @@
-//! Following the topic: events from Kafka into any sink.
+//! Following the topic: feeding the events to any sink.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,12 +14,12 @@ use crate::consumer::Consumer;
 use crate::error::MessagingError;
 use crate::topic::{Topic, ensure_topic};
 
-/// Events taken from Kafka at once: some batches of some logs.
+/// Events that are taken from Kafka at once: a few batches of a few logs.
 const TAKE_EVENTS_MAX: usize = 5_000;
 const TAKE_INTERVAL: Duration = Duration::from_millis(500);
 /// Logs that are fed at the same time.
 const CONCURRENT_LOGS_MAX: usize = 4;
-/// The pause after a failure: at first, doubled each time, and at most.
+/// The first and the longest pause after a failure. The pause doubles each time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -31,7 +31,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 ///
-/// Fails at once, before there is anything to await, if the settings for Kafka are not usable. Must be called within a
+/// Fails immediately, not in the returned future, if the settings for Kafka are not usable. Must be called within a
 /// tokio runtime.
 pub fn follow<S: EventSink>(
     sink: S,
@@ -45,7 +45,7 @@ pub fn follow<S: EventSink>(
     })
 }
 
-/// Tries until the topic exists: whichever process starts first creates it.
+/// Retries until the topic exists. The process that starts first creates it.
 async fn create_topic(topic: &Topic, token: &CancellationToken) {
     let mut pause = BACKOFF_FIRST;
     while let Err(error) = ensure_topic(topic).await {
@@ -58,7 +58,7 @@ async fn create_topic(topic: &Topic, token: &CancellationToken) {
 }
 
 async fn consume<S: EventSink>(sink: &S, mut consumer: Consumer, token: &CancellationToken) {
-    let mut out_of_order = false;
+    let mut is_failing = false;
     loop {
         let taken = tokio::select! {
             () = token.cancelled() => break,
@@ -66,8 +66,8 @@ async fn consume<S: EventSink>(sink: &S, mut consumer: Consumer, token: &Cancell
         };
         match taken {
             Ok(mut batch) => {
-                if std::mem::take(&mut out_of_order) {
-                    tracing::info!("Kafka answers again");
+                if std::mem::take(&mut is_failing) {
+                    tracing::info!("Kafka delivers events again");
                 }
                 if !batch.rejected.is_empty() {
                     sink.count_unreadable(batch.rejected.len());
@@ -79,8 +79,8 @@ async fn consume<S: EventSink>(sink: &S, mut consumer: Consumer, token: &Cancell
                 consumer.commit(&batch);
             }
             Err(error) => {
-                if !std::mem::replace(&mut out_of_order, true) {
-                    tracing::warn!(error = %ErrorChain(&error), "Kafka brings nothing");
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(error = %ErrorChain(&error), "Kafka delivers no events; retrying");
                 }
                 if is_cancelled_within(token, BACKOFF_FIRST).await {
                     break;
@@ -91,15 +91,15 @@ async fn consume<S: EventSink>(sink: &S, mut consumer: Consumer, token: &Cancell
     consumer.close().await;
 }
 
-/// Feeds a batch, however often the sink fails. Returns false if it gave up because the process ends.
+/// Feeds a batch, and retries if the sink fails. Returns false if it gave up because the process ends.
 async fn feed<S: EventSink>(
     sink: &S,
-    mut waiting: HashMap<LogName, Vec<RecordedEvent>>,
+    mut pending: HashMap<LogName, Vec<RecordedEvent>>,
     token: &CancellationToken,
 ) -> bool {
     let mut pause = BACKOFF_FIRST;
-    while !waiting.is_empty() {
-        let results: Vec<_> = stream::iter(waiting)
+    while !pending.is_empty() {
+        let results: Vec<_> = stream::iter(pending)
             .map(|(log, events)| {
                 let sink = sink.clone();
                 // A task each, so that several logs use several cores.
@@ -112,8 +112,8 @@ async fn feed<S: EventSink>(
             .collect()
             .await;
         let first_try = pause == BACKOFF_FIRST;
-        waiting = results.into_iter().filter_map(|fed| failed(fed, first_try)).collect();
-        if !waiting.is_empty() {
+        pending = results.into_iter().filter_map(|fed| failed(fed, first_try)).collect();
+        if !pending.is_empty() {
             if is_cancelled_within(token, pause).await {
                 return false;
             }
@@ -146,7 +146,7 @@ fn failed<E: std::error::Error + 'static>(
     }
 }
 
-/// The events of each log in rising order. A topic may hold a stretch twice, after a relay was interrupted.
+/// The events of each log in rising order. A topic may have events twice, after a relay was interrupted.
 fn by_log(events: Vec<(LogName, RecordedEvent)>) -> HashMap<LogName, Vec<RecordedEvent>> {
     let mut logs: HashMap<LogName, Vec<RecordedEvent>> = HashMap::new();
     for (name, event) in events {

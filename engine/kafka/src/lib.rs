@@ -1,11 +1,11 @@
-//! Everything Kafka: the log on a topic, and the topic into any sink.
+//! Kafka: publishing logs to a topic, and feeding any sink from it.
 //!
 //! - [`relay`] publishes every log, in order, once its events are durable;
 //! - [`follow`] feeds an [`EventSink`](recount_core::EventSink), such as a projection, from the topic;
-//! - [`record`] is the one place that knows the form of a record (CloudEvents 1.0, binary mode);
-//! - [`Publisher`] and [`Consumer`] are the two ends of the topic, and [`ensure_topic`] makes it.
+//! - [`record`] defines the form of a record (CloudEvents 1.0 in binary mode);
+//! - [`Publisher`] and [`Consumer`] are the two ends of the topic, and [`ensure_topic`] creates it.
 //!
-//! The log in the store is the truth and Kafka a copy of it: delivery is at least once, and whoever reads the topic
+//! The log in the store is the source of truth, and the topic is a copy of it. Delivery is at least once: a consumer
 //! compares positions to skip duplicates and to find gaps.
 //!
 //! ```no_run
@@ -27,11 +27,11 @@
 //! # }
 //! ```
 //!
-//! # Who may rely on it
+//! # Audience and stability
 //!
-//! Services that publish to Kafka or read from it. It is the only crate of the wing that builds librdkafka, so a program
-//! without Kafka leaves it out. Its public API follows semantic versioning. What must not be here: any word of a domain,
-//! the progress of a projection, appending to a log.
+//! For services that publish to Kafka or read from it. It is the only crate of the engine that builds librdkafka, so a
+//! program without Kafka can leave it out. Its public API follows semantic versioning. The words of a domain, the
+//! progress of a projection and appending to a log do not belong here.
 
 mod client;
 mod consumer;

@@ -1,8 +1,8 @@
-//! An event as a Kafka record and back: CloudEvents 1.0 in binary mode.
+//! The form of an event as a Kafka record: CloudEvents 1.0 in binary mode.
 //!
-//! The key is the log's name, so a log stays in one partition and in order. The value is the event's data, byte for
-//! byte. Everything else of the envelope is a header; see [`header`]. A value is never null: the event's data is
-//! always there, so no record is a tombstone.
+//! The key is the name of the log, so the events of a log are in one partition and in order. The value is the data of
+//! the event, byte for byte. It is never null, so no record is a tombstone. The rest of the envelope is in headers: see
+//! [`header`].
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
@@ -21,14 +21,14 @@ pub mod header {
     /// When it was recorded: RFC 3339, microseconds, UTC.
     pub const TIME: &str = "ce_time";
     pub const POSITION: &str = "ce_position";
-    /// The version of the shape of the data.
+    /// The version of the event's data.
     pub const SCHEMA_VERSION: &str = "ce_schemaversion";
     /// A JSON array of strings.
     pub const TAGS: &str = "ce_tags";
-    /// The event's meta, as the exact JSON text.
+    /// The event's `meta`, as exact JSON text.
     pub const META: &str = "ce_meta";
     pub const CONTENT_TYPE: &str = "content-type";
-    /// How many headers a record has.
+    /// The number of headers of a record.
     pub(super) const COUNT: usize = 10;
 }
 
@@ -36,18 +36,18 @@ const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
 const SOURCE_PREFIX: &str = "/logs/";
 
-/// Why a record is not one of ours.
+/// Why a record is not an event of a log.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    #[error("it has no {0}")]
+    #[error("the record has no {0}")]
     Missing(&'static str),
-    #[error("its {0} cannot be read: {1}")]
+    #[error("the {0} of the record cannot be read: {1}")]
     Unreadable(&'static str, String),
-    #[error("its key is not a log's name: {0}")]
+    #[error("the key of the record is not the name of a log: {0}")]
     Log(#[from] NameError),
-    #[error("its source is `{source_header}`, and its key says `{log}`")]
+    #[error("the source of the record is `{source_header}`, but its key is `{log}`")]
     OtherSource { source_header: String, log: LogName },
-    #[error("its position is {0}, and the first is 1")]
+    #[error("the position of the record is {0}, but positions start at 1")]
     Position(i64),
 }
 
@@ -81,7 +81,7 @@ pub fn event<H: Headers>(
     headers: Option<&H>,
     value: Option<&[u8]>,
 ) -> Result<(LogName, RecordedEvent), RecordError> {
-    let headers = Found::new(headers.ok_or(RecordError::Missing("header"))?);
+    let headers = HeaderMap::new(headers.ok_or(RecordError::Missing("header"))?);
     let key = key.ok_or(RecordError::Missing("key"))?;
     let log: LogName = utf8("key", key)?.parse()?;
     let source = headers.text(header::SOURCE)?;
@@ -109,12 +109,12 @@ pub fn event<H: Headers>(
     Ok((log, event))
 }
 
-/// The headers of a record, found by name. Of two with one name the first counts.
-struct Found<'a>(Vec<Header<'a, &'a [u8]>>);
+/// The headers of a record, by name. If a name occurs twice, the first one counts.
+struct HeaderMap<'a>(Vec<Header<'a, &'a [u8]>>);
 
-impl<'a> Found<'a> {
-    fn new<H: Headers>(headers: &'a H) -> Found<'a> {
-        Found(headers.iter().collect())
+impl<'a> HeaderMap<'a> {
+    fn new<H: Headers>(headers: &'a H) -> HeaderMap<'a> {
+        HeaderMap(headers.iter().collect())
     }
 
     fn bytes(&self, name: &'static str) -> Result<&'a [u8], RecordError> {

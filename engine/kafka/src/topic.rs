@@ -1,4 +1,4 @@
-//! The topic: where it is, making it, asking whether it is there.
+//! The topic: its address, creating it, and checking that it is reachable.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,30 +12,30 @@ use tracing::{info, warn};
 use crate::client::{self, Context};
 use crate::error::{MessagingError, is_missing_topic};
 
-/// How long one request to the cluster may take. A broker that elects a leader answers within this.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a health question may take: short, because somebody waits for the answer.
-const REACHABLE_TIME_MAX: Duration = Duration::from_secs(3);
-/// The largest record, with room above the largest event that a service accepts. In decimal: 8 MiB.
+/// How long a request to the cluster may take: long enough for the election of a leader.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a health check may take. It is short, because a caller waits for the answer.
+const REACHABLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// The size of the largest record: 8 MiB, which is more than the largest event that a service accepts.
 pub(crate) const RECORD_BYTES_MAX: &str = "8388608";
 
 /// A topic of a Kafka cluster.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Topic {
-    /// `host:port`, several separated by commas.
+    /// `host:port`; several are separated by commas.
     pub brokers: String,
     pub name: String,
-    /// How many partitions the topic gets when it is made. Logs are spread over them by key, so this bounds how
-    /// many processes share the work; a topic that is there keeps the number that it has.
+    /// The number of partitions when the topic is created. Logs are spread over them by key, so this limits how many
+    /// processes share the work. An existing topic keeps its number.
     pub partitions: i32,
-    /// Settings of librdkafka on top of ours, for TLS and SASL: `security.protocol`, `sasl.username` …
+    /// More settings for librdkafka, such as those for TLS and SASL: `security.protocol`, `sasl.username` …
     pub properties: BTreeMap<String, String>,
 }
 
 impl Topic {
-    /// The name of the topic where nothing else is configured.
+    /// The default name of the topic.
     pub const NAME: &str = "recount.events";
-    /// The partitions of a new topic where nothing else is configured.
+    /// The default number of partitions.
     pub const PARTITIONS: i32 = 12;
 
     /// The default topic at these brokers.
@@ -53,7 +53,7 @@ impl Topic {
     }
 }
 
-/// Shows which properties are set and not their values: a password may be among them.
+/// Shows which properties are set but not their values, because one of them may be a password.
 impl fmt::Debug for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Topic")
@@ -65,23 +65,23 @@ impl fmt::Debug for Topic {
     }
 }
 
-/// Makes the topic if it is not there. In bounded time: an unreachable Kafka is an error.
+/// Creates the topic if it does not exist. An unreachable Kafka is an error after a timeout.
 ///
-/// The topic's replication and retention are the cluster's defaults: the log is the truth and consumers of ours
-/// repair what the topic no longer holds from the store, so a copy that grows for ever would buy nothing. Two
-/// settings are ours: records are deleted by age and never compacted by key (that would leave each log its last
-/// event), and they may be as large as the events that the services accept.
+/// The topic has the replication and the retention of the cluster. Consumers read expired events from the store, which
+/// is the source of truth, so the topic need not keep them. Two settings are fixed: records are deleted by age and
+/// never compacted by key, which would leave only the last event of each log; and a record may be as large as the
+/// events that the services accept.
 ///
-/// A topic that exists is left as it is; another number of partitions than the configured one is worth a warning,
-/// because growing it moves logs between partitions and is an operator's decision.
+/// An existing topic is left as it is. If its number of partitions is not the configured one, a warning is printed:
+/// more partitions would move logs between partitions, so that is the decision of an operator.
 pub async fn ensure_topic(topic: &Topic) -> Result<(), MessagingError> {
-    if let Some(partitions) = partition_count(topic, REQUEST_TIME_MAX).await? {
+    if let Some(partitions) = partition_count(topic, REQUEST_TIMEOUT).await? {
         if partitions != topic.partitions {
             warn!(
                 topic = topic.name,
                 partitions,
                 configured = topic.partitions,
-                "the topic has another number of partitions than configured; it is used as it is"
+                "the topic does not have the configured number of partitions; it is used as it is"
             );
         }
         return Ok(());
@@ -89,26 +89,26 @@ pub async fn ensure_topic(topic: &Topic) -> Result<(), MessagingError> {
     create(topic).await
 }
 
-/// Whether a broker answers and knows the topic.
+/// Whether a broker answers and has the topic.
 pub async fn reachable(topic: &Topic) -> bool {
-    matches!(partition_count(topic, REACHABLE_TIME_MAX).await, Ok(Some(_)))
+    matches!(partition_count(topic, REACHABLE_TIMEOUT).await, Ok(Some(_)))
 }
 
 async fn create(topic: &Topic) -> Result<(), MessagingError> {
-    const DOING: &str = "make the topic";
-    let failed = |source| MessagingError::new(DOING, source);
+    const ACTION: &str = "create the topic";
+    let failed = |source| MessagingError::new(ACTION, source);
     let admin: AdminClient<Context> =
         client::config(topic, &[]).create_with_context(Context).map_err(failed)?;
     let new_topic = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(-1))
         .set("cleanup.policy", "delete")
         .set("max.message.bytes", RECORD_BYTES_MAX);
     let options =
-        AdminOptions::new().request_timeout(Some(REQUEST_TIME_MAX)).operation_timeout(Some(REQUEST_TIME_MAX));
+        AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
     let results = admin.create_topics([&new_topic], &options).await.map_err(failed)?;
     for result in results {
         match result {
-            Ok(_) => info!(topic = topic.name, partitions = topic.partitions, "topic made"),
-            // Another process made it between our question and our request.
+            Ok(_) => info!(topic = topic.name, partitions = topic.partitions, "topic created"),
+            // Another process has created it in the meantime.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
         }
@@ -116,15 +116,15 @@ async fn create(topic: &Topic) -> Result<(), MessagingError> {
     Ok(())
 }
 
-/// The number of the topic's partitions; `None` if there is no such topic.
-async fn partition_count(topic: &Topic, time_max: Duration) -> Result<Option<i32>, MessagingError> {
-    const DOING: &str = "describe the topic";
+/// The number of partitions of the topic; `None` if it does not exist.
+async fn partition_count(topic: &Topic, timeout: Duration) -> Result<Option<i32>, MessagingError> {
+    const ACTION: &str = "describe the topic";
     let topic = topic.clone();
-    let asked = tokio::task::spawn_blocking(move || {
-        // A consumer without a group: it asks for metadata, and unlike a producer never has the topic made.
+    let request = tokio::task::spawn_blocking(move || {
+        // A consumer without a group: unlike a producer, it never makes the broker create the topic.
         let client: BaseConsumer<Context> =
             client::config(&topic, &[("allow.auto.create.topics", "false")]).create_with_context(Context)?;
-        let metadata = client.fetch_metadata(Some(&topic.name), time_max)?;
+        let metadata = client.fetch_metadata(Some(&topic.name), timeout)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic.name);
         match found.map(|found| (found.error(), found.partitions().len())) {
             None => Ok(None),
@@ -135,9 +135,9 @@ async fn partition_count(topic: &Topic, time_max: Duration) -> Result<Option<i32
             }
         }
     });
-    match asked.await {
-        Ok(answer) => answer.map_err(|source| MessagingError::new(DOING, source)),
-        // The runtime is shutting down: the question was never asked.
-        Err(_) => Err(MessagingError::new(DOING, KafkaError::Canceled)),
+    match request.await {
+        Ok(answer) => answer.map_err(|source| MessagingError::new(ACTION, source)),
+        // The runtime is shutting down, so the request was not sent.
+        Err(_) => Err(MessagingError::new(ACTION, KafkaError::Canceled)),
     }
 }

@@ -14,17 +14,17 @@ use recount_test_support::kafka_brokers;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 fn new_topic() -> Topic {
     let brokers = kafka_brokers();
-    let unique = uuid_like();
+    let unique = random_name();
     Topic { partitions: 3, ..Topic::at(brokers).named(format!("test.{unique}")) }
 }
 
-/// Unique enough for a name: the address space layout and the thread differ between processes and tests.
-fn uuid_like() -> String {
+/// Random enough for a unique name.
+fn random_name() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
@@ -49,7 +49,7 @@ fn events(log: &LogName, positions: std::ops::RangeInclusive<i64>) -> Vec<Record
         .collect()
 }
 
-/// What comes next. Errors of a Kafka that is not ready are reported as retryable: to a consumer nothing has come then.
+/// The next batch. If Kafka is not ready, the error must be retryable, and the batch is empty.
 async fn next(consumer: &mut Consumer, max: usize, max_wait: Duration) -> Batch {
     match consumer.next_batch(max, max_wait).await {
         Ok(batch) => batch,
@@ -60,20 +60,20 @@ async fn next(consumer: &mut Consumer, max: usize, max_wait: Duration) -> Batch 
     }
 }
 
-/// Waits until the brokers know of the topic, or no longer do.
+/// Waits until the topic is reachable, or until it is not.
 async fn until_reachable(topic: &Topic, expected: bool) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while reachable(topic).await != expected {
         assert!(Instant::now() < until, "{topic:?} is not there or does not go away");
     }
 }
 
-/// Reads and commits until so many different positions of the log were seen, in rising order but for repeats.
+/// Reads and commits until this many different positions of the log were seen.
 async fn read_until(consumer: &mut Consumer, log: &LogName, wanted: usize) -> BTreeSet<i64> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let mut seen = BTreeSet::new();
     while seen.len() < wanted {
-        assert!(Instant::now() < until, "{} of {wanted} events came within {PATIENCE:?}", seen.len());
+        assert!(Instant::now() < until, "{} of {wanted} events came within {TIMEOUT:?}", seen.len());
         let batch = next(consumer, 500, Duration::from_millis(500)).await;
         seen.extend(batch.events.iter().filter(|(name, _)| name == log).map(|(_, event)| event.position.0));
         consumer.commit(&batch);
@@ -88,7 +88,7 @@ async fn delete(topic: &Topic) {
 }
 
 #[tokio::test]
-async fn what_is_published_is_consumed_in_order_and_byte_for_byte() {
+async fn events_are_consumed_in_order_and_byte_for_byte() {
     let topic = new_topic();
     assert!(!reachable(&topic).await);
     ensure_topic(&topic).await.unwrap();
@@ -101,7 +101,7 @@ async fn what_is_published_is_consumed_in_order_and_byte_for_byte() {
 
     let mut consumer = Consumer::new(&topic, "readers").unwrap();
     let mut read = Vec::new();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while read.len() < written.len() && Instant::now() < until {
         let batch = next(&mut consumer, 700, Duration::from_secs(1)).await;
         assert!(batch.events.len() <= 700);
@@ -113,7 +113,7 @@ async fn what_is_published_is_consumed_in_order_and_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn a_topic_may_be_ensured_any_number_of_times_and_by_several_at_once() {
+async fn a_topic_may_be_ensured_repeatedly_and_concurrently() {
     let topic = new_topic();
     let (one, two, three) = tokio::join!(ensure_topic(&topic), ensure_topic(&topic), ensure_topic(&topic));
     one.and(two).and(three).unwrap();
@@ -122,7 +122,7 @@ async fn a_topic_may_be_ensured_any_number_of_times_and_by_several_at_once() {
 }
 
 #[tokio::test]
-async fn a_member_that_comes_back_goes_on_after_what_was_committed() {
+async fn a_member_that_comes_back_continues_after_the_committed_events() {
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
     let name = log("main");
@@ -140,14 +140,14 @@ async fn a_member_that_comes_back_goes_on_after_what_was_committed() {
 }
 
 #[tokio::test]
-async fn what_was_read_and_not_committed_comes_again() {
+async fn events_that_were_not_committed_are_delivered_again() {
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
     let name = log("main");
     let publisher = Publisher::new(&topic).unwrap();
     assert_eq!(publisher.publish(&name, &events(&name, 1..=20)).await.prefix, 20);
     let mut first = Consumer::new(&topic, "readers").unwrap();
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while next(&mut first, 20, Duration::from_secs(1)).await.is_empty() {
         assert!(Instant::now() < until, "nothing came");
     }
@@ -158,7 +158,7 @@ async fn what_was_read_and_not_committed_comes_again() {
 }
 
 #[tokio::test]
-async fn a_second_member_shares_the_work_and_nothing_is_lost_on_the_way() {
+async fn a_second_member_shares_the_work_and_no_event_is_lost() {
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
     let publisher = Publisher::new(&topic).unwrap();
@@ -168,7 +168,7 @@ async fn a_second_member_shares_the_work_and_nothing_is_lost_on_the_way() {
     let mut seen = BTreeSet::new();
     let mut by_two = 0;
     let mut published = 0;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while by_two == 0 || seen.len() < names.len() * published {
         assert!(
             Instant::now() < until,
@@ -197,25 +197,25 @@ async fn a_second_member_shares_the_work_and_nothing_is_lost_on_the_way() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_no_event_of_ours_is_reported_and_skipped() {
+async fn a_record_that_is_not_an_event_is_reported_and_skipped() {
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
-    let stranger: BaseProducer =
+    let producer: BaseProducer =
         ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
     for record in [
         BaseRecord::to(&topic.name).partition(0).key("main").payload("no headers"),
         BaseRecord::to(&topic.name).partition(0).key("main"),
     ] {
-        assert!(stranger.send(record).is_ok());
+        assert!(producer.send(record).is_ok());
     }
-    stranger.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
     let name = log("main");
     let publisher = Publisher::new(&topic).unwrap();
     assert_eq!(publisher.publish(&name, &events(&name, 1..=3)).await.prefix, 3);
 
     let mut consumer = Consumer::new(&topic, "readers").unwrap();
     let (mut read, mut rejected) = (0, Vec::new());
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     while read < 3 || rejected.len() < 2 {
         assert!(Instant::now() < until, "{read} events and {rejected:?} came");
         let batch = next(&mut consumer, 100, Duration::from_secs(1)).await;
@@ -228,11 +228,11 @@ async fn a_record_that_is_no_event_of_ours_is_reported_and_skipped() {
 }
 
 #[tokio::test]
-async fn a_kafka_that_is_not_there_is_a_retryable_error_in_bounded_time() {
-    // Taken by somebody who does not listen.
-    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let topic = Topic::at(nobody.local_addr().unwrap().to_string());
+async fn an_unreachable_kafka_is_a_retryable_error_after_a_timeout() {
+    // A port that is bound, but on which nobody listens.
+    let unused = tokio::net::TcpSocket::new_v4().unwrap();
+    unused.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let topic = Topic::at(unused.local_addr().unwrap().to_string());
     let started = Instant::now();
     assert!(!reachable(&topic).await);
     assert!(ensure_topic(&topic).await.unwrap_err().retryable());
@@ -246,11 +246,11 @@ async fn a_kafka_that_is_not_there_is_a_retryable_error_in_bounded_time() {
         Err(error) => assert!(error.retryable(), "{error:?}"),
     }
     consumer.close().await;
-    assert!(started.elapsed() < PATIENCE);
+    assert!(started.elapsed() < TIMEOUT);
 }
 
 #[tokio::test]
-async fn after_a_topic_was_deleted_and_made_again_both_sides_go_on() {
+async fn publisher_and_consumer_continue_after_a_topic_was_recreated() {
     let topic = new_topic();
     ensure_topic(&topic).await.unwrap();
     let name = log("main");
@@ -260,12 +260,12 @@ async fn after_a_topic_was_deleted_and_made_again_both_sides_go_on() {
     read_until(&mut consumer, &name, 10).await;
 
     delete(&topic).await;
-    // Until it is gone, what is published may still go where nobody will read it.
+    // Until the topic is gone, events may still be published to it and be lost.
     until_reachable(&topic, false).await;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     let mut rest = events(&name, 11..=15);
     while !rest.is_empty() {
-        assert!(Instant::now() < until, "the publisher did not go on");
+        assert!(Instant::now() < until, "the publisher did not continue");
         let delivered = publisher.publish(&name, &rest).await;
         assert!(delivered.error.is_none_or(|error| error.retryable()));
         rest.drain(..delivered.prefix);

@@ -1,4 +1,4 @@
-//! The relay on a real Postgres and a real Apache Kafka: every log gets its turn, in order, and progress is noted.
+//! The relay on a real Postgres and a real Apache Kafka: every log gets its turn, in order, and progress is saved.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -15,10 +15,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const PATIENCE: Duration = Duration::from_secs(180);
-/// What the relay publishes of a log in its turn.
-const TURN: i64 = 1_000;
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(180);
+/// The events that the relay publishes in a turn of a log.
+const TURN_EVENTS: i64 = 1_000;
 
 /// A database with an event store.
 async fn database() -> TestDatabase {
@@ -27,7 +27,7 @@ async fn database() -> TestDatabase {
     database
 }
 
-/// Appends so many events to the log, whose head is here.
+/// Appends this many events to the log, whose head is `head`.
 async fn append(store: &LogWriter, log: LogKey, head: i64, events: i64) {
     let mut batch = Append::new(log, Position(head), 0, "2026-11-21T09:30:00Z".parse().unwrap());
     let meta: Arc<str> = "{}".into();
@@ -43,7 +43,7 @@ async fn append(store: &LogWriter, log: LogKey, head: i64, events: i64) {
             meta: Arc::clone(&meta),
         });
     }
-    assert_eq!(store.append(&batch, PATIENCE).await.unwrap(), Appended::Done);
+    assert_eq!(store.append(&batch, TIMEOUT).await.unwrap(), Appended::Done);
 }
 
 async fn new_logs(store: &LogWriter, count: usize) -> Vec<LogName> {
@@ -54,14 +54,14 @@ async fn new_logs(store: &LogWriter, count: usize) -> Vec<LogName> {
     names
 }
 
-/// Reads the topic, which has one partition, until every log has so many events on it. Tells each event's log and
-/// position; checks that none comes before the one that precedes it.
+/// Reads the topic, which has one partition, until it has this many events of every log. Checks that the events of each
+/// log are in order, and calls `each` after every event with the last positions of all logs.
 async fn read_until(topic: &Topic, logs: usize, events: i64, mut each: impl FnMut(&HashMap<LogName, i64>)) {
     let mut consumer = Consumer::new(topic, &unique_name("recount-relay-")).unwrap();
     let mut seen: HashMap<LogName, i64> = HashMap::new();
     let reading = async {
         while seen.len() < logs || seen.values().any(|seen| *seen < events) {
-            // Kafka may be starting: what it answers until then is no end.
+            // Kafka may be starting, so an error is not the end.
             let Ok(batch) = consumer.next_batch(500, Duration::from_millis(500)).await else { continue };
             for (name, event) in &batch.events {
                 let last = seen.entry(name.clone()).or_default();
@@ -72,14 +72,14 @@ async fn read_until(topic: &Topic, logs: usize, events: i64, mut each: impl FnMu
             consumer.commit(&batch);
         }
     };
-    assert!(timeout(PATIENCE, reading).await.is_ok(), "not all came within {PATIENCE:?}");
+    assert!(timeout(TIMEOUT, reading).await.is_ok(), "not all events came within {TIMEOUT:?}");
     consumer.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_log_gets_its_turn_while_all_of_them_have_more_to_publish() {
     const LOGS: usize = 24;
-    const EVENTS: i64 = 3 * TURN;
+    const EVENTS: i64 = 3 * TURN_EVENTS;
     let database = database().await;
     let pool = database.pool();
     let store = LogWriter::new(pool.clone());
@@ -98,21 +98,21 @@ async fn every_log_gets_its_turn_while_all_of_them_have_more_to_publish() {
     ));
     read_until(&topic, LOGS, EVENTS, |seen| {
         let most = seen.values().max().unwrap();
-        // Who begins a third turn comes after all who have begun their second, and so had their first.
-        if *most > 2 * TURN {
-            let had_none = names.iter().filter(|name| seen.get(name).copied().unwrap_or(0) < TURN);
+        // A log gets its third turn after all others have had their first.
+        if *most > 2 * TURN_EVENTS {
+            let had_none = names.iter().filter(|name| seen.get(name).copied().unwrap_or(0) < TURN_EVENTS);
             assert_eq!(had_none.count(), 0, "at {most} of one log, these have had no turn");
         }
     })
     .await;
-    eventually(PATIENCE, "all of it is noted", || async {
+    eventually(TIMEOUT, "all progress is saved", || async {
         let keys: Vec<LogKey> = names.iter().map(LogName::key).collect();
-        let noted = RelayStore::new(pool.clone()).published(&keys).await.unwrap();
-        noted.len() == LOGS && noted.values().all(|position| position.0 == EVENTS)
+        let saved = RelayStore::new(pool.clone()).published(&keys).await.unwrap();
+        saved.len() == LOGS && saved.values().all(|position| position.0 == EVENTS)
     })
     .await;
     stopping.cancel();
-    timeout(PATIENCE, relay).await.unwrap().unwrap();
+    timeout(TIMEOUT, relay).await.unwrap().unwrap();
 }
 
 fn moved(log: i64, from: i64, to: i64) -> Published {
@@ -120,15 +120,15 @@ fn moved(log: i64, from: i64, to: i64) -> Published {
 }
 
 #[tokio::test]
-async fn the_progress_of_many_logs_is_noted_at_once_where_it_was_believed_to_be() {
+async fn the_progress_of_many_logs_is_saved_by_compare_and_set() {
     let database = database().await;
     let store = RelayStore::new(database.pool().clone());
     assert_eq!(store.save_published(&[moved(1, 0, 5), moved(2, 0, 7)]).await.unwrap(), 2);
-    // The first is elsewhere, the second goes on, the third begins.
-    let told = [moved(1, 4, 9), moved(2, 7, 8), moved(3, 0, 1)];
-    assert_eq!(store.save_published(&told).await.unwrap(), 2);
-    let noted = store.published(&[1, 2, 3, 4].map(LogKey)).await.unwrap();
-    assert_eq!(noted, HashMap::from([(1, 5), (2, 8), (3, 1)].map(|(log, at)| (LogKey(log), Position(at)))));
-    // One that another relay has begun is not begun again.
+    // The first is at another position, the second moves on, the third starts.
+    let progress = [moved(1, 4, 9), moved(2, 7, 8), moved(3, 0, 1)];
+    assert_eq!(store.save_published(&progress).await.unwrap(), 2);
+    let saved = store.published(&[1, 2, 3, 4].map(LogKey)).await.unwrap();
+    assert_eq!(saved, HashMap::from([(1, 5), (2, 8), (3, 1)].map(|(log, at)| (LogKey(log), Position(at)))));
+    // Progress that another relay has started is not started again.
     assert_eq!(store.save_published(&[moved(1, 0, 9)]).await.unwrap(), 0);
 }

@@ -1,13 +1,13 @@
 //! Projections: read models that follow the logs, each event applied exactly once and in order.
 //!
-//! A [`Projection`] says what a batch of events changes in its tables. A [`ProjectionEngine`] applies batches of one log
-//! in order, each in one transaction with the progress that it makes, so data and progress never disagree. The crate has
-//! two subjects, apart from each other:
+//! A [`Projection`] says what a batch of events changes in its tables. A [`ProjectionEngine`] applies batches of one
+//! log in order. Each batch and its progress are one transaction, so data and progress never disagree. The crate has
+//! two separate subjects:
 //!
 //! - [`follow`]: keeping a build up to date, from the store ([`tail_store`]) or from any feed, with
-//!   [`repair_from_store`] beside it for whatever the feed does not bring;
-//! - [`builds`]: making the tables of a build ([`migrate`]), and replacing the live build by a newer one without a
-//!   moment in which readers see neither ([`go_live()`]).
+//!   [`repair_from_store`] beside it for the events that the feed does not deliver;
+//! - [`builds`]: creating the tables of a build ([`migrate`]), and replacing the live build with a newer one while
+//!   readers go on reading ([`go_live()`]).
 //!
 //! ```
 //! use recount_projection::{ApplyError, LogBatch, Projection};
@@ -64,10 +64,10 @@
 //! # }
 //! ```
 //!
-//! # Who may rely on it
+//! # Audience and stability
 //!
-//! Services with read models. Its public API follows semantic versioning. It reads logs and never appends: it holds a
-//! `LogReader` and no writer. What must not be here: any word of a domain, Kafka, answering queries.
+//! For services with read models. Its public API follows semantic versioning. It reads logs and never appends: it holds
+//! a `LogReader` and no writer. The words of a domain, Kafka and answering queries do not belong here.
 
 pub mod builds;
 pub mod follow;

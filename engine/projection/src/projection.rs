@@ -1,4 +1,4 @@
-//! What a projection is.
+//! The contract between the engine and a projection.
 
 use std::future::Future;
 
@@ -13,30 +13,30 @@ pub struct LogBatch<'a> {
     pub events: &'a [RecordedEvent],
 }
 
-/// A definition of read models. A build, its materialisation, has a schema of its own, `<name>_v<version>`.
+/// A definition of read models. Its materialisation is a build, in a schema of its own: `<name>_v<version>`.
 ///
-/// A change of what [`apply`](Projection::apply) writes, or of the views, is a new version: what an older one wrote
-/// stays as it is until the new build takes its place. Readers of the older version are still there then, so that a
-/// view keeps the names and types of the columns that it had.
+/// If [`apply`](Projection::apply) writes something different, or if a view changes, raise the version. The build of
+/// the old version stays unchanged until the new build replaces it. Readers of the old version then read the new views,
+/// so a view has to keep the names and types of its columns.
 pub trait Projection: Send + Sync + 'static {
     /// A plain SQL identifier in lower case.
     fn name(&self) -> &'static str;
 
     fn version(&self) -> u16;
 
-    /// Creates the tables. Runs with the build's schema as its search path, so it names none.
+    /// Creates the tables. The search path is the schema of the build, so the SQL names no schema.
     fn tables_sql(&self) -> &'static str;
 
-    /// What readers see: the name of each view, and the query behind it, which names tables as `tables_sql` does.
+    /// The views that readers see: the name of each, and its query, which names tables as `tables_sql` does.
     fn views(&self) -> &'static [(&'static str, &'static str)];
 
-    /// The schema of those views.
+    /// The schema of the views.
     fn view_schema(&self) -> &'static str {
         "read"
     }
 
-    /// Writes what the events change. Runs in a transaction with the build's schema as its search path; the engine
-    /// sees to it that each event of a log comes exactly once and in order.
+    /// Writes the changes of a batch of events. It runs in a transaction, with the schema of the build as the search
+    /// path. The engine passes each event of a log exactly once and in order.
     fn apply(
         &self,
         connection: &mut PgConnection,
@@ -64,10 +64,10 @@ impl ApplyError {
 /// Why a batch could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// This event cannot be applied, now or later: it cannot be read, or it contradicts what came before it.
+    /// This event can never be applied: it cannot be read, or it contradicts earlier events.
     #[error("the event at position {position} cannot be applied: {reason}")]
     Poisoned { position: Position, reason: String },
-    /// The database did not take it.
+    /// The database failed.
     #[error("the read models could not be written")]
     Database(#[from] sqlx::Error),
 }

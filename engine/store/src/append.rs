@@ -1,4 +1,4 @@
-//! Appending a batch: one statement, one round trip, all or nothing.
+//! Appending a batch: one statement in one round trip, all or nothing.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::outcomes::NewOutcome;
 use crate::writer::LogWriter;
 
-/// A batch on its way into a log: events and outcomes, and where the writer believes the head to be.
+/// A batch to append: its events and outcomes, and the head of the log that the writer expects.
 #[derive(Debug)]
 pub struct Append {
     log: LogKey,
@@ -34,19 +34,19 @@ pub struct Append {
     deadlines: DeadlineChanges,
 }
 
-/// What became of an append that the store answered.
+/// The result of an append that the store answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
-    /// It is durable.
+    /// The batch is durable.
     Done,
-    /// Somebody else wrote: nothing of the batch was. Read the tail and decide again.
+    /// Another process appended first, so nothing was written. Read the new events and decide again.
     HeadMoved,
-    /// One of the idempotency keys has an outcome already: nothing was written. Look the keys up.
+    /// One of the idempotency keys already has an outcome, so nothing was written. Look up the keys.
     KeyTaken,
 }
 
 impl Append {
-    /// An empty batch for a log whose head is believed to be here.
+    /// An empty batch for a log whose head is expected to be `head`.
     pub fn new(log: LogKey, head: Position, fence: i64, recorded_at: DateTime<Utc>) -> Append {
         Append {
             log,
@@ -69,14 +69,14 @@ impl Append {
         }
     }
 
-    /// Adds an event and answers the position it will have.
+    /// Adds an event. Returns the position that it will have.
     pub fn push_event(&mut self, event: NewEvent) -> Position {
         let NewEvent { id, event_type, version, tags, data, meta } = event;
         self.ids.push(id);
         let index = i32::try_from(self.ids.len()).expect("a batch is bounded far below 2^31 events");
         let first_hash = self.tag_hashes.len();
         self.tag_hashes.extend(tags.iter().map(|tag| tag_hash(self.log, tag)));
-        // Two tags of one event with one hash need only one row, and may have only one.
+        // If two tags of one event have the same hash, the store has one row for both.
         self.tag_hashes[first_hash..].sort_unstable();
         let mut kept = first_hash;
         for at in first_hash..self.tag_hashes.len() {
@@ -103,22 +103,23 @@ impl Append {
         self.outcomes.push(outcome.outcome);
     }
 
-    /// Adds what one of its events does to the log's deadlines. Of several changes of one name the last one counts.
+    /// Adds a change that one of the events makes to the log's deadlines. If a name changes several times, the last
+    /// change counts.
     pub fn push_deadline(&mut self, change: DeadlineChange) {
         self.deadlines.push(change);
     }
 
-    /// The head that the log has once this batch is in it.
+    /// The head of the log after this batch.
     pub fn next_position(&self) -> Position {
         Position(self.head.0 + i64::try_from(self.ids.len()).expect("a batch is bounded"))
     }
 
-    /// The events of the batch so far.
+    /// The number of events in the batch so far.
     pub fn events(&self) -> usize {
         self.ids.len()
     }
 
-    /// The id of the batch's first event: what tells it apart from another batch at the same positions.
+    /// The id of the first event. It distinguishes this batch from another one at the same positions.
     pub fn first_event_id(&self) -> Option<Uuid> {
         self.ids.first().copied()
     }
@@ -138,18 +139,18 @@ fn lines(tags: &[recount_core::Tag]) -> String {
 const APPEND: &str =
     "select store.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
-/// The same for a batch whose events change deadlines.
+/// The statement for a batch whose events change deadlines.
 const APPEND_WITH_DEADLINES: &str = "select store.append_with_deadlines(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
 impl LogWriter {
-    /// Appends the batch, if the head is where the batch says.
+    /// Appends the batch if the head of the log is the one that the batch expects.
     ///
-    /// [`StoreError::OutcomeUnknown`] means just that: [`LogWriter::raise_fence`] and reading the log back settle it.
-    ///
-    /// A statement that takes longer than `time_max` is one of those: its connection is taken for dead.
-    pub async fn append(&self, batch: &Append, time_max: Duration) -> Result<Appended, StoreError> {
-        // A failure to get a connection is not an unknown outcome: nothing was sent.
+    /// After [`StoreError::OutcomeUnknown`] the batch may be in the log or not. To find out, call
+    /// [`LogWriter::raise_fence`] and then read the log. A statement that takes longer than `timeout` also ends with
+    /// this error, and its connection is closed.
+    pub async fn append(&self, batch: &Append, timeout: Duration) -> Result<Appended, StoreError> {
+        // If there is no connection, the outcome is known: nothing was sent.
         let mut connection = self.take_warm().await?;
         let deadlines = batch.deadlines.arrays();
         let sql = if deadlines.is_some() { APPEND_WITH_DEADLINES } else { APPEND };
@@ -173,7 +174,7 @@ impl LogWriter {
         if let Some(DeadlineArrays { set, due_at, cleared }) = deadlines {
             statement = statement.bind(set).bind(due_at).bind(cleared);
         }
-        let Ok(appended) = tokio::time::timeout(time_max, statement.fetch_one(&mut *connection)).await else {
+        let Ok(appended) = tokio::time::timeout(timeout, statement.fetch_one(&mut *connection)).await else {
             connection.close_on_drop();
             self.forget_warm();
             return Err(StoreError::OutcomeUnknown(sqlx::Error::PoolTimedOut));
@@ -193,9 +194,10 @@ impl LogWriter {
         Ok(answer)
     }
 
-    /// Shuts out every statement for this log that may still be on its way to the database.
+    /// Blocks every append to this log that may still be on its way to the database.
     ///
-    /// It waits for one that is running; one that arrives later finds another fence and changes nothing.
+    /// This call waits for an append that is running. An append that arrives later finds a different fence and changes
+    /// nothing.
     pub async fn raise_fence(&self, log: LogKey) -> Result<(), StoreError> {
         sqlx::query("select store.raise_fence($1)")
             .bind(log.0)

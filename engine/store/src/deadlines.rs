@@ -1,4 +1,4 @@
-//! Deadlines: what falls due in a log, and when. They change with the events that they follow from.
+//! Deadlines: the names that fall due in a log, and when. Events set and clear them.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use crate::error::StoreError;
 use crate::logs::{column, log_name};
 use crate::reader::LogReader;
 
-/// What an event does to the deadlines of its log.
+/// A change that an event makes to the deadlines of its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeadlineChange {
-    /// This falls due at this moment, instead of any other that it had. A name is unique in its log, one line, and at
-    /// most about 2,500 bytes: it has to fit an index.
+    /// The name falls due at this time, which replaces its previous one. A name is unique in its log, has one line, and
+    /// has about 2,500 bytes at most, because it has to fit into an index.
     Set { name: String, at: DateTime<Utc> },
-    /// This does not fall due any more, if it did.
+    /// The name no longer falls due.
     Clear { name: String },
 }
 
-/// A deadline. They are ordered as they are met.
+/// A deadline. Deadlines are ordered by the time at which they are due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline {
     pub due_at: DateTime<Utc>,
@@ -29,7 +29,7 @@ pub struct Deadline {
     pub log_name: LogName,
 }
 
-/// The changes of a batch: of each name the last one.
+/// The changes of a batch: the last one for each name.
 #[derive(Debug, Default)]
 pub(crate) struct DeadlineChanges {
     by_name: BTreeMap<String, Option<DateTime<Utc>>>,
@@ -51,7 +51,7 @@ impl DeadlineChanges {
         };
     }
 
-    /// `None` without changes, which is the usual thing.
+    /// `None` if there are no changes, which is the usual case.
     pub(crate) fn arrays(&self) -> Option<DeadlineArrays<'_>> {
         if self.by_name.is_empty() {
             return None;
@@ -71,8 +71,8 @@ impl DeadlineChanges {
 }
 
 impl LogReader {
-    /// The deadlines of all logs that are due at `now`, in order, from the one that follows `after`: at most `limit`, and
-    /// fewer only if there are no more.
+    /// The deadlines of all logs that are due at `now` and follow `after`, in order. Returns fewer than `limit` only if
+    /// there are no more.
     pub async fn due_deadlines(
         &self,
         now: DateTime<Utc>,
@@ -96,7 +96,8 @@ impl LogReader {
         rows.iter().map(read_deadline).collect()
     }
 
-    /// When the first deadline of any log falls due, or fell due: of those after a moment, or of all.
+    /// The earliest due time of all deadlines of all logs, or of those that fall due after a given time. It may be in
+    /// the past.
     pub async fn next_deadline(
         &self,
         after: Option<DateTime<Utc>>,
@@ -123,19 +124,19 @@ mod tests {
     use super::*;
 
     fn set(name: &str, seconds: i64) -> DeadlineChange {
-        DeadlineChange::Set { name: name.to_owned(), at: moment(seconds) }
+        DeadlineChange::Set { name: name.to_owned(), at: time(seconds) }
     }
 
     fn clear(name: &str) -> DeadlineChange {
         DeadlineChange::Clear { name: name.to_owned() }
     }
 
-    fn moment(seconds: i64) -> DateTime<Utc> {
+    fn time(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
     #[test]
-    fn of_several_changes_of_one_name_the_last_one_counts() {
+    fn the_last_of_several_changes_to_one_name_counts() {
         let mut changes = DeadlineChanges::default();
         assert!(changes.arrays().is_none());
         for change in [set("a", 1), clear("b"), set("c", 2), set("a", 3), set("b", 4), clear("c")] {
@@ -143,7 +144,7 @@ mod tests {
         }
         let arrays = changes.arrays().unwrap();
         assert_eq!(arrays.set, ["a", "b"]);
-        assert_eq!(arrays.due_at, [moment(3), moment(4)]);
+        assert_eq!(arrays.due_at, [time(3), time(4)]);
         assert_eq!(arrays.cleared, ["c"]);
     }
 }

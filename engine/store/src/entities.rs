@@ -1,4 +1,4 @@
-//! Loading entities: a snapshot, if there is one, and the later events that carry the entity's tag.
+//! Loading entities: a snapshot, if there is one, and the later events with the entity's tag.
 
 use recount_core::{LogKey, Position, Tag};
 use sqlx::Row;
@@ -12,12 +12,12 @@ use crate::writer::LogWriter;
 
 /// The 64 bits by which the store finds a tag in a log. Part of the stored format.
 ///
-/// Not collision-free: whoever reads by it compares the real tags.
+/// Hashes can collide, so a reader compares the tags too.
 pub fn tag_hash(log: LogKey, tag: &Tag) -> i64 {
     xxh3_64_with_seed(tag.as_str().as_bytes(), log.0.cast_unsigned()).cast_signed()
 }
 
-/// An entity's state after the event at `position`, as text that only the writer understands.
+/// The state of an entity after the event at `position`, as text in a form that the writer chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub entity: Tag,
@@ -26,7 +26,7 @@ pub struct Snapshot {
     pub state: String,
 }
 
-/// What comes back when entities are loaded.
+/// A row that is read when entities are loaded.
 #[derive(Clone, Debug)]
 pub enum EntityRow {
     Snapshot(Snapshot),
@@ -34,12 +34,12 @@ pub enum EntityRow {
 }
 
 impl LogReader {
-    /// Reads the snapshots of the entities (those of `snapshot_version`, others are passed over) and all later events
-    /// that concern them, with one query for all, and shows `visit` each row once: snapshots first, then the events
-    /// in order.
+    /// Reads the snapshots of the entities and all later events that concern them, with one query. Calls `visit` once
+    /// for each row: first the snapshots, then the events in order. Ignores snapshots of other versions than
+    /// `snapshot_version`.
     ///
-    /// An event may concern a loaded entity before the position of that entity's snapshot, because it concerns
-    /// another one too, and a hash may bring an event that concerns none of them: `visit` compares.
+    /// `visit` has to compare positions and tags. An event that concerns several entities may precede the snapshot of
+    /// one of them, and because of a colliding hash an event may concern none of them.
     pub async fn load_entities<E: From<StoreError>>(
         &self,
         log: LogKey,
@@ -62,9 +62,8 @@ impl LogReader {
         Ok(())
     }
 
-    /// Shows `visit` the hash of every tag in the log and every idempotency key (by its hash), for as long as it wants
-    /// more: what a writer needs in order to know without asking that something has never been there. Answers whether
-    /// it was shown all.
+    /// Calls `visit` with the hash of every tag and of every idempotency key in the log, until it returns false. From
+    /// these a writer knows without a query that a tag or a key is new. Returns whether `visit` saw all of them.
     pub async fn visit_seen(
         &self,
         log: LogKey,
@@ -83,7 +82,7 @@ impl LogReader {
 }
 
 impl LogWriter {
-    /// Keeps snapshots, each unless a later one of its version is there already.
+    /// Saves snapshots. A snapshot does not replace one of a later version or position.
     pub async fn save_snapshots(&self, log: LogKey, snapshots: &[Snapshot]) -> Result<(), StoreError> {
         let hashes: Vec<i64> = snapshots.iter().map(|snapshot| tag_hash(log, &snapshot.entity)).collect();
         let entities: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.entity.as_str()).collect();
@@ -113,7 +112,7 @@ impl LogWriter {
     }
 }
 
-/// Something that has been in a log.
+/// A tag or an idempotency key that is in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
     /// The hash of a tag: see [`tag_hash`].

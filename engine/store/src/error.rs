@@ -1,22 +1,22 @@
-//! What can go wrong with the store, and what a caller may do about it.
+//! The errors of the store, and which of them a retry may resolve.
 
-/// A failure of the store.
+/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing was changed; the same call may succeed later.
+    /// Nothing was changed, and the same call may succeed later.
     #[error("the event store cannot be reached")]
     Unavailable(#[source] sqlx::Error),
-    /// The connection broke while a change was on its way: it may or may not have been made.
-    #[error("the connection to the event store broke during a change")]
+    /// The connection was lost during a change, which may or may not have been made.
+    #[error("the connection to the event store was lost during a change")]
     OutcomeUnknown(#[source] sqlx::Error),
     /// Nothing was changed, and the same call will fail again.
     #[error("the event store refused the statement")]
     Refused(#[source] sqlx::Error),
     /// Two log names have the same key.
-    #[error("the key of log `{wanted}` is taken by log `{existing}`; choose another name")]
+    #[error("log `{wanted}` would have the same key as log `{existing}`; choose another name")]
     KeyCollision { wanted: String, existing: String },
-    /// What is stored is not what this program writes.
-    #[error("the event store holds something unreadable: {0}")]
+    /// The stored data is not data that this program writes.
+    #[error("the event store contains data that cannot be read: {0}")]
     Corrupt(String),
 }
 
@@ -28,7 +28,7 @@ impl StoreError {
 
     /// The error of a statement that was sent to change the log.
     ///
-    /// Only a refusal is certain. A server that says it is shutting down may say so after the commit.
+    /// Only a refusal is certain. A server that reports its shutdown may have committed the change before.
     pub(crate) fn from_change(error: sqlx::Error) -> StoreError {
         if is_definite_refusal(&error) {
             StoreError::Refused(error)
@@ -37,13 +37,13 @@ impl StoreError {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later although nobody changes anything.
     pub fn retryable(&self) -> bool {
         matches!(self, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))
     }
 }
 
-/// Whether the server understood the statement and will never take it. Classes by SQLSTATE, never by text.
+/// Whether the server understood the statement and will never accept it. Decided by SQLSTATE, never by text.
 fn is_definite_refusal(error: &sqlx::Error) -> bool {
     const RETRYABLE_CLASSES: [&str; 7] = [
         "08", // connection exception

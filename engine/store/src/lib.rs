@@ -1,9 +1,8 @@
 //! The event store: logs in Postgres.
 //!
 //! Two handles share a database. [`LogReader`] reads: the events of a log in order, the events of one entity, the
-//! outcomes of commands, the logs that have moved. [`LogWriter`] appends: one statement per batch, all or nothing, which
-//! compares and sets the head of the log. A program that only follows logs holds a [`LogReader`] and could not append if
-//! it tried.
+//! outcomes of commands, the logs that have moved. [`LogWriter`] appends a batch with one statement, all or nothing, by
+//! compare-and-set of the log's head. A program that only follows logs holds a [`LogReader`], which cannot append.
 //!
 //! ```no_run
 //! use chrono::Utc;
@@ -28,7 +27,7 @@
 //!     data: r#"{"show":"hamlet","seats":200}"#.to_owned(),
 //!     meta: "{}".into(),
 //! });
-//! // `HeadMoved` would mean that somebody else appended first: read what they wrote, decide again.
+//! // `HeadMoved` would mean that another process appended first: read its events and decide again.
 //! assert_eq!(store.append(&batch, Duration::from_secs(5)).await?, Appended::Done);
 //!
 //! let history = store.reader().read(name.key(), Position::START, 100).await?;
@@ -37,14 +36,18 @@
 //! # }
 //! ```
 //!
-//! The log is the truth; everything else can be thrown away and built again from here. The guarantees: positions have no
-//! gap; a batch is in the log whole or not at all; an event is never changed (the database refuses); every statement of
-//! the hot path names one log.
+//! The log is the source of truth: everything else can be dropped and rebuilt from it. The guarantees:
 //!
-//! # Who may rely on it
+//! - positions have no gaps;
+//! - a batch is in the log as a whole or not at all;
+//! - an event never changes: the database refuses updates and deletes;
+//! - every statement on the hot path names one log.
 //!
-//! Writers, projections, feeds and tools. `recount-writer` and `recount-projection` are the usual way in; use this crate
-//! directly for your own writer or follower. What must not be here: decisions, retries, any word of a domain.
+//! # Audience and stability
+//!
+//! For writers, projections, feeds and tools. Most programs use `recount-writer` and `recount-projection`; use this
+//! crate directly for a writer or a follower of your own. Decisions, retries and the words of a domain do not belong
+//! here.
 
 mod append;
 mod cursor;

@@ -1,4 +1,4 @@
-//! The logs themselves: making one, finding its head, finding those with news.
+//! The logs: creating one, reading its head, finding those that have moved.
 
 use chrono::{DateTime, Utc};
 use recount_core::{LogKey, LogName, Position};
@@ -9,13 +9,13 @@ use crate::error::StoreError;
 use crate::reader::LogReader;
 use crate::writer::LogWriter;
 
-/// A log and where its head is.
+/// A log and its head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     pub key: LogKey,
     pub name: LogName,
     pub head: Position,
-    /// What an append must know beside the head: see [`LogWriter::raise_fence`].
+    /// An append has to give the current fence: see [`LogWriter::raise_fence`].
     pub fence: i64,
     /// When the event at the head was recorded. No later event is recorded at an earlier time.
     pub recorded_at: DateTime<Utc>,
@@ -32,7 +32,7 @@ pub struct MovedLog {
 }
 
 impl LogWriter {
-    /// Makes the log if it is not there.
+    /// Creates the log if it does not exist.
     pub async fn create_log(&self, name: &LogName) -> Result<(), StoreError> {
         let existing: String = sqlx::query_scalar("select store.create_log($1, $2)")
             .bind(name.key().0)
@@ -49,7 +49,7 @@ impl LogWriter {
 }
 
 impl LogReader {
-    /// The log of this key, if it was made.
+    /// The log with this key, if it exists.
     pub async fn log(&self, log: LogKey) -> Result<Option<Log>, StoreError> {
         let row = sqlx::query("select log, name, head, fence, recorded_at from store.logs where log = $1")
             .bind(log.0)
@@ -59,10 +59,10 @@ impl LogReader {
         row.as_ref().map(read_log).transpose()
     }
 
-    /// The logs that moved at or after a moment of the database's clock, or all; those that moved first come first.
+    /// The logs that have moved since a time by the database's clock, or all logs, in the order in which they moved.
     ///
-    /// A statement that is still running may commit with an earlier moment than one already seen: ask again with
-    /// some overlap.
+    /// A statement that is still running may commit with an earlier time than one that was already seen, so ask again
+    /// with an overlap.
     pub async fn logs_moved_since(&self, since: Option<DateTime<Utc>>) -> Result<Vec<MovedLog>, StoreError> {
         let statement = sqlx::query(
             "select log, name, head, moved_at from store.logs where moved_at >= coalesce($1, 'epoch') order by moved_at",

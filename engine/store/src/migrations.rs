@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{PgPool, SqlStr};
 
-/// The table in which the steps that were taken are noted. Each part of Recount that has a schema has its own, so
-/// that they can live in one database or in several.
+/// The table that records which steps were applied. Each part of Recount with a schema has such a table of its own, so
+/// that the parts can share a database or not.
 const TABLE: &str = "public.recount_store_migrations";
 
-/// Why the schema is not what this program needs.
+/// The schema is not the one that this program needs.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     #[error(
@@ -20,7 +20,7 @@ pub enum MigrationError {
     #[error("the event store's schema is older than this program; run `recount migrate` first")]
     Older,
     #[error(
-        "step {0} of the event store's schema differs from the one that was taken; the database was changed by hand"
+        "step {0} of the event store's schema is not the step that was applied; the database was changed by hand"
     )]
     Changed(i64),
     #[error("the version of the event store's schema could not be read")]
@@ -47,7 +47,7 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Brings the schema up to date. Several processes may do so at once; one does it.
+/// Brings the schema up to date. Several processes may call this at the same time; one of them does the work.
 pub async fn run(pool: &PgPool) -> Result<(), MigrationError> {
     migrator().run(pool).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => MigrationError::Newer(version),
@@ -56,15 +56,15 @@ pub async fn run(pool: &PgPool) -> Result<(), MigrationError> {
     })
 }
 
-/// Makes sure that the schema is exactly what this program needs, and changes nothing.
+/// Checks that the schema is exactly the one that this program needs. Changes nothing.
 pub async fn verify(pool: &PgPool) -> Result<(), MigrationError> {
     let failed = MigrationError::Unreadable;
-    let there: bool = sqlx::query_scalar("select to_regclass($1) is not null")
+    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
         .bind(TABLE)
         .fetch_one(pool)
         .await
         .map_err(failed)?;
-    if !there {
+    if !exists {
         return Err(MigrationError::Older);
     }
     let latest: Option<i64> =

@@ -1,4 +1,4 @@
-//! Wake-ups: notify for latency, poll for truth.
+//! Notifications of commits. They make readers fast; readers also poll, because a notification may get lost.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,45 +13,46 @@ use crate::writer::LogWriter;
 
 const CHANNEL: &str = "recount_store";
 
-/// How long commits are gathered into one notification: short beside what a reader needs, long beside a commit.
-const COALESCE: Duration = Duration::from_millis(5);
+/// How long commits are gathered into one notification: shorter than a reader's work, longer than a commit.
+const COALESCE_INTERVAL: Duration = Duration::from_millis(5);
+/// How long it may take until the task notices that the last notifier is gone.
+const LIVENESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells other processes that a log has moved. Cheap to clone; lives as long as one clone does.
+/// Notifies other processes that a log has moved. Cheap to clone. Its task ends with the last clone.
 #[derive(Clone, Debug)]
 pub struct CommitNotifier {
     moved: Arc<Notify>,
 }
 
 impl CommitNotifier {
-    /// Starts the task that sends notifications, outside any transaction and one for many commits.
+    /// Starts the task that sends the notifications, one for many commits and outside their transactions.
     pub fn start(writer: &LogWriter) -> CommitNotifier {
         let pool = writer.pool().clone();
         let moved = Arc::new(Notify::new());
         let watched = Arc::downgrade(&moved);
         tokio::spawn(async move {
             while let Some(moved) = watched.upgrade() {
-                // The bound is only for noticing that the last notifier is gone.
-                if timeout_at(Instant::now() + Duration::from_secs(1), moved.notified()).await.is_err() {
+                if timeout_at(Instant::now() + LIVENESS_INTERVAL, moved.notified()).await.is_err() {
                     continue;
                 }
                 drop(moved);
-                sleep(COALESCE).await;
+                sleep(COALESCE_INTERVAL).await;
                 if let Err(error) = sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&pool).await
                 {
-                    tracing::debug!(%error, "no notification was sent; readers find the news by polling");
+                    tracing::debug!(%error, "no notification was sent; readers find the commits by polling");
                 }
             }
         });
         CommitNotifier { moved }
     }
 
-    /// Says that something was committed.
+    /// Reports a commit.
     pub fn notify(&self) {
         self.moved.notify_one();
     }
 }
 
-/// Hears that some log has moved.
+/// Receives the notifications that a log has moved.
 #[derive(Debug)]
 pub struct CommitListener {
     pool: PgPool,
@@ -59,16 +60,16 @@ pub struct CommitListener {
 }
 
 impl CommitListener {
-    /// Listens from now on. Without a connection it only polls, and tries again.
+    /// Starts listening. While there is no connection, it only polls and tries to reconnect.
     pub async fn listen(reader: &LogReader) -> CommitListener {
         let mut listening = CommitListener { pool: reader.pool().clone(), listener: None };
         listening.connect().await;
         listening
     }
 
-    /// Returns when something may have changed: at a notification, and at the latest after this time.
-    pub async fn changed(&mut self, at_most: Duration) {
-        let end = Instant::now() + at_most;
+    /// Waits until a log may have moved: for a notification, or for `timeout`.
+    pub async fn changed(&mut self, timeout: Duration) {
+        let end = Instant::now() + timeout;
         if self.listener.is_none() {
             self.connect().await;
         }
@@ -79,7 +80,7 @@ impl CommitListener {
         match timeout_at(end, listener.recv()).await {
             Ok(Ok(_)) | Err(_) => {}
             Ok(Err(error)) => {
-                tracing::debug!(%error, "the listening connection is lost");
+                tracing::debug!(%error, "the connection for notifications is lost");
                 self.listener = None;
                 sleep_until(end).await;
             }
@@ -94,7 +95,7 @@ impl CommitListener {
         };
         match connect.await {
             Ok(listener) => self.listener = Some(listener),
-            Err(error) => tracing::debug!(%error, "cannot listen for news; polling"),
+            Err(error) => tracing::debug!(%error, "cannot listen for notifications; only polling"),
         }
     }
 }

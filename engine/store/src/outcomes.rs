@@ -11,22 +11,22 @@ use crate::reader::LogReader;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub Uuid);
 
-/// 128 bits of the SHA-256 of what was asked under the key.
+/// 128 bits of the SHA-256 of the request that came with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestHash(pub Uuid);
 
-/// An outcome to be recorded with the batch that brings it about.
+/// An outcome to record together with the batch that it belongs to.
 #[derive(Debug)]
 pub struct NewOutcome {
     pub key: KeyHash,
     pub request: RequestHash,
-    /// The log's head when the outcome was decided.
+    /// The head of the log when the outcome was decided.
     pub position: Position,
-    /// Whatever the writer wants to answer again, as text.
+    /// The outcome as text, in a form that the writer chooses.
     pub outcome: String,
 }
 
-/// An outcome as it was recorded.
+/// A recorded outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedOutcome {
     pub key: KeyHash,
@@ -36,7 +36,7 @@ pub struct RecordedOutcome {
 }
 
 impl LogReader {
-    /// The outcomes that are recorded for these keys.
+    /// The recorded outcomes of these keys.
     pub async fn outcomes(&self, log: LogKey, keys: &[KeyHash]) -> Result<Vec<RecordedOutcome>, StoreError> {
         let keys: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let rows = sqlx::query("select * from store.find_outcomes($1, $2)")

@@ -1,4 +1,4 @@
-//! Reading a log in order, whole (the feed, as the store has it) or what concerns one entity.
+//! Reading a log in order: all events, or those that concern one entity.
 
 use futures_util::TryStreamExt;
 use recount_core::{LogKey, Position, RecordedEvent, Tag};
@@ -9,14 +9,15 @@ use crate::entities::tag_hash;
 use crate::error::StoreError;
 use crate::reader::LogReader;
 
-/// What a page of events may take in memory, about. One event more than this is read, so that reading gets on.
+/// About how much memory a page of events may take. The event that exceeds it is still in the page, so a page is never
+/// empty because of its size.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
 impl LogReader {
-    /// Events that follow `after`, in the order of their positions: up to `limit`, fewer if they are large, and none only
-    /// at the end of the log.
+    /// The events that follow `after`, in the order of their positions: up to `limit`, fewer if they are large, and
+    /// none only at the end of the log.
     ///
-    /// Checks what it reads: a gap means that the database was tampered with, and is an error.
+    /// A gap is an error: it means that somebody tampered with the database.
     pub async fn read(
         &self,
         log: LogKey,
@@ -53,7 +54,7 @@ impl LogReader {
     /// The events with this tag that follow `after`, in the order of their positions: up to `limit`, fewer if they are
     /// large, and none only if there are no more.
     ///
-    /// To read on, ask for those after the position of the last one.
+    /// To read on, pass the position of the last event as `after`.
     pub async fn read_tagged(
         &self,
         log: LogKey,
@@ -61,8 +62,8 @@ impl LogReader {
         after: Position,
         limit: u32,
     ) -> Result<Vec<RecordedEvent>, StoreError> {
-        // The limit counts what is left once the real tags are compared, so what another tag's hash brings cannot end
-        // a page early. `offset 0` keeps the planner from reading the whole log in order to join it.
+        // The limit applies after the comparison of the tags, so events with a colliding hash cannot end a page early.
+        // `offset 0` keeps the planner from reading the whole log for the join.
         let mut rows = sqlx::query(
             "select e.*
              from (select position from store.event_tags where log = $1 and tag = $2 and position > $3) as concerned
@@ -88,7 +89,7 @@ impl LogReader {
     }
 }
 
-/// Events as they are read, and about what they take in memory.
+/// Events that have been read, and about how much memory they take.
 #[derive(Default)]
 struct Page {
     events: Vec<RecordedEvent>,
@@ -96,7 +97,7 @@ struct Page {
 }
 
 impl Page {
-    /// Adds an event. Answers whether the page is full.
+    /// Adds an event. Returns whether the page is full.
     fn push(&mut self, event: RecordedEvent) -> bool {
         let tags: usize = event.tags.iter().map(|tag| tag.as_str().len()).sum();
         self.bytes += event.data.len() + event.meta.len() + tags;

@@ -1,4 +1,4 @@
-//! Reading logs: the handle that all reads hang on. It has no method that changes anything.
+//! The handle for reading logs. It has no method that changes anything.
 
 use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
@@ -8,7 +8,7 @@ use sqlx::{PgPool, Postgres};
 
 use crate::error::StoreError;
 
-/// Reads the logs of one database. It cannot write, so whoever only follows logs gets this type and no other. Cheap to
+/// Reads the logs of one database. It cannot write: code that only follows logs gets this type and no other. Cheap to
 /// clone.
 #[derive(Clone, Debug)]
 pub struct LogReader {
@@ -24,8 +24,8 @@ impl LogReader {
         &self.pool
     }
 
-    /// Shows `visit` the rows of a statement that may return very many, until it has enough or fails. Returns whether it
-    /// saw all of them.
+    /// Calls `visit` with each row of a statement that may return very many, until it returns false or fails. Returns
+    /// whether it saw all of them.
     pub(crate) async fn visit_rows<E: From<StoreError>>(
         &self,
         statement: Query<'_, Postgres, PgArguments>,
@@ -39,7 +39,7 @@ impl LogReader {
                 if !visit(&row)? {
                     return Ok(false);
                 }
-                // If the server is faster than this loop, every row is there already and the driver never waits: yield.
+                // If the server is faster than this loop, the driver never waits for a row, so yield here.
                 tokio::task::consume_budget().await;
             }
         }
@@ -48,8 +48,8 @@ impl LogReader {
     }
 }
 
-/// A connection with a running statement. Dropped before the end of the statement, it is closed: the pool would read all
-/// remaining rows before it lends the connection again.
+/// A connection with a running statement. If it is dropped before the statement ends, the connection is closed: the
+/// pool would have to read all remaining rows before it can lend the connection again.
 #[derive(Debug)]
 struct Reading {
     connection: PoolConnection<Postgres>,

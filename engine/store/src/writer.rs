@@ -1,4 +1,4 @@
-//! Writing logs: the handle that all changes hang on.
+//! The handle for changing logs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,11 +8,11 @@ use sqlx::{PgPool, Postgres};
 use crate::error::StoreError;
 use crate::reader::LogReader;
 
-/// The database role that may append to the log and may not change it.
+/// The database role that may append to logs and may not change events.
 pub const SERVICE_ROLE: &str = "recount_service";
 
-/// Connections that are kept for appending. A busy writer gets the one back that it used last, whose backend has its
-/// plans and catalogues at hand; the pool would hand its connections out in turn.
+/// Connections that are kept for appending. A busy writer gets back the connection that it used last, whose backend has
+/// cached its plans and catalogues. The pool would take its connections in turn.
 const WARM_CONNECTIONS_MAX: usize = 4;
 
 /// Appends to the logs of one database. Cheap to clone.
@@ -27,7 +27,7 @@ impl LogWriter {
         LogWriter { reader: LogReader::new(pool), warm: Arc::default() }
     }
 
-    /// Reads the same logs.
+    /// The reader of the same logs.
     pub fn reader(&self) -> &LogReader {
         &self.reader
     }

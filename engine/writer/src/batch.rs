@@ -14,7 +14,7 @@ use crate::submission::{SubmissionOutcome, SubmitError};
 #[derive(Debug)]
 pub(crate) struct PreparedAppend {
     pub append: Append,
-    /// The tags of its events that name something new.
+    /// The tags of its events that name new entities.
     pub new_tags: Vec<Tag>,
     pub recorded_at: DateTime<Utc>,
 }
@@ -22,10 +22,10 @@ pub(crate) struct PreparedAppend {
 #[derive(Debug)]
 pub(crate) struct Batch<D: Domain> {
     items: Vec<Item<D>>,
-    /// Submissions that have to wait for what this batch writes.
+    /// Submissions that have to wait until this batch is written.
     deferred: Vec<PendingSubmission<D>>,
-    /// Whether keys that seem new are looked up as well.
-    distrusts_filter: bool,
+    /// Whether keys are looked up even if they seem new.
+    looks_up_all_keys: bool,
     first_event_id: Option<Uuid>,
 }
 
@@ -36,10 +36,10 @@ struct Item<D: Domain> {
 }
 
 impl<D: Domain> Batch<D> {
-    /// If several submissions have the same key, the first is in the batch and the others wait for its outcome.
+    /// If several submissions have the same key, only the first is in the batch. The others wait for its outcome.
     pub(crate) fn new(submissions: Vec<PendingSubmission<D>>) -> Batch<D> {
         let mut batch =
-            Batch { items: Vec::new(), deferred: Vec::new(), distrusts_filter: false, first_event_id: None };
+            Batch { items: Vec::new(), deferred: Vec::new(), looks_up_all_keys: false, first_event_id: None };
         let mut keys = std::collections::HashSet::new();
         for pending in submissions {
             match &pending.submission.key {
@@ -67,7 +67,7 @@ impl<D: Domain> Batch<D> {
         self.submissions().flat_map(|pending| pending.submission.commands.iter())
     }
 
-    /// Keeps what was decided of each submission, in order.
+    /// Stores the decided outcome of each submission, in order.
     pub(crate) fn set_decided(&mut self, outcomes: Vec<SubmissionOutcome>, first_event_id: Option<Uuid>) {
         debug_assert_eq!(self.items.len(), outcomes.len());
         for (item, outcome) in self.items.iter_mut().zip(outcomes) {
@@ -81,7 +81,7 @@ impl<D: Domain> Batch<D> {
         self.first_event_id
     }
 
-    /// Answers every caller: the decisions are durable.
+    /// Answers every caller. Call it once the decisions are durable.
     pub(crate) fn answer_decided(&mut self, seen: &mut SeenFilter) {
         for mut item in self.items.drain(..) {
             if let Some(key) = item.pending.submission.recorded_key() {
@@ -100,7 +100,7 @@ impl<D: Domain> Batch<D> {
         self.items.retain(|item| !item.pending.is_answered());
     }
 
-    /// Asks for these to be loaded as well before this submission is decided again. Returns how many times it has asked.
+    /// Asks for more entities to be loaded before this submission is decided again. Returns how often it has asked.
     pub(crate) fn want(&mut self, index: usize, tags: Vec<Tag>) -> u8 {
         self.items[index].pending.want(tags)
     }
@@ -111,7 +111,8 @@ impl<D: Domain> Batch<D> {
         self.deferred.splice(0..0, deferred);
     }
 
-    /// Retries a refused batch one submission at a time. A submission that is alone already is answered with the error.
+    /// Splits a refused batch, so that its submissions are retried one at a time. A single submission is answered with
+    /// the error.
     pub(crate) fn isolate(&mut self, error: &SubmitError) {
         match self.items.len() {
             0 => {}
@@ -122,7 +123,7 @@ impl<D: Domain> Batch<D> {
 
     /// From now on, keys are looked up even if they seem new.
     pub(crate) fn look_up_all_keys(&mut self) {
-        self.distrusts_filter = true;
+        self.looks_up_all_keys = true;
     }
 
     /// The keys of the batch that may have an outcome already.
@@ -132,7 +133,7 @@ impl<D: Domain> Batch<D> {
     pub(crate) fn keys_to_look_up(&self, seen: &mut SeenFilter) -> Vec<KeyHash> {
         self.submissions()
             .filter_map(|pending| Some((pending.submission.key?.key, pending.submission.dry_run)))
-            .filter(|(key, dry_run)| self.distrusts_filter || *dry_run || !seen.key_is_new(*key))
+            .filter(|(key, dry_run)| self.looks_up_all_keys || *dry_run || !seen.key_is_new(*key))
             .map(|(key, _)| key)
             .collect()
     }

@@ -9,7 +9,7 @@ use crate::domain::Domain;
 use crate::writer::{AttemptError, STATEMENT_TIMEOUT, Writer};
 
 impl<D: Domain> Writer<D> {
-    /// Appends the batch. Once it is durable, its drafts are this writer's truth and its callers are answered.
+    /// Appends the batch. Once it is durable, its drafts are committed and its callers are answered.
     pub(crate) async fn commit(
         &mut self,
         batch: &mut Batch<D>,
@@ -41,7 +41,7 @@ impl<D: Domain> Writer<D> {
         self.entities.put_back();
     }
 
-    /// Saves the snapshots that are due, in the background. They are a cache: a failure costs nothing but time.
+    /// Saves the snapshots that are due, in the background. Snapshots are a cache: a failure costs only time.
     fn save_snapshots(&mut self) {
         let Ok(permit) = self.snapshots.clone().try_acquire_owned() else {
             return;

@@ -20,8 +20,8 @@ impl<D: Domain> Writer<D> {
                     draft.record(&pending.submission, &outcome);
                     outcomes.push(outcome);
                 }
-                Err(missed) => {
-                    undecided = Some((index, missed));
+                Err(missing) => {
+                    undecided = Some((index, missing));
                     break;
                 }
             }
@@ -29,8 +29,8 @@ impl<D: Domain> Writer<D> {
         let prepared = draft.into_prepared();
         match undecided {
             // An earlier command of the same submission led to this entity, or the events of a dry run concern it.
-            Some((0, missed)) => {
-                return Err(if batch.want(0, missed) < LOAD_ROUNDS_MAX {
+            Some((0, missing)) => {
+                return Err(if batch.want(0, missing) < LOAD_ROUNDS_MAX {
                     AttemptError::Incomplete
                 } else {
                     AttemptError::Refused("a decision keeps reading entities that it did not name".to_owned())

@@ -32,26 +32,26 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
     /// What a dry run tells beside the events that would happen. It serialises like an answer.
     type Explanation: Serialize + Default;
 
-    /// Raise it whenever the JSON of an entity changes: snapshots of other versions are ignored.
+    /// The version of the JSON of an entity. Raise it with each change: snapshots of other versions are ignored.
     const SNAPSHOT_VERSION: i16;
 
     /// The entities that [`decide`](Domain::decide) reads for this command.
     fn needs(command: &Self::Command, find: Find<'_, Self::Entity>) -> Vec<Tag>;
 
-    /// Whether one entity may lead to another: then [`needs`](Domain::needs) is asked again once the entities that it
-    /// named are loaded, until it names no more.
+    /// Whether one entity may lead to another. If so, [`needs`](Domain::needs) is called again after the entities that
+    /// it named are loaded, until it names no more.
     fn needs_more_when_loaded(_command: &Self::Command) -> bool {
         false
     }
 
-    /// Decides. No events means that the effect of the command holds already.
+    /// Decides the command. No events means that its effect holds already.
     fn decide(
         command: &Self::Command,
         find: Find<'_, Self::Entity>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Self::Event>, Self::Rejection>;
 
-    /// Folds an event into the entity that `tag` names. Total: history is fact, so it never validates.
+    /// Folds an event into the entity that `tag` names. It never validates, because the event has happened.
     fn evolve(tag: &Tag, state: &mut Option<Self::Entity>, event: &Self::Event);
 
     /// Whether later commands will read this entity, so that keeping it in memory pays.
@@ -83,8 +83,8 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
 
     /// The command that the engine submits when this deadline is due; `None` for a name that the domain does not know.
     ///
-    /// The engine may submit it more than once, early if a clock is ahead, and late by any time: when nothing is left to
-    /// do, decide no events or reject it. The engine repeats it until an event clears the deadline or moves it.
+    /// The engine may submit it more than once, early if a clock is ahead, and late by any time: when nothing is left
+    /// to do, decide no events or reject it. The engine repeats it until an event clears the deadline or moves it.
     fn when_due(_name: &str) -> Option<Self::Command> {
         None
     }

@@ -1,4 +1,4 @@
-//! A batch while it is decided: the drafts of its submissions, in memory only.
+//! The draft of a batch: decided events that are in memory only.
 
 use std::cell::RefCell;
 
@@ -29,7 +29,7 @@ pub(crate) struct SubmissionDraft<D: Domain> {
     new_tags: Vec<Tag>,
     deadlines: Vec<DeadlineChange>,
     /// Entities that it reads and that are not loaded. If there are any, it is decided again.
-    pub(crate) missed: Vec<Tag>,
+    pub(crate) missing: Vec<Tag>,
     pub(crate) undo: Undo<D>,
 }
 
@@ -49,26 +49,26 @@ impl<'w, D: Domain> Draft<'w, D> {
         self.prepared.append.first_event_id()
     }
 
-    /// Decides a submission. If it reads entities that are not loaded, returns those and drafts nothing.
+    /// Decides a submission. If it reads entities that are not loaded, returns their tags and drafts nothing.
     pub(crate) fn submission(
         &mut self,
         submission: &Submission<D::Command>,
     ) -> Result<SubmissionOutcome, Vec<Tag>> {
-        // A single command that is rejected has drafted nothing. Of several, the last may miss an entity after the
-        // others have drafted.
+        // A single command that is rejected has drafted nothing. With several commands, the last one may need an entity
+        // that is not loaded after the others have drafted events.
         let undo = Undo::new(submission.commands.len() > 1 || submission.dry_run);
         let mut drafted = SubmissionDraft {
             outcomes: Vec::new(),
             events: Vec::new(),
             new_tags: Vec::new(),
             deadlines: Vec::new(),
-            missed: Vec::new(),
+            missing: Vec::new(),
             undo,
         };
         let failed = self.commands(submission, &mut drafted);
-        if !drafted.missed.is_empty() {
+        if !drafted.missing.is_empty() {
             self.writer.entities.undo(drafted.undo);
-            return Err(drafted.missed);
+            return Err(drafted.missing);
         }
         let mut outcomes = std::mem::take(&mut drafted.outcomes);
         outcomes.drain(..failed.unwrap_or(0));
@@ -91,9 +91,10 @@ impl<'w, D: Domain> Draft<'w, D> {
         }
     }
 
-    /// Decides the commands of a submission. Returns the index of the one that made it fail.
+    /// Decides the commands of a submission. Returns the index of the command that made it fail.
     ///
-    /// The commands after one that misses an entity are decided on a guess, to find out what else is missing.
+    /// If an entity is missing, the commands after it are decided all the same, to find out which other entities are
+    /// missing.
     fn commands(
         &mut self,
         submission: &Submission<D::Command>,
@@ -103,7 +104,7 @@ impl<'w, D: Domain> Draft<'w, D> {
             let Some(outcome) = self.command(command, submission, drafted) else { continue };
             let fails = submission.atomic && matches!(outcome, Outcome::Rejected(_));
             drafted.outcomes.push(outcome);
-            if fails && drafted.missed.is_empty() {
+            if fails && drafted.missing.is_empty() {
                 return Some(index);
             }
         }
@@ -130,13 +131,13 @@ impl<'w, D: Domain> Draft<'w, D> {
         command: &D::Command,
         drafted: &mut SubmissionDraft<D>,
     ) -> Option<Result<Vec<D::Event>, Refusal>> {
-        let missed = RefCell::new(Vec::new());
+        let missing = RefCell::new(Vec::new());
         let entities = &self.writer.entities;
         let decision =
-            D::decide(command, &|tag| entities.find_noting(tag, &missed), self.prepared.recorded_at);
-        let missed = missed.into_inner();
-        if !missed.is_empty() {
-            drafted.missed.extend(missed);
+            D::decide(command, &|tag| entities.find_or_note(tag, &missing), self.prepared.recorded_at);
+        let missing = missing.into_inner();
+        if !missing.is_empty() {
+            drafted.missing.extend(missing);
             return None;
         }
         Some(decision.map_err(|rejection| D::refusal(&rejection)))
@@ -172,13 +173,13 @@ impl<'w, D: Domain> Draft<'w, D> {
         Accepted { position, events: Events::Happened(refs), answer: members(&D::answer(command)) }
     }
 
-    /// The position of the event that follows this many of the submission.
+    /// The position of the event that follows this many events of the submission.
     fn position_after(&self, events: usize) -> Position {
         let events = i64::try_from(events).expect("a submission is bounded");
         Position(self.prepared.append.next_position().0 + events).next()
     }
 
-    /// Keeps the outcome with the batch, if it is to be recorded.
+    /// Adds the outcome to the batch, if it has to be recorded.
     pub(crate) fn record(&mut self, submission: &Submission<D::Command>, outcome: &SubmissionOutcome) {
         if let Some(key) = submission.recorded_key() {
             self.prepared.append.push_outcome(NewOutcome {

@@ -11,8 +11,8 @@ use crate::draft::{Draft, SubmissionDraft, members};
 use crate::submission::{Accepted, DraftedEvent, Events};
 
 impl<D: Domain> Draft<'_, D> {
-    /// Drafts the events of a dry run for the commands that follow and for the explanation. The submission takes them
-    /// back.
+    /// Drafts the events of a dry run for the commands that follow and for the explanation. The drafts are undone at
+    /// the end of the submission.
     ///
     /// The explanation reads every entity that the events concern, even one that the decision did not read.
     pub(crate) fn preview(
@@ -30,7 +30,7 @@ impl<D: Domain> Draft<'_, D> {
             entities.draft(tags, position, event, &mut drafted.undo);
         }
         let mut answer = members(&D::answer(command));
-        if drafted.missed.is_empty() {
+        if drafted.missing.is_empty() {
             let find_before = |tag: &Tag| before.get(tag)?.as_ref();
             answer.extend(members(&D::explain(events, &find_before, &|tag| entities.find(tag))));
         }
@@ -46,14 +46,15 @@ impl<D: Domain> Draft<'_, D> {
         drafted: &mut SubmissionDraft<D>,
     ) -> HashMap<Tag, Option<D::Entity>> {
         let writer = &mut *self.writer;
-        // An earlier submission of the batch may have changed an entity that was not in memory: that was not kept.
+        // An earlier submission of the batch may have changed an entity that was not in memory, and that change is not
+        // in memory either. So only the first submission may treat an entity as new.
         let is_first = self.prepared.append.events() == 0;
         let mut concerned = HashMap::new();
         for tag in encoded.iter().flat_map(|event| &event.tags) {
             if is_first {
-                writer.pin(tag.clone(), &mut drafted.missed);
+                writer.pin(tag.clone(), &mut drafted.missing);
             } else if !writer.entities.is_pinned(tag) && !writer.entities.pin_kept(tag) {
-                drafted.missed.push(tag.clone());
+                drafted.missing.push(tag.clone());
             }
             if !concerned.contains_key(tag) {
                 concerned.insert(tag.clone(), writer.entities.find(tag).cloned());

@@ -1,4 +1,4 @@
-//! The front of the engine: finds the writer of a log, or starts it.
+//! The engine: finds the writer of a log, or starts it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,8 +16,8 @@ use crate::submission::{Submission, SubmissionOutcome, SubmitError};
 use crate::tuning::Tuning;
 use crate::writer::{self, Context};
 
-/// Writers that read the history of their logs at the same time: a process that starts must not keep the store busy with
-/// it. Until its turn, a writer looks up what it needs.
+/// Writers that read the history of their logs at the same time. More would keep the store busy when a process starts.
+/// A writer that waits looks up each tag and key instead.
 const HISTORY_READS_MAX: usize = 2;
 
 /// Takes the commands of a domain and returns their outcomes. Cheap to clone.
@@ -40,11 +40,11 @@ struct Inner<D: Domain> {
     stopping: CancellationToken,
 }
 
-/// The way to a writer.
+/// The sending end of a writer's inbox.
 #[derive(Debug)]
 struct Inbox<D: Domain> {
     submissions: mpsc::Sender<PendingSubmission<D>>,
-    /// One permit per byte.
+    /// The free bytes of the inbox, one permit each.
     room: Arc<Semaphore>,
 }
 
@@ -92,7 +92,7 @@ impl<D: Domain> CommandEngine<D> {
         let unanswered =
             if submission.dry_run { SubmitError::Unavailable } else { SubmitError::OutcomeUnknown };
         self.enqueue(log, submission, reply)?;
-        // The writer answers in time by itself; the double is for a writer that cannot.
+        // The writer answers in time. The doubled timeout is for a writer that cannot.
         match tokio::time::timeout(timeout * 2, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(unanswered),

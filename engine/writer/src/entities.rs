@@ -1,4 +1,4 @@
-//! The entities that a writer has in memory: those it keeps, and those of the batch in hand.
+//! The entities in the memory of a writer: those that it keeps, and those of the current batch.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,45 +10,45 @@ use recount_store::{EntityRow, Snapshot, StoreError};
 
 use crate::domain::{Domain, Undecodable};
 
-/// Seeded at random like the standard one, and several times as fast on short keys.
+/// Randomly seeded like the standard hasher, and several times as fast for short keys.
 type QuickHasher = lru::DefaultHasher;
 
-/// An entity's state, and the last event that is in it.
+/// The state of an entity, and the position of the last event in it.
 #[derive(Debug)]
-pub(crate) struct Held<E> {
+pub(crate) struct EntityState<E> {
     state: Option<E>,
     position: Position,
     /// Events since the last snapshot.
     unsaved: u32,
 }
 
-impl<E> Held<E> {
-    pub(crate) fn nothing() -> Held<E> {
-        Held { state: None, position: Position::START, unsaved: 0 }
+impl<E> EntityState<E> {
+    pub(crate) fn empty() -> EntityState<E> {
+        EntityState { state: None, position: Position::START, unsaved: 0 }
     }
 }
 
-impl<E: Clone> Clone for Held<E> {
-    fn clone(&self) -> Held<E> {
-        Held { state: self.state.clone(), position: self.position, unsaved: self.unsaved }
+impl<E: Clone> Clone for EntityState<E> {
+    fn clone(&self) -> EntityState<E> {
+        EntityState { state: self.state.clone(), position: self.position, unsaved: self.unsaved }
     }
 }
 
-/// Entities by tag. `kept` outlives a batch; `committed` and `drafted` are of the batch in hand.
+/// Entities by tag. `kept` outlives a batch; `committed` and `drafted` belong to the current batch.
 ///
-/// Nothing of a batch in hand can be evicted: a decision that does not find an entity which exists would be wrong.
+/// No entity of the current batch can be evicted: a decision would be wrong if it did not find an entity that exists.
 #[derive(Debug)]
 pub(crate) struct Entities<D: Domain> {
-    kept: LruCache<Tag, Held<D::Entity>>,
-    /// What the batch reads, as it is in the log.
-    committed: HashMap<Tag, Held<D::Entity>, QuickHasher>,
-    /// What the batch has changed so far.
-    drafted: HashMap<Tag, Held<D::Entity>, QuickHasher>,
+    kept: LruCache<Tag, EntityState<D::Entity>>,
+    /// The entities that the batch reads, as they are in the log.
+    committed: HashMap<Tag, EntityState<D::Entity>, QuickHasher>,
+    /// The entities that the batch has changed so far.
+    drafted: HashMap<Tag, EntityState<D::Entity>, QuickHasher>,
 }
 
 impl<D: Domain> Entities<D> {
     pub(crate) fn new(kept_max: usize) -> Entities<D> {
-        // A bounded one would take the memory for all of them at once, for each log.
+        // A cache that is bounded from the start would allocate memory for all entities at once, for each log.
         let mut kept = LruCache::unbounded();
         kept.resize(NonZeroUsize::new(kept_max).unwrap_or(NonZeroUsize::MIN));
         Entities { kept, committed: HashMap::default(), drafted: HashMap::default() }
@@ -58,123 +58,128 @@ impl<D: Domain> Entities<D> {
         self.committed.contains_key(tag)
     }
 
-    /// Brings an entity that is kept into the batch, at any time: had the batch changed it, it would be there already.
-    /// Answers whether it was kept.
+    /// Moves a kept entity into the batch. This is correct at any time: an entity that the batch has changed is in it
+    /// already. Returns whether the entity was kept.
     pub(crate) fn pin_kept(&mut self, tag: &Tag) -> bool {
         let kept = self.kept.pop(tag);
         let found = kept.is_some();
-        self.committed.extend(kept.map(|held| (tag.clone(), held)));
+        self.committed.extend(kept.map(|entity| (tag.clone(), entity)));
         found
     }
 
-    /// Brings an entity that nothing has happened to into the batch.
+    /// Brings an entity without events into the batch.
     pub(crate) fn pin_new(&mut self, tag: Tag) {
-        self.committed.insert(tag, Held::nothing());
+        self.committed.insert(tag, EntityState::empty());
     }
 
-    pub(crate) fn pin_loaded(&mut self, loaded: Loading<D>) {
-        self.committed.extend(loaded.entities);
+    pub(crate) fn pin_loaded(&mut self, loader: EntityLoader<D>) {
+        self.committed.extend(loader.entities);
     }
 
     pub(crate) fn find(&self, tag: &Tag) -> Option<&D::Entity> {
         self.drafted.get(tag).or_else(|| self.committed.get(tag))?.state.as_ref()
     }
 
-    /// Like [`Entities::find`], and notes what was asked for and is not in the batch.
-    pub(crate) fn find_noting<'a>(&'a self, tag: &Tag, missed: &RefCell<Vec<Tag>>) -> Option<&'a D::Entity> {
+    /// Like [`Entities::find`], and adds the tag to `missing` if the entity is not in the batch.
+    pub(crate) fn find_or_note<'a>(
+        &'a self,
+        tag: &Tag,
+        missing: &RefCell<Vec<Tag>>,
+    ) -> Option<&'a D::Entity> {
         match self.drafted.get(tag).or_else(|| self.committed.get(tag)) {
-            Some(held) => held.state.as_ref(),
+            Some(entity) => entity.state.as_ref(),
             None => {
-                missed.borrow_mut().push(tag.clone());
+                missing.borrow_mut().push(tag.clone());
                 None
             }
         }
     }
 
-    /// Folds a decided event into the entities of the batch; it is not in the log yet. Puts what it replaces on `undo`.
+    /// Folds a decided event, which is not in the log yet, into the entities of the batch. Adds the previous states to
+    /// `undo`.
     pub(crate) fn draft(&mut self, tags: &[Tag], position: Position, event: &D::Event, undo: &mut Undo<D>) {
         for tag in tags {
-            // Concerned by the event, also if nobody in this batch reads it: what is kept of it stays up to date.
+            // The event concerns this entity even if no command of the batch reads it, so its kept state has to change.
             if !self.is_pinned(tag) && !self.pin_kept(tag) {
                 continue;
             }
             let before = self.drafted.get(tag);
-            let Some(mut held) = before.or_else(|| self.committed.get(tag)).cloned() else { continue };
-            if undo.wanted {
+            let Some(mut entity) = before.or_else(|| self.committed.get(tag)).cloned() else { continue };
+            if undo.is_needed {
                 undo.replaced.push((tag.clone(), before.cloned()));
             }
-            D::evolve(tag, &mut held.state, event);
-            held.position = position;
-            held.unsaved += 1;
-            self.drafted.insert(tag.clone(), held);
+            D::evolve(tag, &mut entity.state, event);
+            entity.position = position;
+            entity.unsaved += 1;
+            self.drafted.insert(tag.clone(), entity);
         }
     }
 
-    /// Takes the drafts of a submission back.
+    /// Undoes the drafts of a submission.
     pub(crate) fn undo(&mut self, undo: Undo<D>) {
         for (tag, before) in undo.replaced.into_iter().rev() {
             match before {
-                Some(held) => self.drafted.insert(tag, held),
+                Some(entity) => self.drafted.insert(tag, entity),
                 None => self.drafted.remove(&tag),
             };
         }
     }
 
-    /// The batch is in the log: its drafts are the truth now.
+    /// Makes the drafts committed: the batch is in the log.
     pub(crate) fn commit_drafts(&mut self) {
         self.committed.extend(self.drafted.drain());
     }
 
-    /// The batch is not in the log: its drafts are void.
+    /// Drops the drafts: the batch is not in the log.
     pub(crate) fn discard_drafts(&mut self) {
         self.drafted.clear();
     }
 
-    /// The batch is over.
+    /// Ends the batch, and keeps the entities that later commands will read.
     pub(crate) fn put_back(&mut self) {
         self.drafted.clear();
-        for (tag, held) in self.committed.drain() {
-            if held.state.as_ref().is_some_and(D::is_read_again) {
-                self.kept.put(tag, held);
+        for (tag, entity) in self.committed.drain() {
+            if entity.state.as_ref().is_some_and(D::is_read_again) {
+                self.kept.put(tag, entity);
             }
         }
     }
 
-    /// Forgets everything: it will be read from the log again.
+    /// Forgets all entities, so that they are read from the log again.
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
         self.committed.clear();
         self.drafted.clear();
     }
 
-    /// Folds an event that somebody else appended into what is held of its entities.
+    /// Folds an event that another process appended into its entities, if they are in memory.
     pub(crate) fn catch_up(&mut self, tags: &[Tag], position: Position, event: &D::Event) {
         for tag in tags {
-            let held = match self.committed.get_mut(tag) {
-                Some(held) => held,
+            let entity = match self.committed.get_mut(tag) {
+                Some(entity) => entity,
                 None => match self.kept.peek_mut(tag) {
-                    Some(held) => held,
+                    Some(entity) => entity,
                     None => continue,
                 },
             };
-            apply::<D>(tag, held, position, event);
+            apply::<D>(tag, entity, position, event);
         }
     }
 
-    /// Snapshots of the entities of the batch that have changed often enough since their last one. They count as
-    /// saved from now on.
+    /// Snapshots of those entities of the batch that have changed often enough since their last snapshot. From now on
+    /// they count as saved.
     pub(crate) fn due_snapshots(&mut self, every: u32) -> Vec<Snapshot> {
         let mut due = Vec::new();
-        for (tag, held) in &mut self.committed {
-            if held.unsaved < every {
+        for (tag, entity) in &mut self.committed {
+            if entity.unsaved < every {
                 continue;
             }
-            if let Some(state) = held.state.as_ref().filter(|state| D::is_snapshotted(state)) {
-                held.unsaved = 0;
+            if let Some(state) = entity.state.as_ref().filter(|state| D::is_snapshotted(state)) {
+                entity.unsaved = 0;
                 due.push(Snapshot {
                     entity: tag.clone(),
                     version: D::SNAPSHOT_VERSION,
-                    position: held.position,
+                    position: entity.position,
                     state: serde_json::to_string(state).expect("an entity has only string keys"),
                 });
             }
@@ -183,71 +188,72 @@ impl<D: Domain> Entities<D> {
     }
 }
 
-/// An event counts once for an entity: what was loaded may be ahead of the head that the writer knew.
-fn apply<D: Domain>(tag: &Tag, held: &mut Held<D::Entity>, position: Position, event: &D::Event) {
-    if held.position < position {
-        D::evolve(tag, &mut held.state, event);
-        held.position = position;
-        held.unsaved += 1;
+/// Folds an event into an entity, unless the entity has it already: a loaded entity may be ahead of the head that the
+/// writer knew.
+fn apply<D: Domain>(tag: &Tag, entity: &mut EntityState<D::Entity>, position: Position, event: &D::Event) {
+    if entity.position < position {
+        D::evolve(tag, &mut entity.state, event);
+        entity.position = position;
+        entity.unsaved += 1;
     }
 }
 
-/// What a submission's drafts replaced, newest last.
+/// The states that the drafts of a submission replaced, the newest last.
 #[derive(Debug)]
 pub(crate) struct Undo<D: Domain> {
-    wanted: bool,
-    replaced: Vec<(Tag, Option<Held<D::Entity>>)>,
+    is_needed: bool,
+    replaced: Vec<(Tag, Option<EntityState<D::Entity>>)>,
 }
 
 impl<D: Domain> Undo<D> {
-    /// Nothing replaced. Only a dry run, and a submission of several commands, can have to be taken back.
-    pub(crate) fn new(wanted: bool) -> Undo<D> {
-        Undo { wanted, replaced: Vec::new() }
+    /// Nothing is replaced yet. Only a dry run or a submission of several commands may have to be undone.
+    pub(crate) fn new(is_needed: bool) -> Undo<D> {
+        Undo { is_needed, replaced: Vec::new() }
     }
 }
 
 /// Why entities could not be loaded.
 #[derive(Debug)]
-pub(crate) enum Unreadable {
-    /// A snapshot is only a cache: the events tell as well.
+pub(crate) enum LoadError {
+    /// A snapshot is only a cache: the entity can be loaded from its events.
     Snapshot(serde_json::Error),
     Event(Undecodable),
     Store(StoreError),
 }
 
-impl From<StoreError> for Unreadable {
-    fn from(error: StoreError) -> Unreadable {
-        Unreadable::Store(error)
+impl From<StoreError> for LoadError {
+    fn from(error: StoreError) -> LoadError {
+        LoadError::Store(error)
     }
 }
 
-/// Entities on their way in from the store.
+/// Builds entities from the rows of the store.
 #[derive(Debug)]
-pub(crate) struct Loading<D: Domain> {
-    entities: HashMap<Tag, Held<D::Entity>>,
+pub(crate) struct EntityLoader<D: Domain> {
+    entities: HashMap<Tag, EntityState<D::Entity>>,
 }
 
-impl<D: Domain> Loading<D> {
-    pub(crate) fn new(tags: &[Tag]) -> Loading<D> {
-        Loading { entities: tags.iter().map(|tag| (tag.clone(), Held::nothing())).collect() }
+impl<D: Domain> EntityLoader<D> {
+    pub(crate) fn new(tags: &[Tag]) -> EntityLoader<D> {
+        EntityLoader { entities: tags.iter().map(|tag| (tag.clone(), EntityState::empty())).collect() }
     }
 
-    /// Takes a row of the store in.
-    pub(crate) fn take(&mut self, row: EntityRow) -> Result<(), Unreadable> {
+    /// Adds a row of the store.
+    pub(crate) fn add_row(&mut self, row: EntityRow) -> Result<(), LoadError> {
         match row {
             EntityRow::Snapshot(snapshot) => {
-                if let Some(held) = self.entities.get_mut(&snapshot.entity) {
-                    let state = serde_json::from_str(&snapshot.state).map_err(Unreadable::Snapshot)?;
-                    *held = Held { state: Some(state), position: snapshot.position, unsaved: 0 };
+                if let Some(entity) = self.entities.get_mut(&snapshot.entity) {
+                    let state = serde_json::from_str(&snapshot.state).map_err(LoadError::Snapshot)?;
+                    *entity = EntityState { state: Some(state), position: snapshot.position, unsaved: 0 };
                 }
             }
             EntityRow::Event { position, event_type, version, tags, data } => {
-                // A hash may bring an event that concerns none of them.
+                // Because of a colliding hash, an event may concern none of the entities.
                 if tags.iter().any(|tag| self.entities.contains_key(tag)) {
-                    let event = D::decode(&event_type, version, &data).map_err(Unreadable::Event)?;
+                    let event = D::decode(&event_type, version, &data).map_err(LoadError::Event)?;
                     for tag in &tags {
-                        if let Some(held) = self.entities.get_mut(tag) {
-                            apply::<D>(tag, held, position, &event);
+                        if let Some(entity) = self.entities.get_mut(tag) {
+                            apply::<D>(tag, entity, position, &event);
                         }
                     }
                 }

@@ -1,9 +1,9 @@
-//! The writer: commands of any domain become events in a log.
+//! The writer: it turns the commands of any domain into events in a log.
 //!
-//! A [`Domain`] says which entities a command reads, how it is decided, and how events change entities; all of it is pure.
-//! A [`CommandEngine`] runs it: it takes [`Submission`]s, decides them one after another in the one writer that each log
-//! has in a process, commits many of them with one statement, and answers each caller once its events are durable. Any
-//! number of processes may write the same logs.
+//! A [`Domain`] says which entities a command reads, how it is decided, and how events change entities; all of it is
+//! pure. A [`CommandEngine`] runs it: it takes [`Submission`]s, decides them one after another in the one writer that
+//! each log has in a process, commits many of them with one statement, and answers each caller once its events are
+//! durable. Any number of processes may write the same logs.
 //!
 //! ```
 //! use chrono::{DateTime, Utc};
@@ -95,14 +95,14 @@
 //! # }
 //! ```
 //!
-//! Beside single commands there are batches (atomic or not), [idempotency keys](IdempotencyKey), dry runs, and
-//! [`deadlines`], by which the engine submits a command when its time has come. [`test_kit`] tests a domain without a
-//! database.
+//! There are also batches (atomic or not), [idempotency keys](IdempotencyKey), dry runs, and [`deadlines`], with which
+//! the engine submits a command at a later time. [`test_kit`] tests a domain without a database.
 //!
-//! # Who may rely on it
+//! # Audience and stability
 //!
-//! Services that take commands. Its public API follows semantic versioning. What must not be here: any word of a domain,
-//! HTTP, processes and their settings. It reads no clock and makes no ids: see [`Environment`](recount_core::Environment).
+//! For services that take commands. Its public API follows semantic versioning. The words of a domain, HTTP, processes
+//! and their settings do not belong here. It reads no clock and creates no ids: see
+//! [`Environment`](recount_core::Environment).
 
 mod batch;
 mod commit;

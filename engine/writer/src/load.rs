@@ -4,10 +4,10 @@ use recount_core::Tag;
 
 use crate::batch::Batch;
 use crate::domain::Domain;
-use crate::entities::{Loading, Unreadable};
+use crate::entities::{EntityLoader, LoadError};
 use crate::writer::{AttemptError, Writer};
 
-/// Rounds of "what else do you need?" before a domain counts as asking in circles.
+/// Rounds of asking a domain which entities it needs. A domain that still names more would never end.
 pub(crate) const LOAD_ROUNDS_MAX: u8 = 8;
 
 /// No snapshot has this version.
@@ -22,8 +22,8 @@ impl<D: Domain> Writer<D> {
             for tag in batch.submissions().flat_map(|pending| pending.wanted()) {
                 self.pin(tag.clone(), &mut missing);
             }
-            let asked = batch.commands().filter(|command| round == 0 || D::needs_more_when_loaded(command));
-            for command in asked {
+            let asking = batch.commands().filter(|command| round == 0 || D::needs_more_when_loaded(command));
+            for command in asking {
                 for tag in D::needs(command, &|tag| self.entities.find(tag)) {
                     let new = self.pin(tag, &mut missing);
                     more |= new && D::needs_more_when_loaded(command);
@@ -38,10 +38,11 @@ impl<D: Domain> Writer<D> {
                 return Ok(());
             }
         }
-        Err(AttemptError::Refused("a command names ever more entities".to_owned()))
+        Err(AttemptError::Refused("a command names more entities in every round".to_owned()))
     }
 
-    /// Brings an entity into the batch, or adds it to those that have to be loaded. Returns whether it was in neither.
+    /// Brings an entity into the batch, or adds it to `missing` if it has to be loaded. Returns whether it was not in
+    /// the batch before.
     pub(crate) fn pin(&mut self, tag: Tag, missing: &mut Vec<Tag>) -> bool {
         if self.entities.is_pinned(&tag) {
             return false;
@@ -59,29 +60,29 @@ impl<D: Domain> Writer<D> {
     async fn load_missing(&mut self, missing: &[Tag]) -> Result<(), AttemptError> {
         metrics::counter!("recount_entities_loaded_total").increment(missing.len() as u64);
         let loaded = match self.load_with(missing, D::SNAPSHOT_VERSION).await {
-            Err(Unreadable::Snapshot(error)) => {
+            Err(LoadError::Snapshot(error)) => {
                 tracing::warn!(log = %self.name, %error, "a snapshot cannot be read; the events are read instead");
                 self.load_with(missing, NO_SNAPSHOT).await
             }
             loaded => loaded,
         };
         match loaded {
-            Ok(loading) => {
-                self.entities.pin_loaded(loading);
+            Ok(loader) => {
+                self.entities.pin_loaded(loader);
                 Ok(())
             }
-            Err(Unreadable::Store(error)) => Err(error.into()),
-            Err(Unreadable::Event(error)) => Err(AttemptError::Refused(error.to_string())),
-            Err(Unreadable::Snapshot(error)) => Err(AttemptError::Refused(error.to_string())),
+            Err(LoadError::Store(error)) => Err(error.into()),
+            Err(LoadError::Event(error)) => Err(AttemptError::Refused(error.to_string())),
+            Err(LoadError::Snapshot(error)) => Err(AttemptError::Refused(error.to_string())),
         }
     }
 
-    async fn load_with(&self, missing: &[Tag], snapshot_version: i16) -> Result<Loading<D>, Unreadable> {
-        let mut loading = Loading::<D>::new(missing);
+    async fn load_with(&self, missing: &[Tag], snapshot_version: i16) -> Result<EntityLoader<D>, LoadError> {
+        let mut loader = EntityLoader::<D>::new(missing);
         self.store
             .reader()
-            .load_entities(self.log, missing, snapshot_version, |row| loading.take(row))
+            .load_entities(self.log, missing, snapshot_version, |row| loader.add_row(row))
             .await?;
-        Ok(loading)
+        Ok(loader)
     }
 }

@@ -14,8 +14,8 @@ use crate::submission::SubmitError;
 use crate::writer::{AttemptError, Backoff, Context, STATEMENT_TIMEOUT, Writer, within};
 
 impl<D: Domain> Writer<D> {
-    /// Opens the log for these submissions, and tries again as long as one of them has time left. Without a writer, all
-    /// of them have been answered.
+    /// Opens the log for these submissions, and retries while one of them has time left. If it returns no writer, it
+    /// has answered all of them.
     pub(crate) async fn open_for(
         context: &Context,
         log: &LogName,
@@ -36,7 +36,7 @@ impl<D: Domain> Writer<D> {
                     SubmitError::Internal
                 }
                 Err(error) => {
-                    tracing::warn!(%log, ?error, "a log waits for the store to be opened");
+                    tracing::warn!(%log, ?error, "a log cannot be opened yet; it is tried again");
                     backoff.pause().await;
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! A submission on its way through the engine, with the way back to its caller.
+//! A submission on its way through the engine, with the channel back to its caller.
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -8,7 +8,7 @@ use recount_core::Tag;
 use crate::domain::Domain;
 use crate::submission::{Submission, SubmissionOutcome, SubmitError};
 
-/// Bytes of the inbox, held by a submission until it has an outcome.
+/// The bytes of the inbox that a submission takes until it has an outcome.
 pub(crate) type Room = OwnedSemaphorePermit;
 
 /// A submission in the inbox.
@@ -40,25 +40,25 @@ impl<D: Domain> PendingSubmission<D> {
         }
     }
 
-    /// Tells the caller, if it is still there and has not been told.
+    /// Answers the caller, if it still waits and has no answer yet.
     pub(crate) fn answer(&mut self, outcome: Result<SubmissionOutcome, SubmitError>) {
         if let Some(reply) = self.reply.take() {
             let _ = reply.send(match outcome {
-                // Whatever happened to the commit, a dry run has no part in it.
+                // A dry run is not part of the commit, so its outcome is never unknown.
                 Err(SubmitError::OutcomeUnknown) if self.submission.dry_run => Err(SubmitError::Unavailable),
                 outcome => outcome,
             });
         }
     }
 
-    /// Asks for these to be loaded as well before the submission is decided again. Returns how many times it has asked.
+    /// Asks for more entities to be loaded before the submission is decided again. Returns how often it has asked.
     pub(crate) fn want(&mut self, tags: Vec<Tag>) -> u8 {
         self.wanted.extend(tags);
         self.rounds = self.rounds.saturating_add(1);
         self.rounds
     }
 
-    /// The entities that it needs beside those that its commands name.
+    /// The entities that it needs in addition to those that its commands name.
     pub(crate) fn wanted(&self) -> &[Tag] {
         &self.wanted
     }

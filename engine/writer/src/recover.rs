@@ -1,4 +1,4 @@
-//! Step 5, where it is needed: another process wrote first, or the connection broke during the commit.
+//! Step 5, if needed: another process wrote first, or the connection was lost during the commit.
 
 use recount_core::Position;
 use recount_store::Log;
@@ -9,11 +9,11 @@ use crate::domain::Domain;
 use crate::submission::SubmitError;
 use crate::writer::{AttemptError, Backoff, STATEMENT_TIMEOUT, Writer, within};
 
-/// Events per page when another process has written.
-const TAIL_PAGE: u32 = 1_000;
+/// Events per page when the writer reads what other processes have appended.
+const PAGE_EVENTS_MAX: u32 = 1_000;
 
-/// The longest tail that is read to bring memory up to date. Of a longer one hardly any event concerns it: a writer that
-/// is further behind starts again at the head and loads what it needs.
+/// Events that are read to bring memory up to date. If there are more, hardly any of them concern an entity in memory,
+/// so a writer that is further behind forgets its entities, starts again at the head and loads what it needs.
 const TAIL_EVENTS_MAX: i64 = 10_000;
 
 impl<D: Domain> Writer<D> {
@@ -31,7 +31,7 @@ impl<D: Domain> Writer<D> {
         }
         let mut position = self.head;
         while position < log.head {
-            let events = self.store.reader().read(self.log, position, TAIL_PAGE).await?;
+            let events = self.store.reader().read(self.log, position, PAGE_EVENTS_MAX).await?;
             if events.is_empty() {
                 return Err(AttemptError::Refused(format!("the log ends at {position}, before its head")));
             }
@@ -62,10 +62,10 @@ impl<D: Domain> Writer<D> {
         self.seen.reopen(log.head);
     }
 
-    /// Finds out whether a batch whose commit broke is in the log, and answers its callers if it is. Returns whether the
-    /// batch is over: it is in the log, or no caller waits for it any more.
+    /// Finds out whether a batch is in the log after the connection was lost during its commit, and answers its callers
+    /// if it is. Returns whether the batch is finished: it is in the log, or no caller waits for it any more.
     pub(crate) async fn settle(&mut self, batch: &mut Batch<D>) -> bool {
-        // Catching up moves the head, even if it fails half-way; the batch would stand right after this position.
+        // Catching up moves the head, even if it fails half-way. The batch would be right after the old head.
         let before = self.head;
         let mut backoff = Backoff::default();
         loop {

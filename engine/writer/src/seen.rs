@@ -1,9 +1,10 @@
-//! Knowing without asking that something has never been in a log.
+//! A filter of the tags and idempotency keys in a log: without a query, it tells that one of them is new.
 //!
-//! The process that writes a log sees every event of it: its own, and the tail after it lost a compare-and-set. So a
-//! compact filter of the tags and keys that were ever there answers "certainly new" in memory, and only the rest is
-//! looked up. A false positive costs a look-up. Of tags there is no false negative. A key whose outcome another process
-//! has recorded since is not known here; the store's unique constraint catches it.
+//! The process that writes a log sees every event of it: its own, and those of other processes when it loses a
+//! compare-and-set. So it can keep a compact filter of all tags and keys in memory. The filter answers "certainly new"
+//! or "maybe seen", and only the second case needs a query. A tag that is in the log never counts as new. A key may:
+//! the filter does not know the outcomes that other processes have recorded, and the store's unique constraint catches
+//! those.
 
 use std::sync::Arc;
 
@@ -12,22 +13,23 @@ use recount_core::{LogKey, Position, Tag};
 use recount_store::{KeyHash, LogReader, Seen, StoreError, tag_hash};
 use tokio::sync::{Semaphore, oneshot};
 
-/// A batch asks for a hundred things, and one false answer costs it a look-up: at this rate a batch in a thousand pays.
-/// It takes three bytes for each thing seen.
+/// A batch asks about a hundred items, and a false positive costs it a query: at this rate one batch in a thousand
+/// makes an unnecessary query. The filter takes three bytes per item.
 const FALSE_POSITIVE_RATE: f64 = 0.000_01;
-/// Small: most logs are, and a process may write thousands of them.
+/// The first filter is small, because most logs are, and a process may write thousands of them.
 const FIRST_CAPACITY: usize = 1 << 10;
-/// Each filter is this much larger than the one before: few of them, none much too large.
+/// Each filter is this many times larger than the previous one: a log needs few filters, and none is much too large.
 const GROWTH: usize = 4;
 
-/// What a log has seen is read once this much was looked up. Below it reading a long history costs more than it saves.
-/// A busy writer is there after a few batches.
-const LOOK_UPS_BEFORE_READING: u32 = 1_000;
+/// The history of a log is read after this many look-ups. With fewer, reading a long history costs more than it saves.
+/// A busy writer gets there after a few batches.
+const UNREAD_LOOK_UPS_MAX: u32 = 1_000;
 
-/// A set that only grows: Bloom filters, each larger than the one before.
+/// A set that only grows: Bloom filters, each larger than the previous one.
 #[derive(Debug)]
 struct GrowingFilter {
     filters: Vec<BloomFilter>,
+    /// How many more items the last filter takes.
     room: usize,
     items: usize,
 }
@@ -38,7 +40,7 @@ impl GrowingFilter {
     }
 
     fn insert(&mut self, item: i64, items_max: usize) {
-        // A filter has room for things, and a thing may come a thousand times.
+        // An item that comes a thousand times takes room only once.
         if self.contains(item) {
             return;
         }
@@ -54,42 +56,42 @@ impl GrowingFilter {
     }
 
     fn contains(&self, item: i64) -> bool {
-        // The last one is the largest, and holds the newest: most of what is found is found there.
+        // The last filter is the largest and has the newest items, so most items are found there.
         self.filters.iter().rev().any(|filter| filter.contains(&item))
     }
 }
 
-/// What has been in one log.
+/// The tags and keys of one log.
 #[derive(Debug)]
 pub(crate) struct SeenFilter {
     log: LogKey,
     store: LogReader,
-    /// Where a reading takes its place.
-    places: Arc<Semaphore>,
+    /// Permits to read the history of a log.
+    history_reads: Arc<Semaphore>,
     history: History,
-    /// What came since the history was asked for.
+    /// The items that came after reading the history began.
     recent: GrowingFilter,
     items_max: usize,
 }
 
-/// What was in the log before. Until it is read, nothing is certainly new.
+/// The items that were in the log before. Until they are read, nothing is certainly new.
 #[derive(Debug)]
 enum History {
-    /// It may not be worth reading. Whatever comes now will be in it.
+    /// Reading it may not be worth the cost. Items that come now will be part of it.
     Unread {
         look_ups: u32,
     },
     Reading(oneshot::Receiver<Option<GrowingFilter>>),
     Read(GrowingFilter),
-    /// It could not be read, or is too large: everything is looked up.
+    /// It could not be read, or it is too large: everything is looked up.
     Unknown,
 }
 
 impl History {
-    /// Of a log with this head, before anything is known.
+    /// The history of a log with this head, before anything is known about it.
     fn at(head: Position) -> History {
         match head {
-            // No event, no tag. Keys there may be, of rejections; the store's unique constraint knows them.
+            // No events, so no tags. There may be keys of rejections; the store's unique constraint catches those.
             Position::START => History::Read(GrowingFilter::new()),
             _ => History::Unread { look_ups: 0 },
         }
@@ -97,20 +99,20 @@ impl History {
 }
 
 impl SeenFilter {
-    /// A filter that reads what has been in the log once there is enough to look up, and when there is a place for it:
-    /// many writers that start at once read one after another.
+    /// A filter that reads the history of the log after enough look-ups. It waits for a permit first, so that writers
+    /// that start at the same time do not all read at once.
     pub(crate) fn new(
         store: &LogReader,
         log: LogKey,
         head: Position,
         items_max: usize,
-        places: Arc<Semaphore>,
+        history_reads: Arc<Semaphore>,
     ) -> SeenFilter {
         let (history, recent) = (History::at(head), GrowingFilter::new());
-        SeenFilter { log, store: store.clone(), places, history, recent, items_max }
+        SeenFilter { log, store: store.clone(), history_reads, history, recent, items_max }
     }
 
-    /// Begins anew: events up to this head have not been put in.
+    /// Starts again at this head: the filter has not seen the events before it.
     pub(crate) fn reopen(&mut self, head: Position) {
         self.history = History::at(head);
         self.recent = GrowingFilter::new();
@@ -148,7 +150,7 @@ impl SeenFilter {
         match &mut self.history {
             History::Unread { look_ups } => {
                 *look_ups += 1;
-                if *look_ups >= LOOK_UPS_BEFORE_READING {
+                if *look_ups >= UNREAD_LOOK_UPS_MAX {
                     self.history = History::Reading(self.start_reading());
                 }
             }
@@ -171,28 +173,28 @@ impl SeenFilter {
     }
 
     fn start_reading(&self) -> oneshot::Receiver<Option<GrowingFilter>> {
-        let (mut done, history) = oneshot::channel();
+        let (mut sender, receiver) = oneshot::channel();
         let (store, log, items_max) = (self.store.clone(), self.log, self.items_max);
-        let places = Arc::clone(&self.places);
+        let history_reads = Arc::clone(&self.history_reads);
         tokio::spawn(async move {
             let reading = async {
-                let _place = places.acquire_owned().await;
+                let _permit = history_reads.acquire_owned().await;
                 read_history(&store, log, items_max).await
             };
             let history = tokio::select! {
-                // First, so that it is asked however fast the rows come.
+                // Checked first, so that it is noticed however fast the rows come.
                 biased;
-                // The writer is gone again; nobody needs it.
-                () = done.closed() => return,
+                // The writer is gone, and nobody needs the history.
+                () = sender.closed() => return,
                 history = reading => history,
             };
             let history = history.unwrap_or_else(|error| {
-                tracing::warn!(%error, "what a log has seen could not be read; it is looked up instead");
+                tracing::warn!(%error, "the history of a log could not be read; its tags and keys are looked up instead");
                 None
             });
-            let _ = done.send(history);
+            let _ = sender.send(history);
         });
-        history
+        receiver
     }
 }
 
@@ -207,7 +209,7 @@ async fn read_history(
     items_max: usize,
 ) -> Result<Option<GrowingFilter>, StoreError> {
     let mut filter = GrowingFilter::new();
-    let whole = store
+    let complete = store
         .visit_seen(log, |seen| {
             let item = match seen {
                 Seen::Tag(hash) => hash,
@@ -217,7 +219,7 @@ async fn read_history(
             filter.items < items_max
         })
         .await?;
-    Ok(whole.then_some(filter))
+    Ok(complete.then_some(filter))
 }
 
 #[cfg(test)]
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_that_comes_often_takes_room_once() {
+    fn a_repeated_item_takes_room_once() {
         let mut filter = GrowingFilter::new();
         for _ in 0..3 {
             (0..10_000).for_each(|item| filter.insert(item, usize::MAX));
@@ -245,21 +247,21 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_more_things_than_there_may_be() {
+    fn a_filter_has_no_room_beyond_the_limit() {
         let mut filter = GrowingFilter::new();
         (0..100).for_each(|item| filter.insert(item, 100));
         assert_eq!((filter.items, filter.room), (100, 0));
     }
 
     #[tokio::test]
-    async fn a_history_is_read_once_it_pays() {
+    async fn a_history_is_read_after_enough_look_ups() {
         let mut filter = filter(Position(1));
-        for n in 1..LOOK_UPS_BEFORE_READING {
+        for n in 1..UNREAD_LOOK_UPS_MAX {
             assert!(!filter.tag_is_new(&tag(n)));
             filter.insert_tag(&tag(n));
         }
         assert!(matches!(filter.history, History::Unread { .. }));
-        assert_eq!(filter.recent.items, 0, "what comes now is in the history");
+        assert_eq!(filter.recent.items, 0, "items that come now are in the history");
         assert!(!filter.tag_is_new(&tag(0)));
         assert!(matches!(filter.history, History::Reading(_)));
         filter.insert_tag(&tag(0));
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_an_empty_log_everything_is_known() {
+    async fn the_history_of_an_empty_log_is_known() {
         let mut filter = filter(Position::START);
         assert!(filter.tag_is_new(&tag(1)));
         filter.insert_tag(&tag(1));

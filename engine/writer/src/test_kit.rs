@@ -22,7 +22,7 @@ use crate::domain::Domain;
 use crate::draft::as_object;
 use crate::submission::Refusal;
 
-/// Calls of `needs` for one command before it counts as asking in circles.
+/// Calls of `needs` for one command. A domain that still names more entities would never end.
 const NEEDS_ROUNDS_MAX: usize = 8;
 
 /// The time at which a test starts: the start of 2026 in UTC.
@@ -116,7 +116,7 @@ where
                 return needed;
             }
         }
-        panic!("{command:?} needs ever more entities");
+        panic!("{command:?} needs more entities in every round");
     }
 
     fn fold(&mut self, event: &D::Event) {

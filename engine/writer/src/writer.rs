@@ -1,13 +1,13 @@
-//! The writer: the one loop per log and process that decides and appends.
+//! The writer: a loop that decides and appends, one per log and process.
 //!
-//! It takes the submissions that wait, decides them in memory one after another, and commits all of them with one
-//! statement. Only then does it answer the callers. Each step of a batch is a file:
+//! It takes the waiting submissions, decides them in memory one after another, and commits all of them with one
+//! statement. Only then does it answer the callers. Each step of a batch has a file:
 //!
-//! 1. `recall.rs`: answer what was decided before under the same idempotency key
+//! 1. `recall.rs`: answer the submissions whose idempotency key has an outcome already
 //! 2. `load.rs`: bring the entities that the commands read into memory
-//! 3. `decide.rs`: ask the domain, fold what it decides into drafts
+//! 3. `decide.rs`: ask the domain, and fold its events into drafts
 //! 4. `commit.rs`: append, then answer
-//! 5. `recover.rs`: when another process wrote first, or the connection broke
+//! 5. `recover.rs`, if needed: another process wrote first, or the connection was lost
 //!
 //! `open.rs` comes before the first batch.
 
@@ -28,17 +28,17 @@ use crate::seen::SeenFilter;
 use crate::submission::SubmitError;
 use crate::tuning::Tuning;
 
-/// The pause before the store is tried again: at first, and at most.
+/// The first and the longest pause before a retry.
 const BACKOFF_FIRST: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_millis(200);
 
-/// After this long without an answer the connection counts as dead.
+/// How long a statement may take before its connection counts as dead.
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For loading the entities of a batch: one without a snapshot may have a long history.
+/// How long loading the entities of a batch may take: an entity without a snapshot may have a long history.
 pub(crate) const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The surroundings of the writers of one engine.
+/// The parts that the writers of one engine share.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub store: LogWriter,
@@ -130,14 +130,14 @@ pub(crate) struct Writer<D: Domain> {
     pub(crate) snapshots: Arc<Semaphore>,
 }
 
-/// Why an attempt did not commit its batch, and so how to go on.
+/// Why an attempt did not commit its batch. It decides how to continue.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
     /// Another process wrote first: read the log and decide again.
     HeadMoved,
-    /// A decision read an entity that it had not named: load it and decide again.
+    /// A decision read an entity that its command had not named: load it and decide again.
     Incomplete,
-    /// A key that seemed to be new has an outcome.
+    /// A key that seemed new has an outcome.
     KeyTaken,
     /// The store cannot be reached; nothing was sent.
     Unavailable(StoreError),
@@ -161,11 +161,11 @@ impl From<StoreError> for AttemptError {
 }
 
 impl<D: Domain> Writer<D> {
-    /// Sees submissions through to their answers. Returns those that have to wait for what this batch wrote.
+    /// Processes submissions until they are answered. Returns those that had to wait for this batch.
     async fn process(&mut self, pending: Vec<PendingSubmission<D>>) -> Vec<PendingSubmission<D>> {
         let mut batch = Batch::new(pending);
         let mut backoff = Backoff::default();
-        // The answer for a caller whose time runs out before there is an outcome.
+        // The answer to a caller whose time runs out first.
         let mut overdue = SubmitError::Unavailable;
         loop {
             batch.answer_overdue(self.environment.now(), &overdue);
@@ -198,7 +198,7 @@ impl<D: Domain> Writer<D> {
                 }
                 AttemptError::Refused(reason) => {
                     tracing::error!(log = %self.name, reason, "a batch was refused");
-                    // One submission that cannot be stored must not take the others with it.
+                    // One submission that cannot be stored must not make the others fail.
                     self.entities.put_back();
                     batch.isolate(&SubmitError::Internal);
                 }
@@ -206,7 +206,7 @@ impl<D: Domain> Writer<D> {
         }
     }
 
-    /// Takes the batch through its steps once.
+    /// Takes the batch through its steps, once.
     async fn attempt(&mut self, batch: &mut Batch<D>) -> Result<(), AttemptError> {
         within(STATEMENT_TIMEOUT, self.recall(batch)).await?;
         if batch.is_empty() {
@@ -219,16 +219,16 @@ impl<D: Domain> Writer<D> {
     }
 }
 
-/// Gives up work on the store after a while: a host that has vanished answers nothing, not even an error.
+/// Limits the time of work on the store: a host that has vanished does not even return an error.
 pub(crate) async fn within<T>(
     timeout: Duration,
     work: impl Future<Output = Result<T, AttemptError>>,
 ) -> Result<T, AttemptError> {
-    let gone = || AttemptError::Unavailable(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
-    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_elapsed| Err(gone()))
+    let unreachable = || AttemptError::Unavailable(StoreError::Unavailable(sqlx::Error::PoolTimedOut));
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_elapsed| Err(unreachable()))
 }
 
-/// Pauses that get longer.
+/// Pauses that get longer each time.
 #[derive(Debug)]
 pub(crate) struct Backoff(Duration);
 

@@ -137,7 +137,7 @@ fn a_decision_may_not_read_an_entity_that_it_does_not_name() {
 }
 
 #[test]
-#[should_panic(expected = "needs ever more entities")]
+#[should_panic(expected = "needs more entities in every round")]
 fn a_command_may_not_name_entities_without_end() {
     given::<Careless>([Event::Fine(1)]).when(Command::Ask).then_nothing();
 }

@@ -19,21 +19,20 @@ use tokio::task::JoinSet;
 
 use crate::Up;
 
-/// Enough that commands of several ledgers are on their way at any time.
-const CASES_AT_ONCE: usize = 8;
-/// Nobody waits longer for time to pass; what takes longer is told in memory.
-const PASSES_MAX: Duration = Duration::from_secs(3);
-/// A case that begins so close to midnight might end on another day.
+/// Cases that run at the same time: enough for commands of several ledgers to overlap.
+const CONCURRENT_CASES_MAX: usize = 8;
+/// The longest time that a case may let pass over HTTP. Cases with a longer time run in memory only.
+const PASSES_TIMEOUT: Duration = Duration::from_secs(3);
+/// A case that starts this close to midnight might end on another day.
 const MIDNIGHT_MARGIN_SECONDS: i64 = 90;
-/// How long it may take, on a slow machine, until all that a case is given has happened: where time has to pass, it
-/// counts from then on.
-const GIVEN_TIME_MAX: TimeDelta = TimeDelta::seconds(10);
+/// How long the given commands of a case may take on a slow machine. The time that has to pass counts from then on.
+const GIVEN_TIMEOUT: TimeDelta = TimeDelta::seconds(10);
 const KEY: &str = "the-one-key";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_does_over_http_what_every_case_says() {
+async fn the_service_passes_every_case_over_http() {
     let up = Up::start().await;
-    let permits = Arc::new(Semaphore::new(CASES_AT_ONCE));
+    let permits = Arc::new(Semaphore::new(CONCURRENT_CASES_MAX));
     let mut running = JoinSet::new();
     for (number, case) in cases::all().into_iter().enumerate() {
         let (client, permits) = (up.client.clone(), Arc::clone(&permits));
@@ -42,31 +41,31 @@ async fn the_service_does_over_http_what_every_case_says() {
             run(&client, number, &case).await
         });
     }
-    let told = running.join_all().await;
-    let failed: Vec<&String> = told.iter().filter_map(|told| told.as_ref().err()).collect();
-    assert!(failed.is_empty(), "{} of {} cases:\n{failed:#?}", failed.len(), told.len());
+    let results = running.join_all().await;
+    let failed: Vec<&String> = results.iter().filter_map(|result| result.as_ref().err()).collect();
+    assert!(failed.is_empty(), "{} of {} cases:\n{failed:#?}", failed.len(), results.len());
 }
 
 async fn run(client: &Client, number: usize, written: &CaseTemplate) -> Result<(), String> {
-    away_from_midnight().await;
+    wait_while_close_to_midnight().await;
     let mut now = clock::now();
     let mut case = written.at(now);
-    if case.in_memory_only.is_some() || case.passes.is_some_and(|passes| passes > PASSES_MAX) {
+    if case.in_memory_only.is_some() || case.passes.is_some_and(|passes| passes > PASSES_TIMEOUT) {
         return Ok(());
     }
     if case.passes.is_some() {
-        now += GIVEN_TIME_MAX;
+        now += GIVEN_TIMEOUT;
         case = written.at(now);
     }
     let ledger = LedgerClient::at(client, &format!("{}-{number}", written.subject));
     let named =
         |failure: String| format!("{}: \"{}\" in {}: {failure}", written.subject, case.name, ledger.name);
     let before = begin(&case, &ledger).await.map_err(named)?;
-    has_passed(now + case.passes.unwrap_or_default()).await;
-    tell(&case, &ledger, before).await.map_err(named)
+    wait_until(now + case.passes.unwrap_or_default()).await;
+    run_command(&case, &ledger, before).await.map_err(named)
 }
 
-/// Everything that is given, and the head of the log then.
+/// Runs the setup and the given commands. Returns the head of the log after them.
 async fn begin(case: &Case, ledger: &LedgerClient) -> Result<i64, String> {
     if case.on == NOWHERE {
         return Ok(0);
@@ -80,7 +79,7 @@ async fn begin(case: &Case, ledger: &LedgerClient) -> Result<i64, String> {
     let outcomes = answer.json()["outcomes"].as_array().unwrap().clone();
     let idle = |outcome: &&Value| outcome["accepted"]["events"].as_array().is_none_or(Vec::is_empty);
     match outcomes.iter().find(idle) {
-        Some(outcome) => Err(format!("what is given does not happen: {outcome}")),
+        Some(outcome) => Err(format!("a given command has no events: {outcome}")),
         None => Ok(answer.position()),
     }
 }
@@ -89,28 +88,30 @@ fn item(Step { command, data }: &Step) -> Value {
     json!({"command": command, "data": data})
 }
 
-/// Asks, twice under one key, and compares what is told and what is there then.
-async fn tell(case: &Case, ledger: &LedgerClient, before: i64) -> Result<(), String> {
+/// Sends the command twice with one key, and compares the outcome and its effects with the expected ones.
+async fn run_command(case: &Case, ledger: &LedgerClient, before: i64) -> Result<(), String> {
     let answer = ask(case, ledger).answer().await;
-    is_repeated(case, ledger, &answer).await?;
-    let told = told(case, ledger, &answer).await?;
-    compare(&case.then, &told)?;
+    check_repeat(case, ledger, &answer).await?;
+    let outcome = outcome_of(case, ledger, &answer).await?;
+    compare(&case.then, &outcome)?;
     compare_changes(case.changes.as_ref(), &answer.json()["balances"])?;
     if case.on == NOWHERE {
         return Ok(());
     }
     let head = ledger.head().await;
-    // Where time has passed, the service may have done something by itself.
+    // If time has passed, the service may have submitted commands of deadlines.
     if case.passes.is_none() {
-        let happened = if case.when.says("dry_run") { 0 } else { count(&told) };
+        let happened = if case.when.says("dry_run") { 0 } else { count(&outcome) };
         if head != before + happened {
-            return Err(format!("the log grew from {before} to {head}, and {happened} events were told"));
+            return Err(format!(
+                "the log grew from {before} to {head}, but the answer has {happened} events"
+            ));
         }
     }
     for (name, expected) in &case.balances {
         let actual = balance(ledger, name, head).await?;
         if actual != *expected {
-            return Err(format!("{name}: expected {expected:?}, and there is {actual:?}"));
+            return Err(format!("{name}: expected {expected:?} but got {actual:?}"));
         }
     }
     for (path, expected) in &case.shows {
@@ -132,15 +133,15 @@ fn ask(case: &Case, ledger: &LedgerClient) -> Ask {
     ask.header("idempotency-key", KEY)
 }
 
-/// The same again has the same answer, to the byte, and the key stands for nothing else.
-async fn is_repeated(case: &Case, ledger: &LedgerClient, first: &Answer) -> Result<(), String> {
+/// Checks that a repeat has the same answer, byte for byte, and that the key cannot be used for another command.
+async fn check_repeat(case: &Case, ledger: &LedgerClient, first: &Answer) -> Result<(), String> {
     if case.when.says("dry_run") {
-        // Nothing was recorded, and what would happen is told anew.
+        // A dry run records nothing, so a repeat is decided again.
         return Ok(());
     }
     let again = ask(case, ledger).answer().await;
     if (again.status, &again.body) != (first.status, &first.body) {
-        return Err(format!("the answer was {first}, and again {again}"));
+        return Err(format!("the first answer was {first}, but the second {again}"));
     }
     if ["invalid-request", "ledger-unknown"].contains(&&*first.code()) {
         return Ok(());
@@ -153,12 +154,12 @@ async fn is_repeated(case: &Case, ledger: &LedgerClient, first: &Answer) -> Resu
     }
 }
 
-/// What the answer tells, with the events as they are in the log.
-async fn told(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Outcome, String> {
+/// The outcome in the answer, with the events as they are in the log.
+async fn outcome_of(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Outcome, String> {
     let body = answer.json();
     if !answer.status.is_success() {
         if body["status"] != answer.status.as_u16() {
-            return Err(format!("its status is not that of the answer: {answer}"));
+            return Err(format!("the status in the body is not that of the answer: {answer}"));
         }
         return Ok(Outcome::Rejected(body));
     }
@@ -166,42 +167,42 @@ async fn told(case: &Case, ledger: &LedgerClient, answer: &Answer) -> Result<Out
     match body["outcomes"].as_array() {
         None => accepted(&body, &log),
         Some(outcomes) => {
-            let told = outcomes.iter().map(|outcome| match &outcome["rejected"] {
+            let parsed = outcomes.iter().map(|outcome| match &outcome["rejected"] {
                 Value::Null => accepted(&outcome["accepted"], &log),
                 problem => Ok(Outcome::Rejected(problem.clone())),
             });
-            told.collect::<Result<_, _>>().map(Outcome::Outcomes)
+            parsed.collect::<Result<_, _>>().map(Outcome::Outcomes)
         }
     }
 }
 
 fn accepted(body: &Value, log: &[Value]) -> Result<Outcome, String> {
     let events = body["events"].as_array().ok_or_else(|| format!("no events in {body}"))?;
-    let event = |told: &Value| {
+    let event = |listed: &Value| {
         if body["dry_run"] == true {
-            return Ok(told.clone());
+            return Ok(listed.clone());
         }
-        let position = told["position"].as_u64().and_then(|position| usize::try_from(position).ok());
+        let position = listed["position"].as_u64().and_then(|position| usize::try_from(position).ok());
         let event = position.and_then(|position| log.get(position - 1));
         match event {
-            Some(event) if (&event["id"], &event["type"]) == (&told["id"], &told["type"]) => {
+            Some(event) if (&event["id"], &event["type"]) == (&listed["id"], &listed["type"]) => {
                 Ok(event.clone())
             }
-            _ => Err(format!("{told} is not in the log")),
+            _ => Err(format!("{listed} is not in the log")),
         }
     };
     events.iter().map(event).collect::<Result<_, _>>().map(Outcome::Accepted)
 }
 
-fn count(told: &Outcome) -> i64 {
-    match told {
+fn count(outcome: &Outcome) -> i64 {
+    match outcome {
         Outcome::Accepted(events) => i64::try_from(events.len()).unwrap(),
         Outcome::Rejected(_) => 0,
         Outcome::Outcomes(outcomes) => outcomes.iter().map(count).sum(),
     }
 }
 
-/// The balance that is named by its account and its asset, as of the head; zero if there is none.
+/// The balance that `name` gives by account and asset, at the head. It is zero if there is none.
 async fn balance(ledger: &LedgerClient, name: &str, head: i64) -> Result<Figures, String> {
     let (account, asset) = name.rsplit_once(' ').unwrap();
     let shown = ledger.answer_at(&format!("/accounts/{account}"), head).await.json();
@@ -216,20 +217,20 @@ async fn balance(ledger: &LedgerClient, name: &str, head: i64) -> Result<Figures
     figures.ok_or_else(|| format!("a figure is missing in {balance}"))
 }
 
-/// What a query answers that reflects the head, be it that there is no such thing.
+/// The answer to a query at the head, also if it is a problem.
 async fn shown(ledger: &LedgerClient, path: &str, head: i64) -> Value {
     let ask = ledger.queries.get(ledger.path(path.trim_end_matches('/'))).header("recount-at-least", head);
     ask.header("prefer", "wait=30").answer().await.json()
 }
 
-async fn has_passed(moment: DateTime<Utc>) {
-    eventually(Duration::from_secs(60), "time passes", || async { clock::now() >= moment }).await;
+async fn wait_until(time: DateTime<Utc>) {
+    eventually(Duration::from_secs(60), "time passes", || async { clock::now() >= time }).await;
 }
 
-async fn away_from_midnight() {
+async fn wait_while_close_to_midnight() {
     let margin = TimeDelta::seconds(MIDNIGHT_MARGIN_SECONDS);
-    let bound = Duration::from_secs(180);
-    eventually(bound, "midnight is over", || async {
+    let timeout = Duration::from_secs(180);
+    eventually(timeout, "midnight is over", || async {
         let now = clock::now();
         now.date_naive() == (now + margin).date_naive()
     })

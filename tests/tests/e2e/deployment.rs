@@ -1,4 +1,4 @@
-//! The roles as processes of their own, with a real Kafka between them.
+//! The roles as separate processes, with a real Kafka between them.
 
 use recount_kafka::Topic;
 use recount_test_support::{TestDatabase, kafka_brokers, unique_topic};
@@ -9,7 +9,7 @@ use crate::first_key;
 
 const PARTITIONS: i32 = 3;
 
-/// A deployment of one process a role, with two that take commands.
+/// A deployment with one process per role, except for two command services.
 pub(crate) struct Deployment {
     pub(crate) commands: [Process; 2],
     pub(crate) projector: Process,

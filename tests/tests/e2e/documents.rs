@@ -1,4 +1,4 @@
-//! What the service says of itself is true: the OpenAPI document, the pages of its problems, and its explorer.
+//! The documents of the service match it: the OpenAPI document, the pages of the problems, and the explorer.
 
 use http::Method;
 use recount_tests::http::{Answer, Client};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Up;
 
-/// The operations of the document, as method, path and what is said of them.
+/// The operations of the document: method, path and description.
 async fn operations(client: &Client) -> Vec<(Method, String, Value)> {
     let document = client.get("/openapi.json").ok().await.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
@@ -23,7 +23,7 @@ async fn operations(client: &Client) -> Vec<(Method, String, Value)> {
 }
 
 #[tokio::test]
-async fn every_operation_of_the_openapi_document_is_there_and_answers_as_it_says() {
+async fn every_operation_of_the_openapi_document_answers_as_documented() {
     let up = Up::start().await;
     let ledger = LedgerClient::at(&up.client, "main");
     ledger.set_up().await;
@@ -45,14 +45,14 @@ async fn every_operation_of_the_openapi_document_is_there_and_answers_as_it_says
         ]
         .iter()
         .fold(path.clone(), |path, (parameter, name)| path.replace(&format!("{{{parameter}}}"), name));
-        assert!(!real.contains('{'), "what stands for the parameter in {path}?");
+        assert!(!real.contains('{'), "a parameter in {path} has no value");
         let mut ask = up.client.ask(method.clone(), &real);
         if !operation["requestBody"].is_null() {
             ask = ask.json(&json!({}));
         }
         let answer = ask.answer().await;
         let documented = &operation["responses"][answer.status.as_str()];
-        assert!(!documented.is_null(), "{method} {path} says nothing of {answer}");
+        assert!(!documented.is_null(), "{method} {path} does not document {answer}");
         assert!(!["not-found", "internal"].contains(&&*answer.code()), "{method} {path}: {answer}");
         if method == Method::GET {
             assert_eq!(answer.status, 200, "{method} {path}: {answer}");
@@ -60,7 +60,10 @@ async fn every_operation_of_the_openapi_document_is_there_and_answers_as_it_says
 
         let without_key = up.process.client().ask(method.clone(), &real).answer().await;
         assert_eq!(without_key.status, 401, "{method} {path} without a key: {without_key}");
-        assert!(!operation["responses"]["401"].is_null(), "{method} {path} does not say that it takes a key");
+        assert!(
+            !operation["responses"]["401"].is_null(),
+            "{method} {path} does not document that it needs a key"
+        );
     }
 }
 
@@ -84,7 +87,7 @@ async fn every_problem_has_a_page_for_programs_and_for_people() {
     }
 }
 
-/// What the page loads: the values of its `src` and `href` attributes.
+/// The addresses that the page loads: the values of its `src` and `href` attributes.
 fn loaded_by(html: &str) -> Vec<String> {
     ["src=\"", "href=\""]
         .iter()
@@ -104,11 +107,11 @@ async fn followed(client: &Client, path: &str) -> (String, Answer) {
             _ => return (path, answer),
         }
     }
-    panic!("it leads on and on: {path}");
+    panic!("too many redirects: {path}");
 }
 
 #[tokio::test]
-async fn the_explorer_needs_nothing_from_any_other_host() {
+async fn the_explorer_loads_nothing_from_other_hosts() {
     let up = Up::start().await;
     let client = up.process.client();
     let (path, page) = followed(&client, "/").await;
@@ -130,7 +133,7 @@ async fn the_explorer_needs_nothing_from_any_other_host() {
         if name.ends_with("swagger-initializer.js") {
             assert!(text.contains("/openapi.json"), "{text}");
             assert!(!text.contains("http:") && !text.contains("https:"), "{text}");
-            // Left to itself, Swagger UI sends the document's address to a validator on the web.
+            // By default, Swagger UI sends the address of the document to a validator on the web.
             assert!(text.contains("validatorUrl"), "{text}");
         }
     }

@@ -1,4 +1,4 @@
-//! Dry runs over HTTP: they are told what would happen, and nothing is written.
+//! Dry runs over HTTP: they return the events that would happen, and nothing is written.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ async fn up_with_money() -> (Up, LedgerClient) {
     (up, ledger)
 }
 
-/// Alice's 100 for Bob, and more than she has then.
+/// A transaction that moves money from Alice, who has 100, to Bob.
 fn spend(transaction: &str, amount: &str) -> Value {
     let transfer = json!({"debit": "users:alice", "credit": "users:bob", "asset": "USD/2", "amount": amount});
     json!({"transaction": transaction, "transfers": [transfer]})
@@ -30,14 +30,14 @@ fn batch(ledger: &LedgerClient, parameters: &str, commands: &[(&str, Value)]) ->
     ledger.commands.post(ledger.path(&format!("/commands?{parameters}")), &Value::Array(commands))
 }
 
-/// How many rows there are in each table of the event store.
-async fn written(up: &Up) -> BTreeMap<String, i64> {
+/// The number of rows of each table of the event store.
+async fn row_counts(up: &Up) -> BTreeMap<String, i64> {
     let tables = "select tablename::text from pg_tables where schemaname = 'store'";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(up.database.pool()).await.unwrap();
     assert!(tables.iter().any(|table| table == "outcomes"), "{tables:?}");
     let mut rows = BTreeMap::new();
     for table in tables {
-        // A name from the catalogue, and words of our own.
+        // Safe: the name comes from the catalogue.
         let count = AssertSqlSafe(format!("select count(*) from store.{table}"));
         rows.insert(table, sqlx::query_scalar(count).fetch_one(up.database.pool()).await.unwrap());
     }
@@ -45,9 +45,9 @@ async fn written(up: &Up) -> BTreeMap<String, i64> {
 }
 
 #[tokio::test]
-async fn a_dry_run_writes_nothing_alone_or_in_a_batch_accepted_or_rejected() {
+async fn a_dry_run_writes_nothing() {
     let (up, ledger) = up_with_money().await;
-    let (head, rows) = (ledger.head().await, written(&up).await);
+    let (head, rows) = (ledger.head().await, row_counts(&up).await);
     let (balances, log) = (ledger.trial_balance(head).await, ledger.events().await);
     let hold = json!({
         "hold": "h1", "debit": "users:alice", "credit": "users:bob", "asset": "USD/2", "amount": "1",
@@ -67,18 +67,18 @@ async fn a_dry_run_writes_nothing_alone_or_in_a_batch_accepted_or_rejected() {
         let answer = ask.header("idempotency-key", name.replace(' ', "-")).answer().await;
         assert_eq!(answer.status, status, "{name}: {answer}");
         assert_eq!(answer.position(), head, "{name}: {answer}");
-        assert_eq!(written(&up).await, rows, "{name}");
+        assert_eq!(row_counts(&up).await, rows, "{name}");
     }
     assert_eq!((ledger.head().await, ledger.events().await), (head, log));
     assert_eq!(ledger.trial_balance(head).await, balances);
     let shown = ledger.queries.get(ledger.path("/transactions/t1")).answer().await;
     assert_eq!(shown.code(), "transaction-not-found");
-    // What was dry is done afterwards as if it had never been asked.
+    // The real command afterwards does not depend on the dry run.
     ledger.command("post-transaction", &spend("t1", "100")).ok().await;
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_balances_before_and_after_and_the_event_as_it_would_be_recorded() {
+async fn a_dry_run_returns_balances_and_the_event_that_would_be_recorded() {
     let (_up, ledger) = up_with_money().await;
     let mut data = spend("t1", "40");
     data["effective_at"] = json!("2026-01-31");
@@ -102,20 +102,20 @@ async fn a_dry_run_tells_balances_before_and_after_and_the_event_as_it_would_be_
 }
 
 #[tokio::test]
-async fn a_dry_run_leaves_its_key_free_and_under_a_used_one_tells_what_was_recorded() {
+async fn a_dry_run_does_not_use_its_key_and_returns_a_recorded_outcome() {
     let (_up, ledger) = up_with_money().await;
     let keyed = |command: &str, data: &Value| ledger.command(command, data).header("idempotency-key", "k");
     keyed("post-transaction?dry_run=true", &spend("t1", "40")).ok().await;
-    // Another command under the same key: nothing was recorded under it.
+    // Another command with the same key is accepted, because nothing was recorded.
     let done = keyed("post-transaction", &spend("t2", "70")).ok().await;
     let dry = keyed("post-transaction?dry_run=true", &spend("t2", "70")).ok().await;
-    assert_eq!(dry.json(), done.json(), "a dry run of what was done tells what was done");
+    assert_eq!(dry.json(), done.json(), "a dry run returns the recorded outcome");
     let other = keyed("post-transaction?dry_run=true", &spend("t1", "40")).answer().await;
     assert_eq!((other.status.as_u16(), &*other.code()), (422, "idempotency-key-reused"), "{other}");
 }
 
 #[tokio::test]
-async fn what_may_have_been_meant_as_a_dry_run_is_never_the_real_thing() {
+async fn a_misspelt_dry_run_parameter_is_refused() {
     let (up, ledger) = up_with_money().await;
     let head = ledger.head().await;
     for parameters in ["dry_run=maybe", "dry_run", "dry_run=1", "dryrun=true", "dry-run=true", "DRY_RUN=true"]

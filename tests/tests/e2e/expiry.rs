@@ -1,4 +1,4 @@
-//! Holds whose deadlines pass: the service gives back what is left, by itself, and once.
+//! Holds that expire: the service releases the rest by itself, once.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{Up, first_key};
 
-/// A deadline is looked at within a second; the rest is for a slow machine that does many other things.
-const EXPIRY_BOUND: Duration = Duration::from_secs(180);
+/// A hold expires within a second of its deadline; the rest is for a slow and busy machine.
+const EXPIRY_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How far away a deadline is at first. See [`in_time`].
 const SOON: TimeDelta = TimeDelta::seconds(2);
@@ -24,7 +24,7 @@ async fn funded(ledger: &LedgerClient) {
     ledger.pay("salary").await;
 }
 
-/// A command that sets some of Alice's money aside for Bob.
+/// A command that places a hold on Alice's money for Bob.
 fn hold(hold: &str, amount: u32, deadline: DateTime<Utc>) -> Value {
     let expires_at = deadline.to_rfc3339_opts(SecondsFormat::Micros, true);
     json!({"command": "hold", "data": {
@@ -33,8 +33,8 @@ fn hold(hold: &str, amount: u32, deadline: DateTime<Utc>) -> Value {
     }})
 }
 
-/// Does all of these commands or none, with a deadline that is near. On a machine that takes longer to come to them
-/// than that they are refused, and get a later one.
+/// Submits all of these commands atomically, with a deadline that is near. If the machine is so slow that they are
+/// rejected, retries with a later deadline.
 async fn in_time(
     ledger: &LedgerClient,
     commands: impl Fn(DateTime<Utc>) -> Vec<Value>,
@@ -52,12 +52,12 @@ async fn in_time(
     }
 }
 
-/// Sets some of Alice's money aside for Bob, until soon.
+/// Places a hold on Alice's money for Bob, with a deadline that is near.
 async fn place(ledger: &LedgerClient, name: &str, amount: u32) -> (Answer, DateTime<Utc>) {
     in_time(ledger, |deadline| vec![hold(name, amount, deadline)]).await
 }
 
-/// What has happened to the hold.
+/// The events of the hold.
 async fn history(ledger: &LedgerClient, hold: &str) -> Vec<Value> {
     let page = ledger.queries.get(ledger.path(&format!("/events?tag=hold:{hold}"))).ok().await.json();
     page["events"].as_array().unwrap().clone()
@@ -68,15 +68,15 @@ fn types(events: &[Value]) -> Vec<&str> {
 }
 
 /// Waits until the hold has expired.
-async fn expired(ledger: &LedgerClient, hold: &str) -> Value {
-    eventually_some(EXPIRY_BOUND, &format!("{hold} expires"), || async {
+async fn wait_until_expired(ledger: &LedgerClient, hold: &str) -> Value {
+    eventually_some(EXPIRY_TIMEOUT, &format!("{hold} expires"), || async {
         history(ledger, hold).await.into_iter().find(|event| event["type"] == "hold-expired")
     })
     .await
 }
 
-async fn passed(deadline: DateTime<Utc>) {
-    eventually(EXPIRY_BOUND, "the deadline passes", || async { clock::now() > deadline }).await;
+async fn wait_until_passed(deadline: DateTime<Utc>) {
+    eventually(EXPIRY_TIMEOUT, "the deadline passes", || async { clock::now() > deadline }).await;
 }
 
 /// Alice's balance: posted, held and available.
@@ -86,7 +86,7 @@ async fn alice(ledger: &LedgerClient, position: i64) -> [Value; 3] {
 }
 
 #[tokio::test]
-async fn a_hold_expires_by_itself_and_what_it_held_is_available_again() {
+async fn a_hold_expires_by_itself_and_its_money_is_available_again() {
     let up = Up::start().await;
     let ledger = LedgerClient::at(&up.client, "main");
     funded(&ledger).await;
@@ -94,17 +94,17 @@ async fn a_hold_expires_by_itself_and_what_it_held_is_available_again() {
     let placed = placed.position();
     let (held, shown) =
         (alice(&ledger, placed).await, ledger.answer_at("/holds/dinner", placed).await.json());
-    // Unless the machine has slept through the deadline.
+    // Unless the machine is so slow that the deadline has passed.
     if clock::now() < deadline {
         assert_eq!(held, ["100", "40", "60"]);
         assert_eq!(shown["status"], "open");
     }
 
-    let event = expired(&ledger, "dinner").await;
+    let event = wait_until_expired(&ledger, "dinner").await;
     assert_eq!(event["data"]["amount"], "40");
     assert!(event["recorded_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap() >= deadline, "{event}");
     let placed_by = &history(&ledger, "dinner").await[0]["meta"]["actor"];
-    assert_ne!(&event["meta"]["actor"], placed_by, "nobody has asked for it");
+    assert_ne!(&event["meta"]["actor"], placed_by, "it was not a caller");
 
     let position = event["position"].as_i64().unwrap();
     assert_eq!(alice(&ledger, position).await, ["100", "0", "100"]);
@@ -120,7 +120,7 @@ async fn a_hold_expires_by_itself_and_what_it_held_is_available_again() {
 }
 
 #[tokio::test]
-async fn what_was_captured_in_time_does_not_expire_and_of_a_part_the_rest_does() {
+async fn only_the_uncaptured_part_of_a_hold_expires() {
     let up = Up::start().await;
     let ledger = LedgerClient::at(&up.client, "main");
     funded(&ledger).await;
@@ -130,46 +130,46 @@ async fn what_was_captured_in_time_does_not_expire_and_of_a_part_the_rest_does()
             json!({"command": "capture", "data": {"hold": "whole"}}),
             json!({"command": "release", "data": {"hold": "released"}}),
             json!({"command": "capture", "data": {"hold": "part", "amount": "10"}}),
-            // A later one: once it has expired, the others have had their time.
+            // It expires later than the others: once it has expired, they would have too.
             hold("witness", 1, deadline + TimeDelta::seconds(1)),
         ]);
         commands
     })
     .await;
 
-    let rest = expired(&ledger, "part").await;
+    let rest = wait_until_expired(&ledger, "part").await;
     assert_eq!(rest["data"]["amount"], "20");
-    let witness = expired(&ledger, "witness").await;
+    let witness = wait_until_expired(&ledger, "witness").await;
     assert_eq!(types(&history(&ledger, "whole").await), ["hold-placed", "transaction-posted"]);
     assert_eq!(types(&history(&ledger, "released").await), ["hold-placed", "hold-released"]);
     assert_eq!(alice(&ledger, witness["position"].as_i64().unwrap()).await, ["60", "0", "60"]);
 }
 
 #[tokio::test]
-async fn a_deadline_that_passes_while_nothing_runs_is_met_after_the_next_start_and_once() {
+async fn a_deadline_that_passes_during_a_stop_is_met_once_after_the_start() {
     let mut up = Up::start().await;
     let ledger = LedgerClient::at(&up.client, "main");
     funded(&ledger).await;
     let (_, deadline) = place(&ledger, "overnight", 40).await;
     up.process.kill().await;
-    passed(deadline).await;
+    wait_until_passed(deadline).await;
 
     up.process.start_again().await;
-    // Time alone has ended it, whether or not anything has noticed yet.
+    // The hold has expired, even if the service has not recorded that yet.
     let late = ledger.command("capture", &json!({"hold": "overnight"})).answer().await;
     assert_eq!(late.code(), "hold-expired", "{late}");
-    let event = expired(&ledger, "overnight").await;
+    let event = wait_until_expired(&ledger, "overnight").await;
     assert_eq!(alice(&ledger, event["position"].as_i64().unwrap()).await, ["100", "0", "100"]);
 
     up.process.kill().await;
     up.process.start_again().await;
     place(&ledger, "witness", 1).await;
-    expired(&ledger, "witness").await;
+    wait_until_expired(&ledger, "witness").await;
     assert_eq!(types(&history(&ledger, "overnight").await), ["hold-placed", "hold-expired"]);
     ledger.check(&[]).await;
 }
 
-/// Two command services on one database, and what it takes to query.
+/// Two command services on one database, and the roles for queries.
 struct Pair {
     commands: [Process; 2],
     _others: [Process; 2],
@@ -198,7 +198,7 @@ impl Pair {
         Pair { commands, _others: [projector, queries], ledgers, _database: database }
     }
 
-    /// Places many holds through both, and tells until when.
+    /// Places many holds through both services. Returns their names and the latest deadline.
     async fn place(&self, name: &str) -> (Vec<String>, DateTime<Utc>) {
         let names: [Vec<String>; 2] =
             [0, 1].map(|service| (0..15).map(|n| format!("{name}-{service}-{n}")).collect());
@@ -214,24 +214,24 @@ impl Pair {
 }
 
 #[tokio::test]
-async fn two_services_on_one_ledger_let_each_hold_expire_once_also_if_one_of_them_is_killed() {
+async fn two_services_let_each_hold_expire_once_even_if_one_is_killed() {
     let mut pair = Pair::start().await;
     let ledgers = pair.ledgers.clone();
     funded(&ledgers[0]).await;
     let (both, _) = pair.place("both").await;
     for hold in &both {
-        expired(&ledgers[0], hold).await;
+        wait_until_expired(&ledgers[0], hold).await;
     }
 
     let (one, deadline) = pair.place("one").await;
-    passed(deadline).await;
+    wait_until_passed(deadline).await;
     pair.commands[0].kill().await;
     for hold in &one {
-        expired(&ledgers[1], hold).await;
+        wait_until_expired(&ledgers[1], hold).await;
     }
     pair.commands[0].start_again().await;
     place(&ledgers[0], "witness", 1).await;
-    let witness = expired(&ledgers[0], "witness").await;
+    let witness = wait_until_expired(&ledgers[0], "witness").await;
     for hold in both.iter().chain(&one) {
         assert_eq!(types(&history(&ledgers[0], hold).await), ["hold-placed", "hold-expired"], "{hold}");
     }

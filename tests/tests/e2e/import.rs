@@ -29,7 +29,7 @@ fn expected() -> String {
 }
 
 #[tokio::test]
-async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_often_it_is_imported() {
+async fn a_journal_has_the_balances_worked_out_by_hand_however_often_it_is_imported() {
     let up = Up::start().await;
     let program = import("journal.csv", "books").argument("--database-url").argument(up.database.url());
     let ended = program.run_ok().await;
@@ -45,12 +45,12 @@ async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_of
     assert_eq!(books.head().await, head);
     assert_eq!(balances(&up.client, "books").await, expected());
 
-    // Nor does it matter that an account was closed since.
+    // It does not matter that an account has been closed in the meantime.
     books.command("close-account", &json!({"account": "Liabilities:Card"})).ok().await;
     let ended = program.run_ok().await;
     assert!(ended.stdout.contains("0 posted, 6 already present, 0 refused"), "{}", ended.stdout);
 
-    // The same journal is another one in another ledger, and as of a day it is what it was then.
+    // Another ledger can import the same journal. The balances of an earlier day are those of that day.
     let other = import("journal.csv", "other").argument("--database-url").argument(up.database.url());
     other.run_ok().await;
     assert_eq!(balances(&up.client, "other").await, expected());
@@ -65,9 +65,9 @@ async fn a_journal_comes_to_the_balances_that_were_worked_out_by_hand_however_of
 }
 
 #[tokio::test]
-async fn a_file_with_a_mistake_in_it_imports_nothing_and_the_line_is_named() {
+async fn a_file_with_a_mistake_imports_nothing_and_the_error_names_the_line() {
     let up = Up::start().await;
-    for (file, told) in [
+    for (file, texts) in [
         ("bad-lines.csv", ["line 4", "line 6"]),
         ("unbalanced.csv", ["line 4", "-0.01"]),
         ("unknown-kind.csv", ["line 5", "Pocket:Lunch"]),
@@ -75,8 +75,8 @@ async fn a_file_with_a_mistake_in_it_imports_nothing_and_the_line_is_named() {
     ] {
         let ended = import(file, "books").argument("--database-url").argument(up.database.url()).run().await;
         assert!(!ended.status.success(), "{file}: {ended:?}");
-        for part in told {
-            assert!(ended.stderr.contains(part), "{file}: nothing of `{part}`: {}", ended.stderr);
+        for part in texts {
+            assert!(ended.stderr.contains(part), "{file}: no `{part}` in: {}", ended.stderr);
         }
         let answer = up.client.get("/v1/ledgers/books/events").answer().await;
         assert_eq!((answer.status.as_u16(), &*answer.code()), (404, "ledger-unknown"), "{file}: {answer}");
@@ -87,7 +87,7 @@ async fn a_file_with_a_mistake_in_it_imports_nothing_and_the_line_is_named() {
 }
 
 #[tokio::test]
-async fn another_journal_that_counts_from_one_again_imports_nothing_without_a_source_of_its_own() {
+async fn another_journal_with_the_same_ids_needs_a_source_of_its_own() {
     let up = Up::start().await;
     let import = |file: &str| import(file, "books").argument("--database-url").argument(up.database.url());
     import("journal.csv").run_ok().await;
@@ -102,14 +102,14 @@ async fn another_journal_that_counts_from_one_again_imports_nothing_without_a_so
         .await;
     assert!(!ended.status.success(), "{ended:?}");
     for part in ["--source", "Nothing was imported", "transaction 1"] {
-        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "no `{part}` in: {}", ended.stderr);
     }
     assert_eq!(books.head().await, head, "something was imported");
     assert_eq!(balances(&up.client, "books").await, expected());
 }
 
 #[tokio::test]
-async fn other_books_say_what_their_names_mean() {
+async fn options_map_symbols_and_account_names() {
     let up = Up::start().await;
     let symbols =
         |ledger: &str| import("symbols.csv", ledger).argument("--database-url").argument(up.database.url());
@@ -135,7 +135,7 @@ async fn other_books_say_what_their_names_mean() {
 }
 
 #[tokio::test]
-async fn a_ledger_gets_the_decimals_that_were_said_and_keeps_them() {
+async fn a_ledger_gets_the_configured_decimals_and_keeps_them() {
     let up = Up::start().await;
     let import = |file: &str, ledger: &str| {
         import(file, ledger).argument("--database-url").argument(up.database.url())
@@ -144,7 +144,7 @@ async fn a_ledger_gets_the_decimals_that_were_said_and_keeps_them() {
     let ended = import("journal.csv", "round").run().await;
     assert!(!ended.status.success(), "{ended:?}");
     for part in ["has USD with 0 decimals, but the file needs 2", "--asset", "Nothing was posted"] {
-        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "no `{part}` in: {}", ended.stderr);
     }
     assert_eq!(LedgerClient::at(&up.client, "round").head().await, 5, "something was imported");
 
@@ -155,7 +155,7 @@ async fn a_ledger_gets_the_decimals_that_were_said_and_keeps_them() {
 }
 
 #[tokio::test]
-async fn what_another_program_prints_is_imported_as_it_is() {
+async fn the_output_of_another_program_is_imported_unchanged() {
     let up = Up::start().await;
     let options = [
         "--column=transaction=txnidx",
@@ -173,11 +173,11 @@ async fn what_another_program_prints_is_imported_as_it_is() {
     for part in
         ["line 4: transaction 2 exchanges commodities", "-2500.00 USD, 12.345 VTI", "--conversion-account"]
     {
-        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+        assert!(ended.stderr.contains(part), "no `{part}` in: {}", ended.stderr);
     }
     let ended = printed().argument("--conversion-account=equity:conversion").run_ok().await;
     for part in ["3 posted", "line 8", "Exchanges: 1"] {
-        assert!(ended.stdout.contains(part), "nothing of `{part}`: {}", ended.stdout);
+        assert!(ended.stdout.contains(part), "no `{part}` in: {}", ended.stdout);
     }
     let rows = balances(&up.client, "printed").await;
     let rows: Vec<&str> = rows.lines().skip(1).collect();
@@ -193,7 +193,7 @@ async fn what_another_program_prints_is_imported_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_country_says_how_it_is_written() {
+async fn options_describe_the_format_of_a_foreign_file() {
     let up = Up::start().await;
     let columns = ["transaction=Buchung", "date=Datum", "description=Text", "account=Konto", "amount=Betrag"];
     let program = import("buchungen.csv", "buero").argument("--database-url").argument(up.database.url());
@@ -212,7 +212,7 @@ async fn a_file_of_another_country_says_how_it_is_written() {
 }
 
 #[tokio::test]
-async fn it_works_on_the_private_postgres_whether_anything_runs_or_not() {
+async fn the_private_postgres_can_be_used_whether_up_runs_or_not() {
     let data = folder();
     let import = |ledger: &str| import("journal.csv", ledger).argument("--data").argument(data.path());
     import("before").run_ok().await;

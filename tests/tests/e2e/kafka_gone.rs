@@ -1,4 +1,4 @@
-//! Kafka dies and comes back: commands and read models go on, and the topic gets what it missed.
+//! Kafka dies and comes back: commands and read models keep working, and the topic gets the events that it missed.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use recount_tests::process::{Program, folder, kill_now};
 use crate::{first_key, topic};
 
 const CLIENTS: usize = 4;
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(180);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 #[tokio::test]
-async fn without_kafka_commands_and_read_models_go_on_and_afterwards_the_topic_gets_everything() {
+async fn commands_and_read_models_work_without_kafka_and_the_topic_catches_up() {
     let data = folder();
     let mut kafka = Kafka::start(kafka::Options::new(data.path())).await.unwrap();
     let topic = Topic::at(kafka.bootstrap());
@@ -36,22 +36,22 @@ async fn without_kafka_commands_and_read_models_go_on_and_afterwards_the_topic_g
         let head = ledger.head().await;
         ledger.trial_balance(head).await;
     }
-    // It could be started now, too: nothing waits for Kafka.
+    // It also starts without Kafka.
     process.stop().await;
     process.start_again().await;
     load.more(50).await;
 
     kafka.restart().await.unwrap();
-    assert_eq!(kafka.bootstrap(), topic.brokers, "it is where it was");
+    assert_eq!(kafka.bootstrap(), topic.brokers, "the address is the same");
     load.more(50).await;
     let events = ledger.check(&load.finish().await).await;
     topic::carries_main(&topic, events).await;
     process.stop().await;
-    kafka.stop(BOUND).await.unwrap();
+    kafka.stop(TIMEOUT).await.unwrap();
 }
 
 #[tokio::test]
-async fn its_own_kafka_is_started_again_when_it_dies() {
+async fn an_embedded_kafka_that_dies_is_restarted() {
     let (data, database) = (folder(), TestDatabase::create().await);
     let up = Program::listening(["up", "--database-url", database.url(), "--kafka", "embedded", "--data"]);
     let mut process = up.argument(data.path()).start().await;
@@ -63,9 +63,9 @@ async fn its_own_kafka_is_started_again_when_it_dies() {
         panic!("Kafka is the only child")
     };
     kill_now(first.id);
-    recount_tests::process::gone(first).await;
+    recount_tests::process::wait_until_gone(first).await;
     let paid = [paid, ledger.pay("meanwhile").await];
-    recount_test_support::eventually(BOUND, "there is another Kafka", || async {
+    recount_test_support::eventually(TIMEOUT, "a new Kafka runs", || async {
         matches!(recount_tests::process::descendants(process.id())[..], [second] if second != first)
     })
     .await;

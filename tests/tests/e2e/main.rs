@@ -1,4 +1,4 @@
-//! The real binary, as its users have it: started as processes, asked over HTTP, killed and started again.
+//! The real binary: started as processes, used over HTTP, killed and started again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -20,10 +20,10 @@ use recount_test_support::TestDatabase;
 use recount_tests::http::Client;
 use recount_tests::process::{Process, Program};
 
-/// `recount up` on a database of its own, for tests of what it says rather than of how it lives.
+/// `recount up` on a database of its own, for tests of its answers.
 struct Up {
     process: Process,
-    /// Asks with the first admin key.
+    /// A client with the first admin key.
     client: Client,
     /// Dropped after the process that uses it.
     database: TestDatabase,

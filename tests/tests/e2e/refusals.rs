@@ -1,4 +1,4 @@
-//! Starts that cannot succeed: each is refused with what to do about it, and not with a failure later.
+//! Starts that cannot succeed: the program ends at once, and its error says what to do.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,17 +8,17 @@ use recount_tests::process::{Ended, Program, folder};
 
 use crate::Up;
 
-/// It ended badly, and told the user all of this.
-fn assert_refused(ended: &Ended, told: &[&str]) {
+/// Checks that the program failed, with an error that contains these texts.
+fn assert_refused(ended: &Ended, texts: &[&str]) {
     assert!(!ended.status.success(), "it did not fail: {ended:?}");
-    for part in told {
-        assert!(ended.stderr.contains(part), "nothing of `{part}`: {}", ended.stderr);
+    for text in texts {
+        assert!(ended.stderr.contains(text), "no `{text}` in: {}", ended.stderr);
     }
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
 
 #[tokio::test]
-async fn a_second_one_on_the_same_data_is_refused_and_the_first_goes_on() {
+async fn a_second_process_on_the_same_data_is_refused() {
     let data = folder();
     let mut first = Program::listening(["up", "--data"]).argument(data.path()).start().await;
     let second = Program::listening(["up", "--data"]).argument(data.path()).run().await;
@@ -28,17 +28,17 @@ async fn a_second_one_on_the_same_data_is_refused_and_the_first_goes_on() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_refused_before_anything_is_made() {
+async fn a_port_in_use_is_refused_before_anything_is_created() {
     let address = free_address();
     let _taken = TcpListener::bind(address).unwrap();
     let data = folder();
     let up = Program::new(["up", "--data"]).argument(data.path().join("data")).listening_on(address);
     assert_refused(&up.run().await, &[&address.to_string(), "taken", "--listen"]);
-    assert!(!data.path().join("data").exists(), "a data folder was made for nothing");
+    assert!(!data.path().join("data").exists(), "a data folder was created");
 }
 
 #[tokio::test]
-async fn a_data_folder_that_cannot_be_made_is_refused() {
+async fn a_data_folder_that_cannot_be_created_is_refused() {
     let outer = folder();
     let file = outer.path().join("file");
     fs::write(&file, "not a folder").unwrap();
@@ -51,13 +51,13 @@ async fn a_data_folder_that_cannot_be_made_is_refused() {
 }
 
 #[tokio::test]
-async fn a_database_url_that_is_none_is_refused() {
+async fn a_malformed_database_url_is_refused() {
     let ended = Program::listening(["up"]).environment("RECOUNT_DATABASE_URL", "localhost").run().await;
     assert_refused(&ended, &["postgres://user:password@host:port/database"]);
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_refused_and_named_without_its_password() {
+async fn the_error_for_an_unreachable_database_does_not_show_the_password() {
     let database = TestDatabase::create().await;
     let (place, parameters) = database.url().split_once('?').unwrap_or((database.url(), ""));
     let url = format!("{place}_nowhere?{parameters}");
@@ -71,7 +71,7 @@ async fn a_database_that_is_not_there_is_refused_and_named_without_its_password(
 }
 
 #[tokio::test]
-async fn a_role_without_a_database_says_which_setting_it_lacks() {
+async fn the_error_of_a_role_without_a_database_names_the_setting() {
     for role in ["command-service", "projector", "query-service"] {
         assert_refused(&Program::listening([role]).run().await, &["--database-url", "RECOUNT_DATABASE_URL"]);
     }
@@ -79,7 +79,7 @@ async fn a_role_without_a_database_says_which_setting_it_lacks() {
 }
 
 #[tokio::test]
-async fn a_role_on_a_database_that_was_not_migrated_says_what_to_run() {
+async fn the_error_of_a_role_without_a_schema_names_the_command_to_run() {
     let database = TestDatabase::create().await;
     for role in ["command-service", "projector", "query-service"] {
         let ended = Program::listening([role, "--database-url", database.url()]).run().await;
@@ -88,7 +88,7 @@ async fn a_role_on_a_database_that_was_not_migrated_says_what_to_run() {
 }
 
 #[tokio::test]
-async fn a_schema_of_a_newer_program_is_refused_and_left_as_it_is() {
+async fn a_schema_of_a_newer_program_is_refused_and_unchanged() {
     let mut up = Up::start().await;
     up.process.stop().await;
     let newer = "insert into public.recount_store_migrations \

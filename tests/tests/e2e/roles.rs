@@ -1,4 +1,4 @@
-//! The roles as processes of their own, each of which is killed while clients are at work.
+//! The roles as separate processes, which are killed under load.
 
 use recount_test_support::TestDatabase;
 use recount_tests::ledger::{LedgerClient, fold};
@@ -11,7 +11,7 @@ use crate::{first_key, topic};
 const CLIENTS: usize = 4;
 
 #[tokio::test]
-async fn what_one_service_accepts_is_read_through_another_at_the_position_it_was_given() {
+async fn a_query_at_the_position_of_a_command_shows_its_effect() {
     let deployment = Deployment::start().await;
     let ledgers = deployment.ledgers("main");
     ledgers[0].set_up().await;
@@ -28,7 +28,7 @@ async fn what_one_service_accepts_is_read_through_another_at_the_position_it_was
 }
 
 #[tokio::test]
-async fn killing_any_role_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+async fn killing_any_role_under_load_loses_and_duplicates_nothing() {
     let mut deployment = Deployment::start().await;
     let ledgers = deployment.ledgers("main");
     ledgers[0].set_up().await;
@@ -37,7 +37,7 @@ async fn killing_any_role_in_the_middle_of_a_load_loses_nothing_and_doubles_noth
     let Deployment { commands: [one, other], projector, queries, .. } = &mut deployment;
     for victim in [one, projector, queries, other] {
         victim.kill().await;
-        // The others go on without it.
+        // The others continue without it.
         load.more(50).await;
         victim.start_again().await;
         load.more(50).await;
@@ -52,7 +52,7 @@ async fn killing_any_role_in_the_middle_of_a_load_loses_nothing_and_doubles_noth
 }
 
 #[tokio::test]
-async fn killing_every_role_at_once_loses_nothing_and_doubles_nothing() {
+async fn killing_every_role_at_once_loses_and_duplicates_nothing() {
     let mut deployment = Deployment::start().await;
     let ledgers = deployment.ledgers("main");
     ledgers[0].set_up().await;
@@ -67,18 +67,18 @@ async fn killing_every_role_at_once_loses_nothing_and_doubles_nothing() {
         let status = process.stop().await;
         assert!(status.success(), "{status}: {}", process.stderr());
     }
-    // The relay that took over has published the rest, or will once it is started again.
+    // The relay publishes the remaining events before it stops, or after the next start.
     deployment.commands[0].start_again().await;
     topic::carries_main(&deployment.topic, events).await;
 }
 
 #[tokio::test]
-async fn read_models_may_live_in_another_database() {
+async fn read_models_may_be_in_another_database() {
     let (log, read) = (TestDatabase::create().await, TestDatabase::create().await);
     let with_read = |program: Program| program.argument("--read-database-url").argument(read.url());
     let migrate = || with_read(Program::new(["migrate", "--database-url", log.url()]));
     let key = first_key(&migrate().run_ok().await.stdout);
-    // As a stack does at each start: it changes nothing.
+    // A second migration changes nothing: a deployment may run it at each start.
     migrate().run_ok().await;
     let role = |name| Program::listening([name, "--database-url", log.url()]);
     let (command, projector, query) =

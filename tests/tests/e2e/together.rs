@@ -1,4 +1,4 @@
-//! Two command services on the same ledgers at the same time, with nobody who routes between them.
+//! Two command services on the same ledgers at the same time, without any routing between them.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::topic;
 
 const CLIENTS: usize = 4;
 
-/// The same payment through both services at once, under one key or under none.
+/// Sends the same payment to both services at the same time, with or without an idempotency key.
 async fn race(ledgers: &[LedgerClient], data: &Value, key: Option<&str>) -> [Answer; 2] {
     let ask = |ledger: &LedgerClient| {
         let ask = ledger.command("post-transaction", data);
@@ -29,12 +29,12 @@ async fn race(ledgers: &[LedgerClient], data: &Value, key: Option<&str>) -> [Ans
 }
 
 #[tokio::test]
-async fn a_command_that_is_sent_to_both_at_once_happens_once() {
+async fn a_command_that_is_sent_to_both_services_happens_once() {
     let deployment = Deployment::start().await;
     let ledgers = deployment.ledgers("main");
     ledgers[0].set_up().await;
     for n in 0..30 {
-        // The id of the transaction is left to the services: only the key can tell that it is one command.
+        // The services choose the id of the transaction, so only the key shows that it is the same command.
         let mut data = payment("");
         data.as_object_mut().unwrap().remove("transaction");
         let [one, other] = race(&ledgers, &data, Some(&format!("key-{n}"))).await;
@@ -52,11 +52,11 @@ async fn a_command_that_is_sent_to_both_at_once_happens_once() {
 }
 
 #[tokio::test]
-async fn money_is_spent_once_however_many_ask_for_it() {
+async fn money_is_spent_once_however_many_requests_compete_for_it() {
     let deployment = Deployment::start().await;
     let ledgers = deployment.ledgers("main");
     ledgers[0].set_up().await;
-    // 100 for Alice, and twenty who each want 10 of it through either service.
+    // Alice gets 100, and twenty requests to both services want 10 each.
     ledgers[0].pay("salary").await;
     let spend = |n: usize| {
         let transfer = json!({"debit": "users:alice", "credit": "bank", "asset": "USD/2", "amount": "10"});
@@ -76,7 +76,7 @@ async fn money_is_spent_once_however_many_ask_for_it() {
 }
 
 #[tokio::test]
-async fn many_ledgers_are_written_at_once_and_each_has_its_own_log() {
+async fn many_ledgers_are_written_at_the_same_time_and_each_has_its_log() {
     let deployment = Deployment::start().await;
     let names: Vec<String> = (0..40).map(|n| format!("ledger-{n}")).collect();
     let writing = names.iter().map(|name| {
@@ -103,7 +103,7 @@ fn signal(process: &Process, signal: Signal) {
 }
 
 #[tokio::test]
-async fn one_that_stands_still_is_replaced_and_does_no_harm_when_it_wakes() {
+async fn a_paused_service_is_replaced_and_does_no_harm_when_it_resumes() {
     let deployment = Deployment::start().await;
     let ledgers = deployment.ledgers("main");
     ledgers[0].set_up().await;
@@ -112,7 +112,7 @@ async fn one_that_stands_still_is_replaced_and_does_no_harm_when_it_wakes() {
     for sleeper in [0, 1] {
         signal(&deployment.commands[sleeper], Signal::SIGSTOP);
         load.more(50).await;
-        // Whatever it had taken upon itself, relaying the log for one, is done by the other.
+        // The other one takes over all its work, such as the relay of the log.
         let log = ledgers[0].events().await;
         topic::carries_main(&deployment.topic, log).await;
         signal(&deployment.commands[sleeper], Signal::SIGCONT);

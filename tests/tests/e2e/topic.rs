@@ -1,4 +1,4 @@
-//! What a consumer of the topic sees.
+//! Reading the topic as a consumer.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use recount_kafka::{Consumer, Topic};
 use recount_test_support::unique_name;
 use serde_json::Value;
 
-/// A whole topic is read within this, the join of the group included.
-const READ_BOUND: Duration = Duration::from_secs(180);
-const BATCH: usize = 500;
-const BATCH_WAIT: Duration = Duration::from_millis(500);
+/// How long reading a whole topic may take, including joining the group.
+const READ_TIMEOUT: Duration = Duration::from_secs(180);
+const BATCH_EVENTS_MAX: usize = 500;
+const BATCH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Reads the topic until every event of these logs has been there: once or more, and none before the one that precedes
-/// it. What the logs hold beyond what is given is passed over.
+/// Reads the topic until it has had every event of these logs, in order and at least once. Ignores events beyond those
+/// that are given.
 pub(crate) async fn carries(topic: &Topic, logs: &HashMap<String, Vec<Value>>) {
     let mut consumer = Consumer::new(topic, &unique_name("recount-e2e-")).unwrap();
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -24,8 +24,8 @@ pub(crate) async fn carries(topic: &Topic, logs: &HashMap<String, Vec<Value>>) {
     };
     let reading = async {
         while missing(&seen) > 0 {
-            // Kafka may be starting: what it answers until then is no end.
-            let Ok(batch) = consumer.next_batch(BATCH, BATCH_WAIT).await else { continue };
+            // Kafka may be starting, so an error is not the end.
+            let Ok(batch) = consumer.next_batch(BATCH_EVENTS_MAX, BATCH_TIMEOUT).await else { continue };
             assert!(batch.rejected.is_empty(), "{:?}", batch.rejected);
             for (name, event) in &batch.events {
                 let seen = seen.entry(name.to_string()).or_default();
@@ -40,12 +40,12 @@ pub(crate) async fn carries(topic: &Topic, logs: &HashMap<String, Vec<Value>>) {
             consumer.commit(&batch);
         }
     };
-    let in_time = tokio::time::timeout(READ_BOUND, reading).await.is_ok();
-    assert!(in_time, "{} events did not come within {READ_BOUND:?}", missing(&seen));
+    let in_time = tokio::time::timeout(READ_TIMEOUT, reading).await.is_ok();
+    assert!(in_time, "{} events did not come within {READ_TIMEOUT:?}", missing(&seen));
     consumer.close().await;
 }
 
-/// The same for the only ledger there is.
+/// The same for the only ledger.
 pub(crate) async fn carries_main(topic: &Topic, events: Vec<Value>) {
     carries(topic, &HashMap::from([("main".to_owned(), events)])).await;
 }

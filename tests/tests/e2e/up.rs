@@ -1,4 +1,4 @@
-//! `recount up` with its private Postgres: started, stopped, killed, and its Postgres killed.
+//! `recount up` with its private Postgres: starting, stopping, and killing it or its Postgres.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use recount_tests::http::Client;
 use recount_tests::ledger::{LedgerClient, payment};
 use recount_tests::load::Load;
 use recount_tests::process::{
-    Process, Program, descendants, folder, gone, kill_now, pause_descendants, postgres_of, resume,
+    Process, Program, descendants, folder, kill_now, pause_descendants, postgres_of, resume, wait_until_gone,
 };
 use tempfile::TempDir;
 
 use crate::first_key;
 
 const CLIENTS: usize = 4;
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(180);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// One that has its data in a folder of its own, and a ledger.
+/// `recount up` with a data folder of its own and a ledger.
 async fn up_with_a_ledger() -> (TempDir, Process, LedgerClient) {
     let data = folder();
     let process = Program::listening(["up", "--data"]).argument(data.path()).start().await;
@@ -28,7 +28,7 @@ async fn up_with_a_ledger() -> (TempDir, Process, LedgerClient) {
     (data, process, ledger)
 }
 
-/// Pulls apart `curl -X METHOD -H "NAME: VALUE" URL`, as a shell would.
+/// Splits `curl -X METHOD -H "NAME: VALUE" URL`, as a shell would.
 fn curl(line: &str) -> (Method, String, String, String) {
     let rest = line.trim().strip_prefix("curl -X ").unwrap();
     let (method, rest) = rest.split_once(" -H \"").unwrap();
@@ -38,7 +38,7 @@ fn curl(line: &str) -> (Method, String, String, String) {
 }
 
 #[tokio::test]
-async fn the_first_start_prints_all_that_is_needed_to_begin() {
+async fn the_first_start_prints_everything_needed_to_get_started() {
     let data = folder();
     let process = Program::listening(["up", "--data"]).argument(data.path()).start().await;
     let printed = process.stdout();
@@ -46,13 +46,13 @@ async fn the_first_start_prints_all_that_is_needed_to_begin() {
     let home = printed.lines().find_map(|line| line.strip_prefix("Recount is up on ")).unwrap();
     let line = printed.lines().find(|line| line.contains("curl ")).unwrap();
     let (method, name, value, url) = curl(line);
-    let path = url.strip_prefix(home).expect("the line asks this very process");
+    let path = url.strip_prefix(home).expect("the command line is for this process");
     let address = home.strip_prefix("http://").unwrap().parse().unwrap();
     let answer = Client::new(address).ask(method, path).header(&name, value).answer().await;
     assert_eq!(answer.status, 201, "{answer}");
     assert_eq!(answer.json()["ledger"], "main");
 
-    // The other addresses that are named are there as well.
+    // The other printed addresses work as well.
     let links: Vec<&str> = printed
         .split_whitespace()
         .filter_map(|word| word.strip_prefix(home))
@@ -66,7 +66,7 @@ async fn the_first_start_prints_all_that_is_needed_to_begin() {
 }
 
 #[tokio::test]
-async fn it_stops_when_asked_with_all_its_children_and_starts_again_with_everything_there() {
+async fn up_stops_with_its_children_and_keeps_its_data() {
     let (_data, mut process, ledger) = up_with_a_ledger().await;
     let paid = vec![ledger.pay("before").await];
     let before = ledger.check(&paid).await;
@@ -76,7 +76,7 @@ async fn it_stops_when_asked_with_all_its_children_and_starts_again_with_everyth
     let status = process.stop().await;
     assert!(status.success(), "{status}: {}", process.stderr());
     for child in children {
-        gone(child).await;
+        wait_until_gone(child).await;
     }
 
     process.start_again().await;
@@ -86,7 +86,7 @@ async fn it_stops_when_asked_with_all_its_children_and_starts_again_with_everyth
 }
 
 #[tokio::test]
-async fn killing_it_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+async fn killing_it_under_load_loses_and_duplicates_nothing() {
     let (_data, mut process, ledger) = up_with_a_ledger().await;
     let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
     load.more(60).await;
@@ -95,21 +95,21 @@ async fn killing_it_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() 
     process.start_again().await;
     load.more(60).await;
     ledger.check(&load.finish().await).await;
-    // What the killed one left behind was cleared away.
+    // The children of the killed process are gone.
     for child in children {
-        gone(child).await;
+        wait_until_gone(child).await;
     }
 }
 
 #[tokio::test]
-async fn killing_its_postgres_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+async fn killing_its_postgres_under_load_loses_and_duplicates_nothing() {
     let (data, mut process, ledger) = up_with_a_ledger().await;
     let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
     for _ in 0..2 {
         load.more(60).await;
         let postgres = postgres_of(data.path());
         kill_now(postgres.id);
-        gone(postgres).await;
+        wait_until_gone(postgres).await;
     }
     load.more(60).await;
     process.ready().await;
@@ -119,14 +119,14 @@ async fn killing_its_postgres_in_the_middle_of_a_load_loses_nothing_and_doubles_
 }
 
 #[tokio::test]
-async fn while_its_postgres_is_away_it_says_so_and_neither_ends_nor_lies() {
+async fn it_reports_an_unreachable_postgres_and_recovers() {
     let (data, mut process, ledger) = up_with_a_ledger().await;
-    // It is stopped rather than killed, so that it is away for as long as the test wants.
+    // Paused and not killed, so that the test determines when it comes back.
     let paused = pause_descendants(process.id()).await;
     assert!(paused.contains(&postgres_of(data.path())));
 
     let client = process.client();
-    eventually(BOUND, "it says that it is not ready", || async {
+    eventually(TIMEOUT, "it reports that it is not ready", || async {
         client.get("/readyz").answer().await.status == 503
     })
     .await;
@@ -143,7 +143,7 @@ async fn while_its_postgres_is_away_it_says_so_and_neither_ends_nor_lies() {
 }
 
 #[tokio::test]
-async fn stopping_it_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing() {
+async fn stopping_it_under_load_loses_and_duplicates_nothing() {
     let (_data, mut process, ledger) = up_with_a_ledger().await;
     let mut load = Load::start(std::slice::from_ref(&ledger), "load", CLIENTS);
     load.more(60).await;
@@ -155,15 +155,15 @@ async fn stopping_it_in_the_middle_of_a_load_loses_nothing_and_doubles_nothing()
 }
 
 #[tokio::test]
-async fn killing_it_while_it_makes_its_data_folder_needs_no_repair() {
+async fn killing_it_while_it_creates_its_data_folder_needs_no_repair() {
     let data = folder();
     let up = Program::listening(["up", "--data"]).argument(data.path());
-    // At several moments of the first start, each told by what is there.
+    // At several points of the first start, each detected by a file.
     for made in ["postgres.lock", "run", "postgres/PG_VERSION", "postgres/postmaster.pid"] {
         let mut process = up.spawn();
-        eventually(BOUND, made, || {
-            let there = data.path().join(made).exists();
-            async move { there }
+        eventually(TIMEOUT, made, || {
+            let exists = data.path().join(made).exists();
+            async move { exists }
         })
         .await;
         process.kill().await;
@@ -181,20 +181,20 @@ async fn killing_it_while_it_makes_its_data_folder_needs_no_repair() {
 async fn stopping_it_while_it_starts_leaves_no_process_behind() {
     let data = folder();
     let mut process = Program::listening(["up", "--data"]).argument(data.path()).spawn();
-    eventually(BOUND, "Postgres has been started", || {
-        let there = data.path().join("postgres/postmaster.pid").exists();
-        async move { there }
+    eventually(TIMEOUT, "Postgres has been started", || {
+        let exists = data.path().join("postgres/postmaster.pid").exists();
+        async move { exists }
     })
     .await;
     let children = descendants(process.id());
     process.stop().await;
     for child in children {
-        gone(child).await;
+        wait_until_gone(child).await;
     }
 }
 
 #[tokio::test]
-async fn keys_are_made_and_revoked_while_it_runs() {
+async fn keys_are_created_and_revoked_while_it_runs() {
     let (data, process, ledger) = up_with_a_ledger().await;
     let keys = |arguments: &[&str]| Program::new(arguments).argument("--data").argument(data.path());
     let made = first_key(&keys(&["keys", "create", "reporting"]).run_ok().await.stdout);
@@ -208,7 +208,7 @@ async fn keys_are_made_and_revoked_while_it_runs() {
     assert!(!listed.contains(&made), "a list shows no secret");
 
     keys(&["keys", "revoke", id]).run_ok().await;
-    eventually(BOUND, "the revoked key stops working", || async {
+    eventually(TIMEOUT, "the revoked key stops working", || async {
         client.get(ledger.path("/events")).answer().await.code() == "key-invalid"
     })
     .await;

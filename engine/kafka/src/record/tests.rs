@@ -14,7 +14,7 @@ fn sample() -> RecordedEvent {
         event_type: "thing-happened".to_owned(),
         version: 3,
         tags: vec![Tag::new("seat", "users:zoë \"quoted\""), Tag::new("hall", "")],
-        // Spaces, key order and number spelling are not what a serializer would choose: they must survive.
+        // A serializer would change the spaces, the order of the keys and the form of the numbers: they must be kept.
         data: "{ \"b\": 1.00,  \"a\": \"\\u00e9 é\" }".to_owned(),
         meta: "{\"request\" :null}".to_owned(),
         recorded_at: "2026-11-21T09:30:00.000120Z".parse().unwrap(),
@@ -37,7 +37,7 @@ fn with_header(name: &str, replaced: Option<&str>) -> OwnedHeaders {
 }
 
 #[test]
-fn an_event_survives_the_way_through_a_record_byte_for_byte() {
+fn an_event_is_read_back_from_its_record_byte_for_byte() {
     let written = sample();
     let (name, read) = read_back(&headers(&log(), &written), &written.data).unwrap();
     assert_eq!(name, log());
@@ -45,7 +45,7 @@ fn an_event_survives_the_way_through_a_record_byte_for_byte() {
 }
 
 #[test]
-fn the_headers_are_a_cloud_event_in_binary_mode() {
+fn the_headers_are_those_of_a_cloud_event_in_binary_mode() {
     let headers = headers(&log(), &sample());
     let shown: Vec<(&str, &str)> = headers
         .iter()
@@ -69,7 +69,7 @@ fn the_headers_are_a_cloud_event_in_binary_mode() {
 }
 
 #[test]
-fn a_record_that_lacks_a_header_is_told_which() {
+fn the_error_for_a_missing_header_names_the_header() {
     for name in [
         header::ID,
         header::TYPE,
@@ -86,7 +86,7 @@ fn a_record_that_lacks_a_header_is_told_which() {
 }
 
 #[test]
-fn a_record_with_a_header_that_cannot_be_read_is_not_ours() {
+fn a_record_with_an_unreadable_header_is_not_an_event() {
     for (name, value) in [
         (header::ID, "seven"),
         (header::TIME, "yesterday"),
@@ -103,7 +103,7 @@ fn a_record_with_a_header_that_cannot_be_read_is_not_ours() {
 }
 
 #[test]
-fn a_record_whose_value_is_not_json_is_not_ours() {
+fn a_record_whose_value_is_not_json_is_not_an_event() {
     let headers = headers(&log(), &sample());
     assert!(matches!(read_back(&headers, "{\"a\":"), Err(RecordError::Unreadable("value", _))));
     let tombstone = event(Some(b"household-2026"), Some(&headers), None);
@@ -111,7 +111,7 @@ fn a_record_whose_value_is_not_json_is_not_ours() {
 }
 
 #[test]
-fn a_record_under_another_key_than_its_source_is_not_ours() {
+fn a_record_whose_key_differs_from_its_source_is_not_an_event() {
     let headers = headers(&log(), &sample());
     let moved = event(Some(b"other"), Some(&headers), Some(b"{}"));
     assert!(matches!(moved, Err(RecordError::OtherSource { .. })));

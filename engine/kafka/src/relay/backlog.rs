@@ -18,18 +18,18 @@ use super::{RETRY_INTERVAL, RelayError};
 use crate::publisher::Publisher;
 
 /// Events that are read and published in one turn of a log.
-const PAGE: u32 = 1_000;
-/// Logs that are published at the same time: most of a turn is waiting for the brokers.
-const LOGS_AT_ONCE: usize = 16;
-/// Pages that are read at the same time. The commands need connections too.
-const READS_AT_ONCE: usize = 4;
-/// How often progress is saved and commits are looked for while publishing goes on.
+const PAGE_EVENTS_MAX: u32 = 1_000;
+/// Logs that are published at the same time. Most of a turn is spent on waiting for the brokers.
+const CONCURRENT_LOGS_MAX: usize = 16;
+/// Pages that are read at the same time. Commands need connections too.
+const CONCURRENT_READS_MAX: usize = 4;
+/// The interval in which progress is saved and new commits are looked for while events are published.
 const ROUND_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The events that are left to publish.
+/// The logs with unpublished events.
 ///
-/// A lagging log is queued, rests after a failure, or is being published: one of these at a time, so that its pages follow
-/// each other.
+/// A lagging log is either queued, or rests after a failure, or is being published. So its pages are published one
+/// after another.
 #[derive(Debug)]
 pub(super) struct Backlog {
     reader: LogReader,
@@ -37,13 +37,14 @@ pub(super) struct Backlog {
     publisher: Arc<Publisher>,
     reads: Arc<Semaphore>,
     cursor: LogCursor,
-    /// How far each log is published, of the logs that this process has looked at.
+    /// How far each log is published, as far as this process has read it.
     published: HashMap<LogKey, Position>,
-    /// Progress that is not saved yet, in the order of the keys, so that transactions lock rows in one order.
+    /// Progress that is not saved yet. It is ordered by key, so that all transactions lock rows in the same order.
     unsaved: BTreeMap<LogKey, Published>,
-    behind: HashMap<LogKey, (LogName, Position)>,
+    /// The lagging logs, with their heads.
+    lagging: HashMap<LogKey, (LogName, Position)>,
     round_robin: RoundRobin,
-    under_way: JoinSet<PublishedPage>,
+    in_flight: JoinSet<PublishedPage>,
     /// Logs whose last turn failed.
     failed: HashSet<LogKey>,
 }
@@ -65,30 +66,30 @@ impl Backlog {
             reader,
             store,
             publisher: Arc::new(publisher),
-            reads: Arc::new(Semaphore::new(READS_AT_ONCE)),
+            reads: Arc::new(Semaphore::new(CONCURRENT_READS_MAX)),
             cursor,
             published: HashMap::new(),
             unsaved: BTreeMap::new(),
-            behind: HashMap::new(),
+            lagging: HashMap::new(),
             round_robin: RoundRobin::default(),
-            under_way: JoinSet::new(),
+            in_flight: JoinSet::new(),
             failed: HashSet::new(),
         }
     }
 
     /// Whether there is nothing to do until the next commit, or until a log has rested.
     pub(super) fn is_idle(&self) -> bool {
-        self.round_robin.is_empty() && self.under_way.is_empty()
+        self.round_robin.is_empty() && self.in_flight.is_empty()
     }
 
     /// Starts again from the saved progress: another process may have published in the meantime.
     pub(super) fn forget(&mut self) {
-        // Records under way may still arrive, and are then published twice.
-        self.under_way = JoinSet::new();
+        // Records in flight may still arrive. Then they are published twice.
+        self.in_flight = JoinSet::new();
         self.cursor.forget();
         self.published.clear();
         self.unsaved.clear();
-        self.behind.clear();
+        self.lagging.clear();
         self.round_robin.clear();
         self.failed.clear();
     }
@@ -107,7 +108,7 @@ impl Backlog {
         }
         for log in mine {
             if self.published_of(log.key) < log.head
-                && self.behind.insert(log.key, (log.name, log.head)).is_none()
+                && self.lagging.insert(log.key, (log.name, log.head)).is_none()
             {
                 self.round_robin.wait(log.key);
             }
@@ -115,32 +116,32 @@ impl Backlog {
         Ok(())
     }
 
-    /// Publishes for a while, each lagging log in its turn, and saves the progress.
+    /// Gives lagging logs their turns for a while, and saves the progress.
     pub(super) async fn publish(&mut self, leases: &Leases) -> Result<(), StoreError> {
         let now = Instant::now();
         let until = leases.due().min(now + ROUND_INTERVAL);
         self.round_robin.wake(now);
         while Instant::now() < until {
             self.begin(leases);
-            match timeout_at(until, self.under_way.join_next()).await {
+            match timeout_at(until, self.in_flight.join_next()).await {
                 Ok(Some(page)) => self.finish(page),
                 Ok(None) | Err(_) => break,
             }
         }
-        let lag = self.behind.iter().map(|(log, (_, head))| head.0 - self.published_of(*log).0);
+        let lag = self.lagging.iter().map(|(log, (_, head))| head.0 - self.published_of(*log).0);
         metrics::gauge!("recount_relay_lag_events")
             .set(u32::try_from(lag.max().unwrap_or(0)).unwrap_or(u32::MAX));
         self.save().await
     }
 
-    /// Saves how far the logs are published, all in one statement.
+    /// Saves the progress of all logs with one statement.
     pub(super) async fn save(&mut self) -> Result<(), StoreError> {
         if self.unsaved.is_empty() {
             return Ok(());
         }
         let progress: Vec<Published> = self.unsaved.values().copied().collect();
         if self.store.save_published(&progress).await? < progress.len() {
-            // Another relay was here, and its progress counts. Consumers skip the events that both published.
+            // Another relay has saved progress, and that counts. Consumers skip the events that both have published.
             self.forget();
         }
         self.unsaved.clear();
@@ -151,26 +152,27 @@ impl Backlog {
         self.published.get(&log).copied().unwrap_or(Position::START)
     }
 
-    /// Begins the next turns, as many as there is room for.
+    /// Starts turns, up to the limit of logs that are published at the same time.
     fn begin(&mut self, leases: &Leases) {
-        while self.under_way.len() < LOGS_AT_ONCE
+        while self.in_flight.len() < CONCURRENT_LOGS_MAX
             && let Some(log) = self.round_robin.next()
         {
             if !leases.covers(log) {
-                // The lease may come back to this process, and the log need not move again.
-                self.behind.remove(&log);
+                // This process may get the lease back although the log does not move again, so the next look returns
+                // all logs.
+                self.lagging.remove(&log);
                 self.cursor.forget();
                 continue;
             }
-            let Some((name, _)) = self.behind.get(&log).cloned() else { continue };
+            let Some((name, _)) = self.lagging.get(&log).cloned() else { continue };
             let (reader, publisher) = (self.reader.clone(), Arc::clone(&self.publisher));
             let (reads, from) = (Arc::clone(&self.reads), self.published_of(log));
-            self.under_way.spawn(async move { publish_page(&reader, &publisher, &reads, &name, from).await });
+            self.in_flight.spawn(async move { publish_page(&reader, &publisher, &reads, &name, from).await });
         }
     }
 
     fn finish(&mut self, page: Result<PublishedPage, JoinError>) {
-        // Nothing is cancelled that could still be joined.
+        // No task is cancelled before it is joined, so an error is a panic.
         let PublishedPage { log: name, events, delivered, error } =
             page.unwrap_or_else(|error| resume_unwind(error.into_panic()));
         let log = name.key();
@@ -182,7 +184,7 @@ impl Backlog {
         }
         if let Some(error) = error {
             if self.failed.insert(log) {
-                tracing::warn!(log = %name, %error, "a log cannot be published; it is tried again");
+                tracing::warn!(log = %name, %error, "a log cannot be published; the relay retries");
             } else {
                 tracing::debug!(log = %name, %error, "a log still cannot be published");
             }
@@ -191,10 +193,10 @@ impl Backlog {
         }
         self.failed.remove(&log);
         let published = self.published_of(log);
-        if self.behind.get(&log).is_some_and(|(_, head)| published < *head) {
+        if self.lagging.get(&log).is_some_and(|(_, head)| published < *head) {
             self.round_robin.wait(log);
         } else {
-            self.behind.remove(&log);
+            self.lagging.remove(&log);
         }
     }
 }
@@ -210,7 +212,7 @@ async fn publish_page(
     let log = name.key();
     let read = {
         let _permit = reads.acquire().await.expect("nobody closes the semaphore");
-        reader.read(log, from, PAGE).await
+        reader.read(log, from, PAGE_EVENTS_MAX).await
     };
     let events = match read {
         Ok(events) => events,

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::relay::store::{RelayStore, SHARDS, shard_of};
 
 /// How long a lease lasts, and so how long the others wait when a process dies.
-const TTL: Duration = Duration::from_secs(10);
-/// Renewed well before it ends, so that one failure does not lose it.
+const LEASE_TTL: Duration = Duration::from_secs(10);
+/// A lease is renewed well before it ends, so that one failure does not lose it.
 const RENEW_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The leases of this process.
@@ -31,15 +31,15 @@ impl Leases {
         Leases { store, holder, shards: HashSet::new(), valid_until: now, renew_at: now }
     }
 
-    /// Renews its leases and takes free ones, when it is time. Returns whether it holds other shards than before.
+    /// Renews the leases and takes free ones, if it is time. Returns whether the shards have changed.
     pub(super) async fn renew(&mut self) -> Result<bool, StoreError> {
         let now = Instant::now();
         if now < self.renew_at {
             return Ok(false);
         }
-        // Counted from before the statement: the clock of the database starts later, so the lease outlasts this time.
-        let shards = self.store.hold_shards(self.holder, TTL).await?;
-        self.valid_until = now + TTL;
+        // The time counts from before the statement. The database counts from a later time, so its lease ends later.
+        let shards = self.store.hold_shards(self.holder, LEASE_TTL).await?;
+        self.valid_until = now + LEASE_TTL;
         self.renew_at = now + RENEW_INTERVAL;
         let shards: HashSet<i16> = shards.into_iter().collect();
         let changed = shards != self.shards;
@@ -50,7 +50,7 @@ impl Leases {
         Ok(changed)
     }
 
-    /// Whether this process publishes the log, now.
+    /// Whether this process may publish the log now.
     pub(super) fn covers(&self, log: LogKey) -> bool {
         Instant::now() < self.valid_until && self.shards.contains(&shard_of(log))
     }

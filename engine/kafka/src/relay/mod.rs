@@ -1,8 +1,8 @@
 //! The relay: publishes every log to Kafka, in order, once it is durable.
 //!
-//! The log is the truth and Kafka the fast path: the relay reads the store, publishes, and saves its progress only over a
-//! prefix that was delivered. After a crash it publishes some events twice; consumers skip them by position. One process
-//! at a time publishes a shard of the logs, by lease.
+//! The relay reads events from the store and publishes them. It saves its progress only up to the last event that was
+//! certainly delivered, so after a crash it publishes some events twice, and consumers skip them by position. The logs
+//! are divided into shards. One process at a time holds the lease of a shard and publishes its logs.
 
 mod backlog;
 mod leases;
@@ -30,7 +30,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The pause before a retry.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Publishes until the token is cancelled. `holder` is an id of this relay and no other: it holds the leases.
+/// Publishes until the token is cancelled. `holder` is the id under which this relay holds leases; it must be unique.
 pub async fn run(
     reader: LogReader,
     store: RelayStore,
@@ -45,7 +45,7 @@ pub async fn run(
     let mut leases = Leases::new(store.clone(), holder);
     let mut backlog = Backlog::new(reader, store, publisher);
     while !stopping.is_cancelled() {
-        // A round that is cut off has saved less than it published; the rest is published again.
+        // An interrupted round has published more than it saved. The difference is published again.
         let Some(round) = stopping.run_until_cancelled(round(&mut leases, &mut backlog)).await else { break };
         let pause = match round {
             Ok(()) if backlog.is_idle() => POLL_INTERVAL,
@@ -61,12 +61,12 @@ pub async fn run(
         }
     }
     if let Err(error) = backlog.save().await {
-        tracing::debug!(%error, "the progress of the relay is not saved; the rest is published again");
+        tracing::debug!(%error, "the progress of the relay could not be saved; some events will be published again");
     }
     leases.release().await;
 }
 
-/// Why the relay could not go on. It retries whatever it is: Kafka and the store come back.
+/// Why the relay could not continue. It retries after every error, because Kafka and the store come back.
 #[derive(Debug, thiserror::Error)]
 enum RelayError {
     #[error("{}", ErrorChain(.0))]
@@ -85,7 +85,7 @@ async fn round(leases: &mut Leases, backlog: &mut Backlog) -> Result<(), RelayEr
     Ok(backlog.publish(leases).await?)
 }
 
-/// A publisher whose topic exists. Kafka may be away when the process starts.
+/// Waits until the topic exists, and returns a publisher to it. Kafka may be unreachable when the process starts.
 async fn connect(topic: &Topic) -> Publisher {
     loop {
         let connected = async {
@@ -95,7 +95,7 @@ async fn connect(topic: &Topic) -> Publisher {
         match connected.await {
             Ok(publisher) => return publisher,
             Err(error) => {
-                tracing::warn!(error = %ErrorChain(&error), "Kafka is not ready; the log waits");
+                tracing::warn!(error = %ErrorChain(&error), "Kafka is not ready; the relay retries");
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
         }

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use recount_core::LogKey;
 use tokio::time::Instant;
 
-/// The logs that wait for a turn. A log that has had one goes behind all that have not, so none is left out, whatever the
-/// others have to publish.
+/// The logs that wait for a turn. After its turn a log queues behind all others, so every log gets a turn, however much
+/// the others have to publish.
 #[derive(Debug, Default)]
 pub(super) struct RoundRobin {
     waiting: VecDeque<LogKey>,
-    /// Logs that could not be published, in the order of their next try.
+    /// Logs that could not be published, in the order of their next attempt.
     resting: VecDeque<(Instant, LogKey)>,
 }
 
@@ -20,7 +20,7 @@ impl RoundRobin {
         self.waiting.push_back(log);
     }
 
-    /// Lets a log rest until this moment, which is not before that of any log that rests already.
+    /// Lets a log rest until this time. Calls must be in the order of their times.
     pub(super) fn rest(&mut self, log: LogKey, until: Instant) {
         self.resting.push_back((until, log));
     }
@@ -55,25 +55,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_that_had_its_turn_goes_behind_all_that_did_not() {
+    fn a_log_queues_behind_all_others_after_its_turn() {
         let mut turns = RoundRobin::default();
         for log in 0..5 {
             turns.wait(LogKey(log));
         }
-        // Each is behind again at once, and there is time for three turns in a round.
-        let mut had = Vec::new();
+        // Each log lags again after its turn, and a round has time for three turns.
+        let mut order = Vec::new();
         for _round in 0..5 {
             for _ in 0..3 {
                 let log = turns.next().unwrap();
-                had.push(log.0);
+                order.push(log.0);
                 turns.wait(log);
             }
         }
-        assert_eq!(had, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+        assert_eq!(order, [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
     }
 
     #[test]
-    fn a_resting_log_holds_up_no_other_and_comes_back() {
+    fn a_resting_log_does_not_delay_others_and_comes_back() {
         let mut turns = RoundRobin::default();
         let now = Instant::now();
         let later = now + Duration::from_secs(1);

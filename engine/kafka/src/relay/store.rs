@@ -8,7 +8,7 @@ use recount_store::StoreError;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-/// The number of shards. It bounds how many processes share the work of publishing.
+/// The number of shards, which limits how many processes share the work of publishing.
 pub const SHARDS: i16 = 16;
 
 /// The shard of a log.
@@ -35,9 +35,9 @@ impl RelayStore {
         RelayStore { pool }
     }
 
-    /// Takes the lease on every free shard, renews those of `holder`, and returns the shards that it holds now.
+    /// Takes the lease of every free shard for `holder`, renews the leases that it has, and returns all its shards.
     ///
-    /// The clock is that of the database, so those of the processes do not matter.
+    /// The clock of the database counts, so the clocks of the processes do not matter.
     pub async fn hold_shards(&self, holder: Uuid, ttl: Duration) -> Result<Vec<i16>, StoreError> {
         let rows = sqlx::query(
             "insert into relay.leases as l (shard, holder, expires_at)
@@ -65,7 +65,7 @@ impl RelayStore {
             .map_err(StoreError::from_read)
     }
 
-    /// How far each of these logs is published. A log that is missing from the result is not published at all.
+    /// How far each of these logs is published. A log without progress is not in the result.
     pub async fn published(&self, logs: &[LogKey]) -> Result<HashMap<LogKey, Position>, StoreError> {
         let keys: Vec<i64> = logs.iter().map(|log| log.0).collect();
         let rows = sqlx::query("select log, position from relay.progress where log = any($1)")
@@ -77,9 +77,11 @@ impl RelayStore {
         rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from_read)
     }
 
-    /// Moves the progress of many logs forward by compare-and-set. Returns how many moved; the others stay where they are.
+    /// Moves the progress of many logs forward by compare-and-set. Returns how many of them moved; the others keep
+    /// their progress.
     ///
-    /// The commit does not wait for the disk: if a crash undoes it, events are published again, and consumers skip them.
+    /// The commit does not wait for the disk. If a crash undoes it, events are published again, and consumers skip
+    /// them.
     pub async fn save_published(&self, progress: &[Published]) -> Result<usize, StoreError> {
         let column = |of: fn(&Published) -> i64| progress.iter().map(of).collect::<Vec<i64>>();
         sqlx::query_scalar::<_, i64>(
@@ -98,13 +100,13 @@ impl RelayStore {
              )
              select (select count(*) from moved) + (select count(*) from begun)",
         )
-        .bind(column(|told| told.log.0))
-        .bind(column(|told| told.from.0))
-        .bind(column(|told| told.to.0))
+        .bind(column(|step| step.log.0))
+        .bind(column(|step| step.from.0))
+        .bind(column(|step| step.to.0))
         .bind(Position::START.0)
         .fetch_one(&self.pool)
         .await
-        .map(|moved| usize::try_from(moved).expect("no more rows than were told"))
+        .map(|moved| usize::try_from(moved).expect("no more rows than steps"))
         .map_err(StoreError::from_read)
     }
 }

@@ -1,6 +1,6 @@
-//! Bringing a new build to the readers: waiting until it has caught up, then the swap.
+//! Making a new build live: waiting until it has caught up, then the swap.
 //!
-//! The build itself is filled as every build is, by its source.
+//! The build is filled by its feed or from the store, like every build.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,30 +11,32 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::builds::schema;
-use crate::builds::swap::{self, Swap};
+use crate::builds::swap::{self, SwapOutcome};
 use crate::follow::engine::ProjectionEngine;
 use crate::follow::progress::{self, Progress};
 use crate::follow::status::CatchingUp;
 use crate::projection::{Projection, schema_of_version};
 
-/// A build has caught up once it reaches, within this time, where the logs and the live build are. Far longer than an
-/// event takes; with a source that brings nothing, the repairs from the store take some seconds.
+/// A build has caught up if it reaches, within this time, the positions that the logs and the live build had at the
+/// start. This is much longer than an event takes. If the feed brings nothing, the repair from the store takes some
+/// seconds.
 const CAUGHT_UP_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// After readers were in the way.
-const GIVEN_WAY_BACKOFF: Duration = Duration::from_secs(1);
+/// The pause after others blocked the swap or the drop.
+const BLOCKED_BACKOFF: Duration = Duration::from_secs(1);
+/// The pause after an error.
 const FAILURE_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Sees to it that readers come to see this build and no older one is left, while its source fills it.
+/// Makes this build live once it has caught up, and drops the older builds.
 ///
-/// Ends when that is so, or when the token is cancelled. Several processes may do so at once. Failures are logged and
-/// tried again.
+/// Ends after that, or when the token is cancelled. Several processes may call this at the same time. It reports
+/// failures and retries.
 pub async fn go_live<P: Projection>(engine: ProjectionEngine<P>, token: CancellationToken) {
     let until_live = async {
-        while let Err(error) = bring_live(&engine).await {
+        while let Err(error) = make_live(&engine).await {
             tracing::warn!(
                 build = engine.build(), error = %ErrorChain(&error),
-                "the build cannot be brought to the readers; it is tried again"
+                "the build could not be made live; retrying"
             );
             sleep(FAILURE_BACKOFF).await;
         }
@@ -46,23 +48,23 @@ pub async fn go_live<P: Projection>(engine: ProjectionEngine<P>, token: Cancella
 enum GoLiveError {
     #[error("the heads of the logs could not be read")]
     Store(#[from] StoreError),
-    #[error("the read models could not be looked at or swapped")]
+    #[error("the builds could not be compared, swapped or dropped")]
     Database(#[from] sqlx::Error),
 }
 
-async fn bring_live<P: Projection>(engine: &ProjectionEngine<P>) -> Result<(), GoLiveError> {
+async fn make_live<P: Projection>(engine: &ProjectionEngine<P>) -> Result<(), GoLiveError> {
     let projection = engine.projection();
     let version = i32::from(projection.version());
     let mut live = live_version(engine).await?;
     while let Some(older) = live.filter(|live| *live < version) {
-        wait_until_caught_up(engine, &schema_of_version(projection, older)).await?;
+        swap_when_caught_up(engine, &schema_of_version(projection, older)).await?;
         live = live_version(engine).await?;
     }
     if live == Some(version) {
         engine.status().is_live();
     }
-    while swap::drop_superseded(engine.pool(), projection).await? == Swap::GaveWay {
-        sleep(GIVEN_WAY_BACKOFF).await;
+    while swap::drop_superseded(engine.pool(), projection).await? == SwapOutcome::Blocked {
+        sleep(BLOCKED_BACKOFF).await;
     }
     Ok(())
 }
@@ -72,8 +74,8 @@ async fn live_version<P: Projection>(engine: &ProjectionEngine<P>) -> Result<Opt
     Ok(schema::live_version(&mut connection, engine.projection()).await?)
 }
 
-/// Waits for the build to catch up, within a bound, and swaps if it has.
-async fn wait_until_caught_up<P: Projection>(
+/// Waits until the build has caught up, and swaps. Gives up after `CAUGHT_UP_TIMEOUT`.
+async fn swap_when_caught_up<P: Projection>(
     engine: &ProjectionEngine<P>,
     live: &str,
 ) -> Result<(), GoLiveError> {
@@ -81,30 +83,33 @@ async fn wait_until_caught_up<P: Projection>(
         return Ok(());
     }
     match swap::swap(engine.pool(), engine.projection()).await? {
-        Swap::Done => {
+        SwapOutcome::Done => {
             tracing::info!(build = engine.build(), instead_of = live, "readers see the new build");
-            // Those who wait for a position look again.
+            // Readers that wait for a position look again.
             engine.announce();
         }
-        Swap::GaveWay => {
-            tracing::info!(build = engine.build(), "readers or writers of the live build are in the way");
-            sleep(GIVEN_WAY_BACKOFF).await;
+        SwapOutcome::Blocked => {
+            tracing::info!(
+                build = engine.build(),
+                "readers or writers of the live build block the swap; retrying"
+            );
+            sleep(BLOCKED_BACKOFF).await;
         }
     }
     Ok(())
 }
 
-/// Where the build has to be.
+/// The positions that the build has to reach.
 struct Goal {
     set_at: Instant,
     logs: HashMap<LogKey, ProgressAt>,
 }
 
-/// Where a log was when the goal was set.
+/// The positions of a log when the goal was set.
 #[derive(Clone, Copy, Debug, Default)]
 struct ProgressAt {
     head: Position,
-    /// Where the live build was. It may be ahead of the head that was read before.
+    /// The position of the live build. It was read after the head, so it may be ahead of it.
     live: Position,
 }
 
@@ -121,7 +126,8 @@ impl Goal {
         Ok(Goal { set_at, logs })
     }
 
-    /// Waits until it is reached, and no longer than makes it worth: events have come since it was set.
+    /// Waits until the goal is reached, for `CAUGHT_UP_TIMEOUT` at most: by then more events have come, and a new goal
+    /// is better.
     async fn is_reached_in_time<P: Projection>(
         &self,
         engine: &ProjectionEngine<P>,
@@ -140,7 +146,7 @@ impl Goal {
                     events_applied = catching.events_applied,
                     events = catching.events,
                     logs_stopped = progress.values().filter(|progress| progress.stopped.is_some()).count(),
-                    "the build catches up; readers do not see it yet"
+                    "the build is catching up; readers do not see it yet"
                 );
                 return Ok(false);
             }
@@ -148,8 +154,8 @@ impl Goal {
         }
     }
 
-    /// How far the build is on its way, and whether it is there. A log that is stopped need only be where the live
-    /// build is: it would go no further, and readers would not lose anything.
+    /// How far the build has come, and whether it has reached the goal. A stopped log only has to reach the position of
+    /// the live build: it would get no further, and readers lose nothing.
     fn compare(&self, progress: &HashMap<LogKey, Progress>) -> (CatchingUp, bool) {
         let mut catching = CatchingUp::default();
         let mut reached = true;

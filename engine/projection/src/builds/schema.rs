@@ -1,14 +1,15 @@
-//! Making the tables of a build, and the views that point at the live one.
+//! Creating the tables of a build, and the views that point at the live build.
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use crate::follow::status::CatchingUp;
 use crate::projection::{Projection, schema_of, schema_of_version};
 
-/// One process at a time makes, swaps and drops schemas. The number only has to be the same everywhere.
+/// The advisory lock of the process that creates, swaps or drops schemas. Any number will do that is the same in every
+/// process.
 const MIGRATION_LOCK: i64 = 0x7265_636f_756e_7401;
 
-/// Which version readers see, and which builds there are, with how far those are that nobody sees yet.
+/// The tables for the version that readers see, and for all builds, with the progress of those that are not live.
 const REGISTER_SQL: &str = "
     set local client_min_messages to warning;
     create table if not exists public.recount_read_models (
@@ -35,32 +36,33 @@ const PROGRESS_SQL: &str = "
         updated_at     timestamptz not null
     ) with (fillfactor = 50)";
 
-/// The view that every reader reads first.
+/// The view that every reader has to read first: see [`swap`](crate::builds::swap::swap).
 const PROGRESS_VIEW: (&str, &str) = ("progress", "select * from progress");
 
-/// Why the read models are not those that this program needs.
+/// The read models are not those that this program needs.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    #[error("the read models `{projection}` are not there; run `recount migrate` first")]
+    #[error("the read models `{projection}` do not exist; run `recount migrate` first")]
     Missing { projection: &'static str },
     #[error(
-        "the read models `{projection}` are of version {there} and this program needs version {needed}; \
-         run `recount migrate`, which begins to make those beside them"
+        "the read models `{projection}` have version {there}, but this program needs version {needed}; \
+         run `recount migrate`, which creates the new version beside the old one"
     )]
     Older { projection: &'static str, there: i32, needed: i32 },
     #[error(
-        "the read models `{projection}` are of version {there} and this program needs version {needed}: \
+        "the read models `{projection}` have version {there}, but this program needs version {needed}; \
          run the newer program"
     )]
     Newer { projection: &'static str, there: i32, needed: i32 },
-    #[error("the schema of the read models could not be made or checked")]
+    #[error("the schema of the read models could not be created or checked")]
     Database(#[from] sqlx::Error),
 }
 
-/// Makes the build's schema if it is not there. Several processes may do so at once; one does it.
+/// Creates the schema of the build if it does not exist. Several processes may call this at the same time; one of them
+/// does the work.
 ///
-/// If there is nothing yet for readers to see, they see this build at once. If they see one of an older version, they
-/// go on doing so until [`go_live`](crate::builds::go_live()) has brought the new one to them.
+/// If there is no live build, this build is live at once. If an older version is live, it stays so until
+/// [`go_live`](crate::go_live()) has replaced it.
 pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), SchemaError> {
     let needed = i32::from(projection.version());
     let mut transaction = pool.begin().await?;
@@ -71,13 +73,13 @@ pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), 
         refuse_newer(projection, there)?;
         register(&mut transaction, projection, there).await?;
     }
-    if !is_there(&mut transaction, projection).await? {
-        make_build(&mut transaction, projection).await?;
+    if !build_exists(&mut transaction, projection).await? {
+        create_build(&mut transaction, projection).await?;
         if let Some(live) = live {
             tracing::info!(
                 build = schema_of(projection),
                 live = schema_of_version(projection, live),
-                "a new build is made beside the live one; a projector fills it and brings it to the readers"
+                "a new build is created beside the live one; a projector fills it and makes it live"
             );
         }
     }
@@ -85,14 +87,14 @@ pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), 
     if live.is_none() {
         let view_schema = format!("create schema if not exists {}", projection.view_schema());
         execute_all(&mut transaction, vec![view_schema]).await?;
-        make_views(&mut transaction, projection).await?;
+        create_views(&mut transaction, projection).await?;
         set_live(&mut transaction, projection).await?;
     }
     transaction.commit().await?;
     Ok(())
 }
 
-/// Makes sure that the build's schema is there, and changes nothing. Whether readers see it is another matter.
+/// Checks that the schema of the build exists. Changes nothing. The build need not be live.
 pub async fn verify(pool: &PgPool, projection: &impl Projection) -> Result<(), SchemaError> {
     let mut connection = pool.acquire().await?;
     let missing = SchemaError::Missing { projection: projection.name() };
@@ -105,7 +107,7 @@ pub async fn verify(pool: &PgPool, projection: &impl Projection) -> Result<(), S
     let there = live_version(&mut connection, projection).await?.ok_or(missing)?;
     refuse_newer(projection, there)?;
     let needed = i32::from(projection.version());
-    if there == needed || is_there(&mut connection, projection).await? {
+    if there == needed || build_exists(&mut connection, projection).await? {
         Ok(())
     } else {
         Err(SchemaError::Older { projection: projection.name(), there, needed })
@@ -120,13 +122,13 @@ fn refuse_newer(projection: &impl Projection, there: i32) -> Result<(), SchemaEr
     Ok(())
 }
 
-/// Keeps all others from making, swapping and dropping schemas until the transaction ends.
+/// Keeps other processes from creating, swapping and dropping schemas until the transaction ends.
 pub(crate) async fn lock(transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(transaction).await?;
     Ok(())
 }
 
-/// The version that readers see.
+/// The version of the live build, which readers see.
 pub(crate) async fn live_version(
     connection: &mut PgConnection,
     projection: &impl Projection,
@@ -137,7 +139,7 @@ pub(crate) async fn live_version(
         .await
 }
 
-/// Notes that this is the version that readers see.
+/// Records that this version is live.
 pub(crate) async fn set_live(
     transaction: &mut PgConnection,
     projection: &impl Projection,
@@ -153,7 +155,7 @@ pub(crate) async fn set_live(
     Ok(())
 }
 
-/// Notes, for whoever asks the database, how far the build is on its way to be live.
+/// Records how far a build that is not live has come, for operators who look into the database.
 pub(crate) async fn note_catching_up(
     pool: &PgPool,
     projection: &impl Projection,
@@ -171,7 +173,7 @@ pub(crate) async fn note_catching_up(
     Ok(())
 }
 
-/// The names of the views, that of the progress first.
+/// The names of the views. The view of the progress is the first one.
 pub(crate) fn view_names(projection: &impl Projection) -> Vec<&'static str> {
     views(projection).map(|(name, _)| name).collect()
 }
@@ -180,8 +182,8 @@ fn views(projection: &impl Projection) -> impl Iterator<Item = (&'static str, &'
     std::iter::once(PROGRESS_VIEW).chain(projection.views().iter().copied())
 }
 
-/// Makes the views, which must not be there, point at the projection's build.
-pub(crate) async fn make_views(
+/// Creates the views, which must not exist, on the tables of the projection's build.
+pub(crate) async fn create_views(
     transaction: &mut PgConnection,
     projection: &impl Projection,
 ) -> Result<(), sqlx::Error> {
@@ -193,7 +195,10 @@ pub(crate) async fn make_views(
     execute_all(transaction, steps).await
 }
 
-async fn make_build(transaction: &mut PgConnection, projection: &impl Projection) -> Result<(), sqlx::Error> {
+async fn create_build(
+    transaction: &mut PgConnection,
+    projection: &impl Projection,
+) -> Result<(), sqlx::Error> {
     let schema = schema_of(projection);
     let steps = vec![
         format!("create schema {schema}"),
@@ -204,7 +209,10 @@ async fn make_build(transaction: &mut PgConnection, projection: &impl Projection
     execute_all(transaction, steps).await
 }
 
-async fn is_there(connection: &mut PgConnection, projection: &impl Projection) -> Result<bool, sqlx::Error> {
+async fn build_exists(
+    connection: &mut PgConnection,
+    projection: &impl Projection,
+) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("select to_regnamespace($1) is not null")
         .bind(schema_of(projection))
         .fetch_one(connection)

@@ -1,4 +1,4 @@
-//! The swap: in one transaction the views leave the live build and point at the one that takes its place.
+//! The swap: one transaction drops the views of the live build and creates them on the build that replaces it.
 
 use std::time::Duration;
 
@@ -9,32 +9,33 @@ use crate::builds::schema;
 use crate::follow::progress;
 use crate::projection::{Projection, schema_of, schema_of_version};
 
-/// How long the live build may stand still, so that the new one can draw level. Readers go on meanwhile.
+/// How long the live build may be quiesced, so that the new one can catch up with it. Readers are not affected.
 const QUIESCENCE_TIMEOUT: Duration = Duration::from_secs(5);
 const QUIESCENCE_POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// How long readers that come may have to wait for those that are there. Far less than the second after which Postgres
-/// looks for deadlocks: it is the swap that gives way, never a reader.
+/// How long the swap waits for the current readers, while new readers wait for the swap. This is much less than the
+/// second after which Postgres looks for deadlocks, so the swap is cancelled and never a reader.
 const READERS_TIMEOUT: Duration = Duration::from_millis(250);
-/// How long a drop waits for vacuuming to give way, which it does after a second.
+/// How long a drop waits for locks. An autovacuum that is in the way is cancelled after a second.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server waits for the next statement: a process that vanished must not keep readers waiting.
+/// How long the server waits for the next statement, so that a process that vanished does not block readers.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What became of a swap, or of a drop.
+/// The outcome of a swap or of a drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Swap {
-    /// It is done, by this process or by another.
+pub(crate) enum SwapOutcome {
+    /// Done, by this process or by another.
     Done,
-    /// Others were in the way. Nothing was changed; it may be tried again.
-    GaveWay,
+    /// Readers or writers blocked it. Nothing was changed, and a retry may succeed.
+    Blocked,
 }
 
-/// Brings the projection's build to the readers.
+/// Makes the build of the projection live.
 ///
-/// A reader's transaction sees the one build or the other. Every reader reads the progress first and holds its view
-/// until its end, and that view is the first that is taken away here: whoever has begun ends on the live build, whoever
-/// comes waits a moment and finds the new one. The new build is then nowhere behind what readers have seen.
-pub(crate) async fn swap(pool: &PgPool, projection: &impl Projection) -> Result<Swap, sqlx::Error> {
+/// A reader's transaction sees either the old build or the new one. Every reader reads the view of the progress first
+/// and so locks it until the end of its transaction. The swap drops this view first: it waits for the readers that have
+/// begun, which see the old build to their end, while new readers wait and then see the new build. In no log is the new
+/// build behind the positions that readers have seen.
+pub(crate) async fn swap(pool: &PgPool, projection: &impl Projection) -> Result<SwapOutcome, sqlx::Error> {
     let mut transaction = begin(pool).await?;
     let swapped = swap_within(&mut transaction, projection).await;
     end(transaction, swapped).await
@@ -43,36 +44,36 @@ pub(crate) async fn swap(pool: &PgPool, projection: &impl Projection) -> Result<
 async fn swap_within(
     transaction: &mut PgConnection,
     projection: &impl Projection,
-) -> Result<Swap, sqlx::Error> {
+) -> Result<SwapOutcome, sqlx::Error> {
     schema::lock(transaction).await?;
     let live = match schema::live_version(transaction, projection).await? {
         Some(live) if live < i32::from(projection.version()) => schema_of_version(projection, live),
-        // Another process was quicker, or somebody has taken the read models away.
-        _ => return Ok(Swap::Done),
+        // Another process has swapped already, or somebody has removed the read models.
+        _ => return Ok(SwapOutcome::Done),
     };
-    wait_for_locks_up_to(transaction, QUIESCENCE_TIMEOUT).await?;
+    set_lock_timeout(transaction, QUIESCENCE_TIMEOUT).await?;
     progress::quiesce(transaction, &live).await?;
     if !has_caught_up(transaction, &live, &schema_of(projection)).await? {
-        return Ok(Swap::GaveWay);
+        return Ok(SwapOutcome::Blocked);
     }
-    wait_for_locks_up_to(transaction, READERS_TIMEOUT).await?;
+    set_lock_timeout(transaction, READERS_TIMEOUT).await?;
     let view_schema = projection.view_schema();
     let names = schema::view_names(projection);
     let rights = rights(transaction, view_schema, &names).await?;
-    // In this order: see above.
+    // The progress comes first: see above.
     let drops = names.iter().map(|name| format!("drop view if exists {view_schema}.{name}")).collect();
     schema::execute_all(transaction, drops).await?;
-    schema::make_views(transaction, projection).await?;
+    schema::create_views(transaction, projection).await?;
     schema::execute_all(transaction, rights).await?;
     schema::set_live(transaction, projection).await?;
-    Ok(Swap::Done)
+    Ok(SwapOutcome::Done)
 }
 
 /// Drops the builds that are older than the live one.
 pub(crate) async fn drop_superseded(
     pool: &PgPool,
     projection: &impl Projection,
-) -> Result<Swap, sqlx::Error> {
+) -> Result<SwapOutcome, sqlx::Error> {
     let mut transaction = begin(pool).await?;
     let dropped = drop_superseded_within(&mut transaction, projection).await;
     end(transaction, dropped).await
@@ -81,9 +82,9 @@ pub(crate) async fn drop_superseded(
 async fn drop_superseded_within(
     transaction: &mut PgConnection,
     projection: &impl Projection,
-) -> Result<Swap, sqlx::Error> {
+) -> Result<SwapOutcome, sqlx::Error> {
     schema::lock(transaction).await?;
-    wait_for_locks_up_to(transaction, DROP_TIMEOUT).await?;
+    set_lock_timeout(transaction, DROP_TIMEOUT).await?;
     let superseded: Vec<i32> = sqlx::query_scalar(
         "delete from public.recount_builds as build using public.recount_read_models as live
          where live.projection = $1 and build.projection = $1 and build.version < live.version
@@ -94,16 +95,16 @@ async fn drop_superseded_within(
     .await?;
     for version in superseded {
         let schema = schema_of_version(projection, version);
-        // Should an older program's projector still be at work, its batches under way end first.
+        // If the projector of an older program is still running, this waits for its current batches.
         progress::quiesce(transaction, &schema).await?;
         schema::execute_all(transaction, vec![format!("drop schema if exists {schema} cascade")]).await?;
-        tracing::info!(build = schema, "an old build is dropped: another one has taken its place");
+        tracing::info!(build = schema, "an old build is dropped: a newer one has replaced it");
     }
-    Ok(Swap::Done)
+    Ok(SwapOutcome::Done)
 }
 
 async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
-    // Each statement sees what was committed before it, whatever the database's default is.
+    // Each statement must see everything that was committed before it, whatever the default of the database is.
     let mut transaction = pool.begin_with("begin isolation level read committed").await?;
     sqlx::query(
         "select set_config('idle_in_transaction_session_timeout', $1, true),
@@ -115,28 +116,29 @@ async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgre
     Ok(transaction)
 }
 
-/// Commits what is done. All else is undone at once, as readers may be waiting.
+/// Commits the transaction if its work is done. Otherwise rolls it back at once, because readers may be waiting.
 async fn end(
     transaction: sqlx::Transaction<'static, sqlx::Postgres>,
-    outcome: Result<Swap, sqlx::Error>,
-) -> Result<Swap, sqlx::Error> {
+    outcome: Result<SwapOutcome, sqlx::Error>,
+) -> Result<SwapOutcome, sqlx::Error> {
     match outcome {
-        Ok(Swap::Done) => transaction.commit().await?,
+        Ok(SwapOutcome::Done) => transaction.commit().await?,
         _ => transaction.rollback().await?,
     }
     match outcome {
-        Err(error) if is_in_the_way(&error) => Ok(Swap::GaveWay),
+        Err(error) if is_blocked(&error) => Ok(SwapOutcome::Blocked),
         outcome => outcome,
     }
 }
 
-/// Whether a lock was not to be had in time, or only by way of a deadlock.
-fn is_in_the_way(error: &sqlx::Error) -> bool {
+/// Whether a lock was not granted in time, or only with a deadlock.
+fn is_blocked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     matches!(code.as_deref(), Some("55P03" | "40P01"))
 }
 
-async fn wait_for_locks_up_to(transaction: &mut PgConnection, timeout: Duration) -> Result<(), sqlx::Error> {
+/// Sets how long the statements that follow wait for locks.
+async fn set_lock_timeout(transaction: &mut PgConnection, timeout: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("select set_config('lock_timeout', $1, true)")
         .bind(timeout.as_millis().to_string())
         .execute(transaction)
@@ -144,7 +146,8 @@ async fn wait_for_locks_up_to(transaction: &mut PgConnection, timeout: Duration)
     Ok(())
 }
 
-/// Waits until the new build is nowhere behind the live one, which stands still. False if it takes too long.
+/// Waits until the new build has caught up with the live build, which is quiesced, in every log. False after
+/// `QUIESCENCE_TIMEOUT`.
 async fn has_caught_up(transaction: &mut PgConnection, live: &str, new: &str) -> Result<bool, sqlx::Error> {
     let deadline = Instant::now() + QUIESCENCE_TIMEOUT;
     let is_behind = format!(
@@ -162,7 +165,7 @@ async fn has_caught_up(transaction: &mut PgConnection, live: &str, new: &str) ->
     Ok(true)
 }
 
-/// The rights that others were given on the views, as statements that give them again.
+/// The rights that other roles have on the views, as statements that grant them again.
 async fn rights(
     transaction: &mut PgConnection,
     view_schema: &str,

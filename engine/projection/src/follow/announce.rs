@@ -1,4 +1,4 @@
-//! Tells readers that read models have moved, so that those who wait for a position look again.
+//! Notifies readers that read models have moved, so that those that wait for a position look again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-/// Where query services listen.
+/// The channel on which query services listen.
 const CHANNEL: &str = "recount_read";
-/// No more than one notification in this time: each wakes every reader.
-const INTERVAL: Duration = Duration::from_millis(10);
-/// How long it may take until the task notices that nobody is left to announce for.
+/// The shortest time between two notifications, because each of them wakes every reader.
+const NOTIFY_INTERVAL: Duration = Duration::from_millis(10);
+/// How long it may take until the task notices that the last announcer is gone.
 const LIVENESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Announces commits, outside their transactions and one notification for many.
+/// Announces commits, with one notification for many commits and outside their transactions.
 #[derive(Clone, Debug)]
 pub(crate) struct Announcer {
     moved: Arc<Notify>,
 }
 
 impl Announcer {
-    /// Starts the task that sends; it ends with the last clone of the announcer.
+    /// Starts the task that sends the notifications. It ends with the last clone of the announcer.
     pub(crate) fn start(pool: PgPool) -> Announcer {
         let moved = Arc::new(Notify::new());
         let watched = Arc::downgrade(&moved);
@@ -33,15 +33,15 @@ impl Announcer {
                 drop(moved);
                 let sent = sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&pool).await;
                 if let Err(error) = sent {
-                    tracing::debug!(%error, "no notification was sent; readers find the news by polling");
+                    tracing::debug!(%error, "no notification was sent; readers find the commits by polling");
                 }
-                sleep(INTERVAL).await;
+                sleep(NOTIFY_INTERVAL).await;
             }
         });
         Announcer { moved }
     }
 
-    /// Says that something was committed.
+    /// Reports a commit.
     pub(crate) fn notify(&self) {
         self.moved.notify_one();
     }

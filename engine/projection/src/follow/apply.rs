@@ -1,4 +1,4 @@
-//! One transaction: some events of one log into one build, with the progress they make.
+//! Applying a batch: events of one log and the progress of the build, in one transaction.
 
 use recount_core::{LogName, Position, RecordedEvent};
 use sqlx::{PgConnection, PgPool};
@@ -11,25 +11,25 @@ use crate::projection::{ApplyError, LogBatch, Projection};
 pub enum Applied {
     /// The build is at the batch's last position.
     Stored(Position),
-    /// The build was there already, or further: nothing was done.
+    /// The build already has the batch, so nothing was done. It is at this position.
     AlreadyStored(Position),
-    /// The batch begins beyond the event that follows this position: nothing was done.
+    /// The build is at this position and the batch does not begin at the next one, so nothing was done.
     Ahead(Position),
-    /// Everything before one event was applied, and that one cannot be. Noted in the progress.
+    /// The events before one event were applied, and that event cannot be. The progress records it.
     Stopped(Position, Stopped),
-    /// Another process is applying events of this log: nothing was done.
+    /// Another process is applying events of this log, so nothing was done.
     Busy,
 }
 
-/// The database failed. Everything applied before is kept; the same call may succeed later.
+/// The database failed. Earlier batches are not affected, and the same call may succeed later.
 #[derive(Debug, thiserror::Error)]
 #[error("the read models could not be written")]
 pub struct ApplyFailure(#[from] sqlx::Error);
 
-/// Applies consecutive events of one log, leaving out those that the build has seen.
+/// Applies consecutive events of one log, without those that the build has already.
 ///
-/// If an event is poisoned, those before it are applied first. An event that only the database refuses, because its data
-/// breaks a constraint, is found by halving the batch.
+/// If an event is poisoned, those before it are applied first. An event that only the database refuses, because its
+/// data breaks a constraint, is found by halving the batch.
 pub(crate) async fn apply<P: Projection>(
     attempt: &Attempt<'_, P>,
     events: &[RecordedEvent],
@@ -65,19 +65,19 @@ enum TransactionOutcome {
         to: Position,
         events: usize,
     },
-    /// Nothing in the batch follows this position directly.
+    /// The build is at this position, and no event of the batch follows it directly.
     Seen(Position),
     Busy,
-    /// The database refuses the data of so many events, more than one.
+    /// The database refuses the data of this many events, more than one.
     Refused(usize),
-    /// One event is poisoned; so many before it are not known to be.
+    /// One event is poisoned. This many events before it may be fine.
     Poisoned {
         before: usize,
         stopped: Stopped,
     },
 }
 
-/// The surroundings of a batch.
+/// The inputs for applying a batch, besides its events.
 pub(crate) struct Attempt<'a, P> {
     pub(crate) pool: &'a PgPool,
     pub(crate) projection: &'a P,
@@ -99,7 +99,7 @@ impl<P: Projection> Attempt<'_, P> {
             transaction.commit().await?;
             (self.committed)(events);
         } else {
-            // At once: the claim would otherwise be held until the connection is used again.
+            // At once: otherwise the claim would stay until the connection is used again.
             transaction.rollback().await?;
         }
         Ok(outcome)
@@ -124,13 +124,13 @@ impl<P: Projection> Attempt<'_, P> {
             return Ok(refusal);
         }
         if !progress::advance(transaction, log, self.name, from, to).await? {
-            // The lock should keep others away. If the progress moved all the same, this transaction is undone.
+            // The lock should exclude other processes. If the progress has moved all the same, undo this transaction.
             return Ok(TransactionOutcome::Busy);
         }
         Ok(TransactionOutcome::Stored { to, events: batch.len() })
     }
 
-    /// Applies the batch, and separates failures that a retry cannot mend.
+    /// Applies the batch. Failures that no retry can resolve are in the inner result.
     async fn project(
         &self,
         transaction: &mut PgConnection,
@@ -162,7 +162,7 @@ impl<P: Projection> Attempt<'_, P> {
         }
     }
 
-    /// Notes that the next event cannot be applied; `None` if another process moved the progress meanwhile.
+    /// Records that the next event cannot be applied; `None` if another process has moved the progress.
     async fn stop(&self, stopped: Stopped) -> Result<Option<Applied>, ApplyFailure> {
         let log = self.name.key();
         let before = Position(stopped.at.0 - 1);
@@ -178,7 +178,7 @@ impl<P: Projection> Attempt<'_, P> {
     }
 }
 
-/// The events that directly follow a position, consecutively, up to so many.
+/// The consecutive events that directly follow a position, `size_max` at most.
 fn following(events: &[RecordedEvent], from: Position, size_max: usize) -> &[RecordedEvent] {
     let start = events.partition_point(|event| event.position <= from);
     let events = &events[start..];
@@ -197,7 +197,7 @@ fn is_about_data(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
         }
-        // A value that cannot even be sent.
+        // A value that could not be sent.
         sqlx::Error::Encode(_) => true,
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! The engine: brings one log of a build forward, with the events of a feed and those of the store.
+//! The engine: applies the events of a log to a build, from a feed and from the store.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,9 +19,9 @@ use crate::projection::{Projection, schema_of};
 /// Events per transaction: enough to spread the cost of a commit and of a statement, few enough that a batch takes
 /// well under a second and some megabytes.
 pub(crate) const BATCH_EVENTS_MAX: u32 = 2_000;
-/// How long another process may hold a log before its events are left to the next look at the store.
+/// How long to wait for another process that holds a log. After that, the next look at the store finds the events.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
+const BUSY_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Brings one build forward. Cheap to clone.
 pub struct ProjectionEngine<P>(Arc<Inner<P>>);
@@ -31,13 +31,14 @@ struct Inner<P> {
     schema: String,
     reader: LogReader,
     pool: PgPool,
-    /// The last known position of the build in each log. A hint: each transaction compares and sets the true one.
+    /// The last known position of the build in each log. It is a hint: the true position is in the database, and each
+    /// transaction compares and sets it.
     applied: Mutex<HashMap<LogKey, Position>>,
     announcer: Announcer,
     status: Status,
 }
 
-/// Where a call left a log.
+/// The state of a log after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedOutcome {
     At(Position),
@@ -47,7 +48,7 @@ pub enum FeedOutcome {
     Busy,
 }
 
-/// Why a log could not be brought forward. Nothing is lost: the same call goes on where this one ended.
+/// Why a log could not be brought forward. Nothing is lost: a retry continues from the same position.
 #[derive(Debug, thiserror::Error)]
 pub enum CatchUpError {
     #[error("the log could not be read")]
@@ -71,7 +72,8 @@ impl<P> fmt::Debug for ProjectionEngine<P> {
 }
 
 impl<P: Projection> ProjectionEngine<P> {
-    /// The read models may live in another database than the log. Must be called within a tokio runtime.
+    /// `pool` is for the read models, which may be in another database than the log. Must be called within a tokio
+    /// runtime.
     pub fn new(projection: P, reader: LogReader, pool: PgPool) -> ProjectionEngine<P> {
         let schema = schema_of(&projection);
         ProjectionEngine(Arc::new(Inner {
@@ -89,7 +91,7 @@ impl<P: Projection> ProjectionEngine<P> {
         &self.0.status
     }
 
-    /// The name of the build, which is also its schema's.
+    /// The name of the build, which is also the name of its schema.
     pub fn build(&self) -> &str {
         &self.0.schema
     }
@@ -116,8 +118,8 @@ impl<P: Projection> ProjectionEngine<P> {
         self.known_positions().get(&log).copied().unwrap_or(Position::START)
     }
 
-    /// Reads again where the build is, in these logs or in all: other processes move it, and the crash of a database may
-    /// have moved it back.
+    /// Reads the positions of the build again, in these logs or in all: other processes move it, and a crash of the
+    /// database may move it back.
     pub(crate) async fn refresh(&self, logs: Option<&[i64]>) -> Result<(), CatchUpError> {
         let stored = progress::read(&self.0.pool, &self.0.schema, logs).await.map_err(|error| {
             if is_undefined_table(&error) {
@@ -134,7 +136,7 @@ impl<P: Projection> ProjectionEngine<P> {
         Ok(())
     }
 
-    /// Brings a log forward from the store up to this position, or as far as the store has it.
+    /// Applies events from the store up to this position, or up to the end of the log.
     pub async fn catch_up(&self, name: &LogName, until: Position) -> Result<FeedOutcome, CatchUpError> {
         let log = name.key();
         if self.status().is_stopped(log) {
@@ -147,7 +149,7 @@ impl<P: Projection> ProjectionEngine<P> {
             let (outcome, next) = tokio::join!(self.apply(name, &events), self.read(log, last, until));
             match outcome? {
                 FeedOutcome::At(position) if position == last => events = next?,
-                // The hint was wrong: another process moved the build, or a crash took it back.
+                // The hint was wrong: another process moved the build, or a crash moved it back.
                 FeedOutcome::At(position) => events = self.read(log, position, until).await?,
                 other => return Ok(other),
             }
@@ -156,10 +158,10 @@ impl<P: Projection> ProjectionEngine<P> {
         Ok(FeedOutcome::At(at))
     }
 
-    /// Applies the events of a feed: of one log, in rising order, with repeats and with gaps.
+    /// Applies events of one log from a feed, in rising order. There may be repeats and gaps.
     ///
-    /// Gaps are read from the store. Events that the store does not have are left out: the log in the store is the
-    /// truth.
+    /// Gaps are filled from the store. Events that the store does not have are ignored: the log in the store is the
+    /// source of truth.
     pub async fn apply_feed(
         &self,
         name: &LogName,
@@ -184,7 +186,7 @@ impl<P: Projection> ProjectionEngine<P> {
                     {
                         tracing::warn!(
                             log = %name, missing = %position.next(), brought = %first.position,
-                            "the feed is ahead of the store; its events are left"
+                            "the feed is ahead of the store; its events are ignored"
                         );
                         return Ok(outcome);
                     }
@@ -193,7 +195,7 @@ impl<P: Projection> ProjectionEngine<P> {
             };
             match outcome {
                 FeedOutcome::At(_) => {}
-                FeedOutcome::Busy if Instant::now() < deadline => sleep(BUSY_PAUSE).await,
+                FeedOutcome::Busy if Instant::now() < deadline => sleep(BUSY_RETRY_INTERVAL).await,
                 other => return Ok(other),
             }
         }
@@ -244,7 +246,7 @@ impl<P: Projection> ProjectionEngine<P> {
     }
 
     fn known_positions(&self) -> MutexGuard<'_, HashMap<LogKey, Position>> {
-        // Poisoned means that a holder panicked between plain map operations: a hint at worst is wrong.
+        // Poisoned means that another task panicked between plain map operations. At worst, a hint is wrong.
         self.0.applied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -254,7 +256,7 @@ impl<P: Projection> EventSink for ProjectionEngine<P> {
 
     async fn feed(&self, log: &LogName, events: &[RecordedEvent]) -> Result<(), CatchUpError> {
         match self.apply_feed(log, events).await {
-            // A log that is stopped, or in the hands of another process, is not fed again: the repair sees to it.
+            // A stopped log, or one that another process holds, is not fed again: the repair applies its events.
             Ok(_) => {
                 self.status().mark_healthy();
                 Ok(())

@@ -1,4 +1,4 @@
-//! The logs in which a build lags behind the heads in the store.
+//! The logs in which a build lags lagging the heads in the store.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::projection::Projection;
 
 /// Logs that are brought forward at the same time.
 const CONCURRENT_LOGS_MAX: usize = 4;
-/// So many events of one log, then it is the turn of another, or the process ends.
+/// Events of one log per turn. After that, other logs get a turn, or the process ends.
 const TURN_EVENTS_MAX: i64 = 4 * BATCH_EVENTS_MAX as i64;
-/// The pause of a log after a failure: at first, doubled each time, and at most.
+/// The first and the longest pause of a log after a failure. The pause doubles each time.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -38,7 +38,7 @@ pub(crate) struct LaggingLogs<P> {
 }
 
 impl<P: Projection> LaggingLogs<P> {
-    /// Once the token is cancelled, it begins with no more logs.
+    /// After the token is cancelled, no log gets another turn.
     pub(crate) fn new(engine: ProjectionEngine<P>, token: CancellationToken) -> LaggingLogs<P> {
         LaggingLogs {
             cursor: LogCursor::new(engine.reader().clone()),
@@ -51,31 +51,31 @@ impl<P: Projection> LaggingLogs<P> {
     /// Asks the store which logs have moved.
     pub(crate) async fn look(&mut self) -> Result<(), CatchUpError> {
         let look = self.cursor.look().await?;
-        if look.full {
+        if look.complete {
             self.engine.refresh(None).await?;
         }
         for log in look.logs {
-            if look.full && self.is_ahead(&log).await? {
+            if look.complete && self.is_ahead(&log).await? {
                 tracing::error!(
                     log = %log.name, head = %log.head,
                     "the read models are ahead of the log, so the log has lost events: rebuild the read models"
                 );
             }
             if log.head > self.engine.applied(log.key) && !self.engine.status().is_stopped(log.key) {
-                let behind = self.lagging.entry(log.key).or_insert_with(|| LaggingLog {
+                let lagging = self.lagging.entry(log.key).or_insert_with(|| LaggingLog {
                     name: log.name,
                     head: log.head,
                     not_before: Instant::now(),
                     failures: 0,
                 });
-                behind.head = log.head;
+                lagging.head = log.head;
             }
         }
         self.drop_caught_up();
         Ok(())
     }
 
-    /// Makes the next look compare everything: after a failure nothing that is remembered can be trusted.
+    /// Makes the next look compare all logs. Call it after a failure, when remembered state may be wrong.
     pub(crate) fn forget(&mut self) {
         self.cursor.forget();
     }
@@ -84,10 +84,10 @@ impl<P: Projection> LaggingLogs<P> {
         &self.lagging
     }
 
-    /// The logs that are due to be brought forward.
+    /// The lagging logs whose pause is over.
     pub(crate) fn due(&self) -> Vec<LogKey> {
         let now = Instant::now();
-        self.lagging.iter().filter(|(_, behind)| behind.not_before <= now).map(|(log, _)| *log).collect()
+        self.lagging.iter().filter(|(_, lagging)| lagging.not_before <= now).map(|(log, _)| *log).collect()
     }
 
     /// Gives each of these logs a turn, several at once. Returns whether any of them moved.
@@ -95,9 +95,9 @@ impl<P: Projection> LaggingLogs<P> {
         let work: Vec<(LogKey, LogName, Position)> = logs
             .iter()
             .filter_map(|log| {
-                let behind = self.lagging.get(log)?;
+                let lagging = self.lagging.get(log)?;
                 let turn = Position(self.engine.applied(*log).0.saturating_add(TURN_EVENTS_MAX));
-                Some((*log, behind.name.clone(), behind.head.min(turn)))
+                Some((*log, lagging.name.clone(), lagging.head.min(turn)))
             })
             .collect();
         let token = self.token.clone();
@@ -121,7 +121,7 @@ impl<P: Projection> LaggingLogs<P> {
                     tracing::error!(log = name, %panicked, "a log could not be brought forward");
                     self.lagging
                         .entry(log)
-                        .and_modify(|behind| behind.not_before = Instant::now() + BACKOFF_MAX);
+                        .and_modify(|lagging| lagging.not_before = Instant::now() + BACKOFF_MAX);
                     false
                 }
             };
@@ -130,7 +130,8 @@ impl<P: Projection> LaggingLogs<P> {
         any_moved
     }
 
-    /// Whether more of a log is applied than it has. The first look at the head may be older than the last batch.
+    /// Whether the build is ahead of the log. The head is read again, because the first one may be older than the last
+    /// batch.
     async fn is_ahead(&self, log: &MovedLog) -> Result<bool, CatchUpError> {
         let applied = self.engine.applied(log.key);
         if applied <= log.head {
@@ -141,24 +142,24 @@ impl<P: Projection> LaggingLogs<P> {
     }
 
     fn note(&mut self, log: LogKey, before: Position, outcome: Result<FeedOutcome, CatchUpError>) -> bool {
-        let Some(behind) = self.lagging.get_mut(&log) else {
+        let Some(lagging) = self.lagging.get_mut(&log) else {
             return false;
         };
         match outcome {
             Ok(FeedOutcome::At(position)) if position > before => {
-                behind.failures = 0;
+                lagging.failures = 0;
                 self.engine.status().mark_healthy();
                 true
             }
             Ok(FeedOutcome::Stopped) => true,
             Ok(FeedOutcome::At(_) | FeedOutcome::Busy) => {
-                behind.not_before = Instant::now() + BACKOFF_FIRST;
+                lagging.not_before = Instant::now() + BACKOFF_FIRST;
                 false
             }
             Err(error) => {
-                behind.not_before =
-                    Instant::now() + BACKOFF_MAX.min(BACKOFF_FIRST * 2_u32.pow(behind.failures.min(8)));
-                behind.failures += 1;
+                lagging.not_before =
+                    Instant::now() + BACKOFF_MAX.min(BACKOFF_FIRST * 2_u32.pow(lagging.failures.min(8)));
+                lagging.failures += 1;
                 self.engine.status().failed(&error);
                 self.forget();
                 false
@@ -170,8 +171,8 @@ impl<P: Projection> LaggingLogs<P> {
     pub(crate) fn drop_caught_up(&mut self) {
         let engine = &self.engine;
         let mut lag_events_max = 0;
-        self.lagging.retain(|log, behind| {
-            let lag = behind.head.0 - engine.applied(*log).0;
+        self.lagging.retain(|log, lagging| {
+            let lag = lagging.head.0 - engine.applied(*log).0;
             let keep = lag > 0 && !engine.status().is_stopped(*log);
             lag_events_max = lag_events_max.max(if keep { lag } else { 0 });
             keep

@@ -1,8 +1,8 @@
-//! Following logs: bringing a build up to date and keeping it there.
+//! Following logs: bringing a build up to date and keeping it so.
 //!
-//! [`engine`] brings one log forward, by the events that a feed brings and by those in the store; [`apply`] is the one
-//! transaction that does it, with its [`progress`]. [`tail`] follows the store; [`repair`] watches over another feed.
-//! [`status`] tells operators how the build is doing.
+//! `engine` applies the events of one log, from a feed and from the store. `apply` is the transaction in which it
+//! does so, with the `progress` of the build. `tail` follows the store, and `repair` runs beside another feed.
+//! `status` is the state of the build for operators.
 
 mod announce;
 pub(crate) mod apply;

@@ -1,29 +1,29 @@
-//! The progress of a build in each log. It is written in the transaction of the data that it describes, and only from the
-//! position that the transaction saw: compare-and-set.
+//! The progress of a build in each log. It is written in the same transaction as the data, by compare-and-set.
 
 use std::collections::HashMap;
 
 use recount_core::{LogKey, LogName, Position};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 
-/// A log's progress as it is stored.
+/// The stored progress of a build in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub position: Position,
     pub stopped: Option<Stopped>,
 }
 
-/// Why a build does not go on in a log.
+/// Why a build has stopped in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// The event that could not be applied; everything before it was.
+    /// The position of the event that cannot be applied. All events before it were applied.
     pub at: Position,
     pub reason: String,
 }
 
-/// The lock on a log of a build, and where the build is in it.
+/// The result of claiming a log for a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
+    /// The log is locked, and the build is at this position.
     At(Position),
     /// Another process applies events of this log to this build right now, or the build is quiesced.
     Busy,
@@ -31,15 +31,15 @@ pub(crate) enum Claim {
 
 /// The settings of a build's transactions.
 ///
-/// Commits do not wait for the disk: progress and data are lost together or not at all, and lost events are applied again
-/// from the log. So read models never compete with the log for the disk.
+/// Commits do not wait for the disk, so read models do not compete with the log for it. If a crash loses a commit, it
+/// loses both data and progress, and the events are applied again.
 ///
-/// Rows are looked up by key and by no other plan: a batch touches some thousand rows, and the planner, whose statistics
-/// lag behind a growing table, would rather read all rows of a log (seen: hash joins over all 100,000 rows of a log, for a
-/// batch that touched 2,000).
+/// Plans that do not look up rows by key are disabled. A batch touches some thousand rows, but the statistics of the
+/// planner lag behind a growing table, so it would read all rows of a log (measured: hash joins over all 100,000 rows
+/// of a log for a batch that touched 2,000).
 ///
-/// Nothing is sorted that an index has in order. So if several indexes begin with the log, the `order by` of a projection
-/// chooses one, and the planner cannot choose a wrong one.
+/// Sorting is disabled too. So if several indexes begin with the log, the `order by` of a projection determines which
+/// one the planner chooses.
 const SETTINGS: &str = "
     select set_config('search_path', $1, true), set_config('synchronous_commit', 'off', true),
            set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
@@ -49,13 +49,14 @@ const SETTINGS: &str = "
            pg_try_advisory_xact_lock_shared(hashtext($1), 0)
                and pg_try_advisory_xact_lock(hashtextextended($1, $2)) as locked";
 
-/// Quiesces the build until the transaction ends: waits for the running batches; later ones find every log busy.
+/// Quiesces the build until the transaction ends: waits for the running batches, and makes every log busy for later
+/// ones.
 pub(crate) async fn quiesce(transaction: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
     sqlx::query("select pg_advisory_xact_lock(hashtext($1), 0)").bind(schema).execute(transaction).await?;
     Ok(())
 }
 
-/// Claims the log for this transaction, unless another one has it, and prepares the transaction for the build.
+/// Claims the log for this transaction, unless another transaction has it, and sets up the transaction for the build.
 pub(crate) async fn claim(
     transaction: &mut PgConnection,
     schema: &str,
@@ -70,7 +71,7 @@ pub(crate) async fn claim(
     if !locked {
         return Ok(Claim::Busy);
     }
-    // A statement of its own, so that it sees what the last holder of the lock committed.
+    // A separate statement, so that it sees the commit of the previous holder of the lock.
     let position: Option<i64> = sqlx::query_scalar("select position from progress where log = $1")
         .bind(log.0)
         .fetch_optional(transaction)
@@ -87,7 +88,7 @@ pub(crate) async fn advance(
     to: Position,
 ) -> Result<bool, sqlx::Error> {
     let moved = if from == Position::START {
-        // The row may be there: a log that stopped at its first event has one.
+        // The row may exist: a log that stopped at its first event has one.
         sqlx::query(
             "insert into progress as p (log, log_name, position, updated_at) values ($1, $2, $3, clock_timestamp())
              on conflict on constraint progress_pkey do update
@@ -109,7 +110,7 @@ pub(crate) async fn advance(
     Ok(moved.execute(transaction).await?.rows_affected() == 1)
 }
 
-/// Notes that the log cannot go on from this position, on which the transaction has its claim.
+/// Records that the build has stopped at this position. The transaction must have claimed the log.
 pub(crate) async fn stop(
     transaction: &mut PgConnection,
     log: LogKey,
@@ -134,7 +135,7 @@ pub(crate) async fn stop(
     Ok(())
 }
 
-/// The progress of the build in these logs, or in all.
+/// The progress of a build in these logs, or in all.
 pub(crate) async fn read(
     pool: &PgPool,
     schema: &str,

@@ -1,4 +1,4 @@
-//! Repairing from the store: the events that a feed did not bring.
+//! The repair: reading from the store the events that a feed did not deliver.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use crate::follow::engine::{CatchUpError, ProjectionEngine};
 use crate::follow::lagging::LaggingLogs;
 use crate::projection::Projection;
 
-/// A log whose head has been ahead for this long, while its build did not move, is read from the store.
+/// A lagging log that has not moved for this long is read from the store.
 const REPAIR_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Reads from the store whatever a feed does not bring, until the token is cancelled: the feed is gone, its records have
-/// expired, or it has lost some. It runs beside the feed.
+/// Applies from the store the events that a feed does not deliver, until the token is cancelled. The feed may be
+/// unreachable, or its records may be expired or lost. It runs beside the feed.
 pub async fn repair_from_store<P: Projection>(engine: ProjectionEngine<P>, token: CancellationToken) {
     let mut lagging = LaggingLogs::new(engine.clone(), token.clone());
-    // Head and build at the last look.
-    let mut last: HashMap<LogKey, (Position, Position)> = HashMap::new();
+    // The head and the position of the build, at the previous look.
+    let mut previous: HashMap<LogKey, (Position, Position)> = HashMap::new();
     loop {
         match look(&engine, &mut lagging).await {
             Ok(()) => {
@@ -28,12 +28,15 @@ pub async fn repair_from_store<P: Projection>(engine: ProjectionEngine<P>, token
                     .into_iter()
                     .filter(|log| {
                         let at = engine.applied(*log);
-                        last.get(log).is_some_and(|(head, before)| at == *before && at < *head)
+                        previous.get(log).is_some_and(|(head, before)| at == *before && at < *head)
                     })
                     .collect();
                 if !stuck.is_empty() {
-                    tracing::debug!(logs = stuck.len(), "read from the store what the feed did not bring");
-                    // One turn after another, as long as it helps.
+                    tracing::debug!(
+                        logs = stuck.len(),
+                        "the store is read for the events that the feed did not deliver"
+                    );
+                    // Further turns, as long as a log moves.
                     while lagging.bring_forward(&stuck).await && !token.is_cancelled() {}
                 }
             }
@@ -42,7 +45,7 @@ pub async fn repair_from_store<P: Projection>(engine: ProjectionEngine<P>, token
                 lagging.forget();
             }
         }
-        last = lagging.logs().iter().map(|(log, lag)| (*log, (lag.head, engine.applied(*log)))).collect();
+        previous = lagging.logs().iter().map(|(log, lag)| (*log, (lag.head, engine.applied(*log)))).collect();
         tokio::select! {
             () = token.cancelled() => return,
             () = sleep(REPAIR_INTERVAL) => {}
@@ -50,17 +53,17 @@ pub async fn repair_from_store<P: Projection>(engine: ProjectionEngine<P>, token
     }
 }
 
-/// Looks where the heads are and where the build is now: other processes move it too.
+/// Reads the heads of the logs and the positions of the build, which other processes move too.
 async fn look<P: Projection>(
     engine: &ProjectionEngine<P>,
     lagging: &mut LaggingLogs<P>,
 ) -> Result<(), CatchUpError> {
     lagging.look().await?;
-    let behind: Vec<i64> = lagging.logs().keys().map(|log| log.0).collect();
-    if behind.is_empty() {
+    let lagging_logs: Vec<i64> = lagging.logs().keys().map(|log| log.0).collect();
+    if lagging_logs.is_empty() {
         engine.status().mark_healthy();
     } else {
-        engine.refresh(Some(&behind)).await?;
+        engine.refresh(Some(&lagging_logs)).await?;
         lagging.drop_caught_up();
     }
     Ok(())

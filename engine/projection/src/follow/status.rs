@@ -20,7 +20,7 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Only stopped logs appear by name: otherwise the metrics would grow with the number of logs.
+    /// The stopped logs. Other logs are not listed, so that the metrics do not grow with the number of logs.
     stopped: BTreeMap<LogKey, (LogName, Stopped)>,
     lag_events_max: i64,
     events_applied: u64,
@@ -29,21 +29,21 @@ struct State {
     failure: Option<String>,
 }
 
-/// How far a build that readers do not see yet has come, over all logs.
+/// How far a build that is not live has come, over all logs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CatchingUp {
-    /// How many events it has.
+    /// The events that it has.
     pub events_applied: i64,
-    /// How many it needs, as of some seconds ago.
+    /// The events that it needs, as of some seconds ago.
     pub events: i64,
 }
 
-/// A build at one moment.
+/// The state of a build at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusReport {
     /// The schema of the build.
     pub build: String,
-    /// The logs that cannot go on, each with the event to blame.
+    /// The stopped logs, each with the event that cannot be applied.
     pub stopped: Vec<(LogName, Stopped)>,
     /// The lag of the log that is furthest behind, in events, as of the last look at the store.
     pub lag_events_max: i64,
@@ -130,32 +130,36 @@ impl Status {
         state.swept = true;
         state.lag_events_max = lag_events_max;
         self.gauge("recount_projection_lag_events_max", lag_events_max);
-        // With every look, even while it is 0: an alert must tell 0 from a missing figure, and metrics may not have been
-        // collected yet when the build began.
+        // Set with every look, even while it is 0: an alert has to distinguish 0 from a missing metric, and the first
+        // value may have been set before a collector was installed.
         self.gauge("recount_projection_stopped", i64::try_from(state.stopped.len()).unwrap_or(i64::MAX));
     }
 
-    /// Notes that readers do not see the build yet.
+    /// Records that the build is not live yet.
     pub(crate) fn catches_up(&self, catching: CatchingUp) {
         self.gauge("recount_projection_live", 0);
         self.gauge("recount_projection_missing_events", catching.events - catching.events_applied);
         self.state().catching = Some(catching);
     }
 
-    /// Notes that readers see the build.
+    /// Records that the build is live.
     pub(crate) fn is_live(&self) {
         self.gauge("recount_projection_live", 1);
         self.gauge("recount_projection_missing_events", 0);
         self.state().catching = None;
     }
 
-    /// Notes a failure. It is printed once, because every attempt meets it again.
+    /// Records a failure. It is printed once, because every retry may meet it again.
     pub(crate) fn failed(&self, error: &(dyn std::error::Error + 'static)) {
         counter!("recount_projection_failures_total", "build" => self.0.build.clone()).increment(1);
         let text = ErrorChain(error).to_string();
         let mut state = self.state();
         if state.failure.as_ref() != Some(&text) {
-            tracing::warn!(build = self.0.build, error = text, "the projection is held up and retries");
+            tracing::warn!(
+                build = self.0.build,
+                error = text,
+                "the projection cannot apply events and retries"
+            );
             state.failure = Some(text);
         }
     }
@@ -163,12 +167,12 @@ impl Status {
     pub(crate) fn mark_healthy(&self) {
         let mut state = self.state();
         if state.failure.take().is_some() {
-            tracing::info!(build = self.0.build, "the projection goes on");
+            tracing::info!(build = self.0.build, "the projection works again");
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Poisoned means that a holder panicked between plain assignments: the state is whole.
+        // Poisoned means that another task panicked between plain assignments, so the state is valid.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -186,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gauge_of_zero_appears_even_if_the_collector_starts_after_the_build() {
+    fn a_gauge_of_zero_appears_even_if_the_collector_starts_late() {
         let status = Status::new("collected_later");
         let metrics = PrometheusBuilder::new().install_recorder().unwrap();
         status.swept(0);

@@ -1,4 +1,4 @@
-//! Following the store: notifications for latency, polls for truth.
+//! Following the store. Notifications make it fast; it also polls, because a notification may get lost.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::projection::Projection;
 
 /// How long a commit may go unnoticed if no notification comes.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// While a log is paused, or held by another process, it is looked at this often.
+/// How often logs are looked at that are paused or that another process holds.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Keeps a build up to date from the store until the token is cancelled; then ends after the running batches.
+/// Keeps a build up to date from the store until the token is cancelled. Then it ends after the running batches.
 pub async fn tail_store<P: Projection>(engine: ProjectionEngine<P>, token: CancellationToken) {
     let mut listener = CommitListener::listen(engine.reader()).await;
     let mut lagging = LaggingLogs::new(engine.clone(), token.clone());
@@ -36,10 +36,10 @@ pub async fn tail_store<P: Projection>(engine: ProjectionEngine<P>, token: Cance
         if moved {
             continue;
         }
-        let at_most = if lagging.logs().is_empty() { POLL_INTERVAL } else { RETRY_INTERVAL };
+        let timeout = if lagging.logs().is_empty() { POLL_INTERVAL } else { RETRY_INTERVAL };
         tokio::select! {
             () = token.cancelled() => {}
-            () = listener.changed(at_most) => {}
+            () = listener.changed(timeout) => {}
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Deadlines: the engine submits by itself the commands that a domain wants at a moment.
+//! Deadlines: the engine submits the commands that a domain wants at a later time.
 //!
-//! The store knows from the events which deadlines are set and when they are due; the domain knows the command that meets
-//! each ([`Domain::when_due`](crate::Domain::when_due)). The worker makes sure that every due deadline gets its command,
-//! even after a long stop. It looks up due deadlines in the store and nowhere else, so a process that starts has nothing
+//! Events set deadlines in the store. The domain has the command for each of them
+//! ([`Domain::when_due`]). The worker makes sure that every due deadline gets its command,
+//! even after a long stop. It finds due deadlines in the store and nowhere else, so a process that starts has nothing
 //! to catch up with.
 //!
-//! Several processes may do so at once: a deadline has one idempotency key, whichever process submits it, and once it is
-//! met the domain finds nothing left to do. The process that writes a log gets a head start for its deadlines, so the
-//! others seldom get in its way.
+//! Several processes may work at the same time. All of them submit the command of a deadline under the same idempotency
+//! key, and once the deadline is met the domain has nothing left to do. The process that writes a log gets a head start
+//! on its deadlines, so the others rarely submit the same command.
 
 mod retries;
 mod turn;
@@ -29,14 +29,15 @@ use worker::Worker;
 pub struct Pace {
     /// The longest interval between two looks into the store. It looks earlier when the next deadline is due.
     pub poll: Duration,
-    /// How long a deadline is left to the processes that write its log, if this one does not; plus up to half as long, at
-    /// random for each log and process. Together with `poll` this is how late a deadline is met that no writer is quick
-    /// with.
+    /// How long this process leaves a deadline to the processes that write its log, if it does not write the log
+    /// itself. Up to half of it is added at random, for each log and process. If no process writes the log, its
+    /// deadlines are late by this time and `poll`.
     pub head_start: Duration,
-    /// The pause before a deadline is retried that its command did not clear, and before a log in trouble is. It doubles
-    /// each time, for a deadline up to `retry_max`.
+    /// The pause before a retry of a deadline that its command did not clear, and of a log that failed. It doubles each
+    /// time, for a deadline up to `retry_max`.
     pub retry_first: Duration,
-    /// Longer than an idle writer stays: a deadline that is stuck for good must not keep one alive.
+    /// The longest pause before a deadline is retried. It is longer than [`Tuning::idle`](crate::Tuning::idle), so that
+    /// a stuck deadline does not keep a writer alive.
     pub retry_max: Duration,
 }
 
@@ -51,9 +52,9 @@ impl Default for Pace {
     }
 }
 
-/// Meets deadlines until the token is cancelled. The engine finishes the commands that were submitted by then.
+/// Submits the commands of due deadlines until the token is cancelled. The engine finishes those that it has by then.
 ///
-/// `environment` tells which deadlines are due. The domain decides by the time of the engine.
+/// The time of `environment` tells which deadlines are due. The domain decides by the time of the engine.
 pub async fn run<D: Domain>(
     engine: CommandEngine<D>,
     environment: Environment,

@@ -1,5 +1,5 @@
-//! The deadlines whose commands were submitted: most are gone when one looks again, and those that are not have to
-//! wait longer each time.
+//! The deadlines whose commands were submitted. Most of them are cleared at the next look. The others are retried after
+//! a pause that gets longer each time.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -8,14 +8,14 @@ use recount_store::Deadline;
 use tokio::time::Instant;
 
 use super::Pace;
-use super::turn::{Due, Verdict};
+use super::turn::{DeadlineOutcome, DueDeadline};
 
-/// Doublings of the first wait; whatever they come to, `retry_max` bounds it.
+/// The first pause is doubled this often at most, so that the factor fits its type. `retry_max` limits the pause.
 const DOUBLINGS_MAX: u32 = 16;
-/// Deadlines that are remembered. One that is forgotten is tried as if for the first time.
+/// Deadlines that are remembered. One that is forgotten counts as new.
 const RETRIES_MAX: usize = 1 << 17;
 
-/// What was submitted and may still be due.
+/// The deadlines that were tried and may still be due.
 #[derive(Debug, Default)]
 pub(crate) struct Retries {
     deadlines: BTreeMap<Deadline, Attempt>,
@@ -23,25 +23,27 @@ pub(crate) struct Retries {
 
 #[derive(Debug)]
 struct Attempt {
-    times: u32,
-    again_at: Instant,
-    last: Verdict,
+    attempts: u32,
+    retry_at: Instant,
+    last_outcome: DeadlineOutcome,
 }
 
 impl Retries {
-    /// How to try a deadline that is due; `None` if it was tried not long ago.
-    pub(crate) fn when_due(&self, deadline: Deadline, now: Instant) -> Option<Due> {
+    /// How to try a due deadline; `None` if its pause is not over.
+    pub(crate) fn when_due(&self, deadline: Deadline, now: Instant) -> Option<DueDeadline> {
         match self.deadlines.get(&deadline) {
-            None => Some(Due { deadline, tries: 0, alone: false }),
-            Some(attempt) if attempt.again_at > now => None,
-            Some(attempt) => {
-                Some(Due { tries: attempt.times, alone: attempt.last.may_have_harmed_others(), deadline })
-            }
+            None => Some(DueDeadline { deadline, attempts: 0, isolated: false }),
+            Some(attempt) if attempt.retry_at > now => None,
+            Some(attempt) => Some(DueDeadline {
+                attempts: attempt.attempts,
+                isolated: attempt.last_outcome.may_have_blocked_writer(),
+                deadline,
+            }),
         }
     }
 
-    /// Forgets what is not due any more. A page of what is due tells it from after `after` up to `up_to`, where `None` is
-    /// the beginning and the end of all that is due.
+    /// Forgets the deadlines that are no longer due. `page` has all due deadlines that follow `after`, up to and
+    /// including `up_to`; `None` stands for the first and the last of all.
     pub(crate) fn forget_all_but(
         &mut self,
         page: &[Deadline],
@@ -58,30 +60,32 @@ impl Retries {
         }
     }
 
-    /// How many were still due after their command, and have been tried again.
+    /// The number of deadlines that were still due after their command and were tried again.
     pub(crate) fn stuck(&self) -> usize {
-        self.deadlines.values().filter(|attempt| attempt.times > 1).count()
+        self.deadlines.values().filter(|attempt| attempt.attempts > 1).count()
     }
 
-    pub(crate) fn note(&mut self, deadline: Deadline, verdict: Verdict, now: Instant, pace: &Pace) {
+    /// Remembers an attempt, and when the next one may follow.
+    pub(crate) fn note(&mut self, deadline: Deadline, outcome: DeadlineOutcome, now: Instant, pace: &Pace) {
         let before = self.deadlines.remove(&deadline);
-        if let Some(first) = before.as_ref().filter(|before| before.times == 1) {
-            // Once: what stays is in the metrics.
+        if let Some(first) = before.as_ref().filter(|before| before.attempts == 1) {
+            // Printed once per deadline; the metrics show the deadlines that stay.
             tracing::warn!(
                 log = %deadline.log_name,
                 name = deadline.name,
                 due_at = %deadline.due_at,
-                at_first = %first.last,
-                then = %verdict,
+                first_outcome = %first.last_outcome,
+                outcome = %outcome,
                 "a deadline was still set after its command and was tried again"
             );
         }
         if self.deadlines.len() >= RETRIES_MAX {
             self.deadlines.pop_first();
         }
-        let times = before.map_or(0, |before| before.times);
-        let wait = pace.retry_first.saturating_mul(1 << times.min(DOUBLINGS_MAX)).min(pace.retry_max);
-        let attempt = Attempt { times: times.saturating_add(1), again_at: now + wait, last: verdict };
+        let attempts = before.map_or(0, |before| before.attempts);
+        let pause = pace.retry_first.saturating_mul(1 << attempts.min(DOUBLINGS_MAX)).min(pace.retry_max);
+        let attempt =
+            Attempt { attempts: attempts.saturating_add(1), retry_at: now + pause, last_outcome: outcome };
         self.deadlines.insert(deadline, attempt);
     }
 }
@@ -105,47 +109,48 @@ mod tests {
         }
     }
 
-    /// How often it was tried before, and whether it is tried alone.
-    fn try_of(retries: &Retries, name: &str, now: Instant) -> Option<(u32, bool)> {
-        retries.when_due(deadline(name), now).map(|due| (due.tries, due.alone))
+    /// The number of earlier attempts, and whether the next one is isolated.
+    fn next_attempt(retries: &Retries, name: &str, now: Instant) -> Option<(u32, bool)> {
+        retries.when_due(deadline(name), now).map(|due| (due.attempts, due.isolated))
     }
 
     #[test]
-    fn a_deadline_that_stays_waits_longer_each_time_and_not_for_ever() {
+    fn the_pause_between_attempts_doubles_up_to_the_maximum() {
         let mut retries = Retries::default();
         let mut now = Instant::now();
-        assert_eq!(try_of(&retries, "a", now), Some((0, false)));
-        for (times, seconds) in (1..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 3_600, 3_600])
+        assert_eq!(next_attempt(&retries, "a", now), Some((0, false)));
+        for (attempts, seconds) in
+            (1..).zip([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 3_600, 3_600])
         {
-            retries.note(deadline("a"), Verdict::NoEvents, now, &Pace::default());
+            retries.note(deadline("a"), DeadlineOutcome::NoEvents, now, &Pace::default());
             now += SECOND * seconds;
-            assert_eq!(try_of(&retries, "a", now - SECOND / 2), None);
-            assert_eq!(try_of(&retries, "a", now), Some((times, false)));
+            assert_eq!(next_attempt(&retries, "a", now - SECOND / 2), None);
+            assert_eq!(next_attempt(&retries, "a", now), Some((attempts, false)));
         }
     }
 
     #[test]
-    fn a_deadline_that_may_have_harmed_others_is_tried_alone_and_no_other_is() {
+    fn only_a_deadline_that_may_have_blocked_the_writer_is_isolated() {
         let mut retries = Retries::default();
         let now = Instant::now();
-        for (error, alone) in [
+        for (error, isolated) in [
             (SubmitError::OutcomeUnknown, true),
             (SubmitError::Unavailable, true),
             (SubmitError::Internal, false),
         ] {
-            retries.note(deadline("a"), Verdict::Failed(error), now, &Pace::default());
-            assert_eq!(try_of(&retries, "a", now + SECOND * 60).unwrap().1, alone);
+            retries.note(deadline("a"), DeadlineOutcome::Failed(error), now, &Pace::default());
+            assert_eq!(next_attempt(&retries, "a", now + SECOND * 60).unwrap().1, isolated);
         }
-        retries.note(deadline("a"), Verdict::NoEvents, now, &Pace::default());
-        assert!(!try_of(&retries, "a", now + SECOND * 60).unwrap().1);
+        retries.note(deadline("a"), DeadlineOutcome::NoEvents, now, &Pace::default());
+        assert!(!next_attempt(&retries, "a", now + SECOND * 60).unwrap().1);
     }
 
     #[test]
-    fn what_is_not_due_any_more_is_forgotten_as_far_as_a_page_tells() {
+    fn deadlines_in_the_range_of_a_page_that_are_no_longer_due_are_forgotten() {
         let mut retries = Retries::default();
         let now = Instant::now();
         for name in ["a", "b", "c", "d", "e"] {
-            retries.note(deadline(name), Verdict::NoEvents, now, &Pace::default());
+            retries.note(deadline(name), DeadlineOutcome::NoEvents, now, &Pace::default());
         }
         let left =
             |retries: &Retries| retries.deadlines.keys().map(|deadline| &*deadline.name).collect::<String>();
@@ -158,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_tried_again_is_stuck() {
+    fn only_a_deadline_that_was_tried_again_is_stuck() {
         let mut retries = Retries::default();
         let now = Instant::now();
-        retries.note(deadline("a"), Verdict::Met, now, &Pace::default());
-        retries.note(deadline("b"), Verdict::NoEvents, now, &Pace::default());
+        retries.note(deadline("a"), DeadlineOutcome::Met, now, &Pace::default());
+        retries.note(deadline("b"), DeadlineOutcome::NoEvents, now, &Pace::default());
         assert_eq!(retries.stuck(), 0);
-        retries.note(deadline("b"), Verdict::NoEvents, now, &Pace::default());
+        retries.note(deadline("b"), DeadlineOutcome::NoEvents, now, &Pace::default());
         assert_eq!(retries.stuck(), 1);
     }
 }

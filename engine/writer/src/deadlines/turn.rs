@@ -1,4 +1,4 @@
-//! A log's turn: its deadlines that are due get their commands.
+//! The turn of a log: the commands of its due deadlines are submitted.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use tokio::task::JoinSet;
 
 use crate::{CommandEngine, Domain, IdempotencyKey, Outcome, Submission, SubmissionOutcome, SubmitError};
 
-/// Commands of one log that are under way at a time: enough for the writer to commit many together.
-const IN_FLIGHT_MAX: usize = 128;
+/// Commands of one log that are submitted at the same time: enough for the writer to commit many together.
+const CONCURRENT_COMMANDS_MAX: usize = 128;
 
-/// What stands beside the events that come of a deadline.
+/// The `meta` of the events that follow from a deadline.
 const META: &str = r#"{"actor":"recount:deadlines"}"#;
-/// What a submission takes in memory beside the deadline's name, about.
+/// About how much memory a submission takes in addition to the name of the deadline.
 const OVERHEAD_BYTES: usize = 512;
 
-/// A deadline that is to get its command.
+/// A deadline whose command is to be submitted.
 #[derive(Debug)]
-pub(crate) struct Due {
+pub(crate) struct DueDeadline {
     pub deadline: Deadline,
-    /// How often it was tried before. Only the first time it is under the deadline's key: what is recorded under that
-    /// stays as it is, and the command may do something later that it did not do at first.
-    pub tries: u32,
-    /// Whether nothing else of its log is tried at the same time.
-    pub alone: bool,
+    /// The number of attempts before this one. Only the first attempt is made under the deadline's idempotency key,
+    /// because the outcome that is recorded under the key never changes, and a later attempt may have another outcome.
+    pub attempts: u32,
+    /// Whether no other deadline of its log may be tried at the same time.
+    pub isolated: bool,
 }
 
-/// What became of a deadline's command.
+/// The outcome of a deadline's command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It brought events.
+pub(crate) enum DeadlineOutcome {
+    /// The command was accepted, with events.
     Met,
     NoEvents,
     Rejected(String),
@@ -40,87 +40,87 @@ pub(crate) enum Verdict {
     Failed(SubmitError),
 }
 
-impl Verdict {
-    /// Whether the command, if it was its fault, took those down that were decided with it: it kept the writer from
-    /// answering.
-    pub(crate) fn may_have_harmed_others(&self) -> bool {
-        matches!(self, Verdict::Failed(SubmitError::OutcomeUnknown | SubmitError::Unavailable))
+impl DeadlineOutcome {
+    /// Whether the command may have kept the writer from answering, and so made the commands fail that were decided
+    /// together with it.
+    pub(crate) fn may_have_blocked_writer(&self) -> bool {
+        matches!(self, DeadlineOutcome::Failed(SubmitError::OutcomeUnknown | SubmitError::Unavailable))
     }
 }
 
-impl std::fmt::Display for Verdict {
+impl std::fmt::Display for DeadlineOutcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Verdict::Met => f.write_str("it brought events, and none of them cleared the deadline"),
-            Verdict::NoEvents => f.write_str("it brought no events"),
-            Verdict::Rejected(code) => write!(f, "it was rejected: {code}"),
-            Verdict::NoCommand => f.write_str("the domain knows no command for it"),
-            Verdict::Failed(error) => error.fmt(f),
+            DeadlineOutcome::Met => f.write_str("it had events, but none of them cleared the deadline"),
+            DeadlineOutcome::NoEvents => f.write_str("it had no events"),
+            DeadlineOutcome::Rejected(code) => write!(f, "it was rejected: {code}"),
+            DeadlineOutcome::NoCommand => f.write_str("the domain has no command for it"),
+            DeadlineOutcome::Failed(error) => error.fmt(f),
         }
     }
 }
 
-/// What a turn came to.
+/// The result of a turn.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub log: LogName,
-    pub worked: Vec<(Deadline, Verdict)>,
-    /// Why it ended early, if it did. The deadlines that are not in `worked` were not tried.
+    pub outcomes: Vec<(Deadline, DeadlineOutcome)>,
+    /// Why the turn ended early, if it did. The deadlines without an outcome were not tried.
     pub stopped_by: Option<SubmitError>,
 }
 
-/// Submits the commands of deadlines of one log, when there is a place for the log: those that were tried least come
-/// first, and those that may harm others come last, one by one.
-pub(crate) async fn take<D: Domain>(
+/// Submits the commands of due deadlines of one log, once it has a permit. Those with the fewest attempts come first.
+/// Isolated ones come last, one at a time.
+pub(crate) async fn run<D: Domain>(
     engine: CommandEngine<D>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     log: LogName,
-    mut due: Vec<Due>,
+    mut due: Vec<DueDeadline>,
 ) -> Turn {
-    let _place = places.acquire_owned().await;
-    let mut turn = Turn { log, worked: Vec::new(), stopped_by: None };
-    due.sort_by_key(|due| (due.alone, due.tries));
+    let _permit = permits.acquire_owned().await;
+    let mut turn = Turn { log, outcomes: Vec::new(), stopped_by: None };
+    due.sort_by_key(|due| (due.isolated, due.attempts));
     let mut due = due.into_iter().peekable();
     let mut in_flight = JoinSet::new();
     loop {
         while turn.stopped_by.is_none()
             && let Some(next) =
-                due.next_if(|next| in_flight.len() < if next.alone { 1 } else { IN_FLIGHT_MAX })
+                due.next_if(|next| in_flight.len() < if next.isolated { 1 } else { CONCURRENT_COMMANDS_MAX })
         {
             match command_for::<D>(&next.deadline) {
                 Ok(command) => {
                     in_flight.spawn(submit(engine.clone(), next, command));
                 }
-                Err(verdict) => turn.worked.push((next.deadline, verdict)),
+                Err(outcome) => turn.outcomes.push((next.deadline, outcome)),
             }
         }
         match in_flight.join_next().await {
             Some(Ok((deadline, answer))) => turn.note(deadline, answer),
-            Some(Err(error)) => tracing::error!(%error, "submitting what is due ended in a panic"),
+            Some(Err(error)) => tracing::error!(%error, "submitting the command of a deadline panicked"),
             None => return turn,
         }
     }
 }
 
-/// The domain's command. A name that makes the domain panic must not end the turn of the others.
-fn command_for<D: Domain>(deadline: &Deadline) -> Result<D::Command, Verdict> {
+/// The domain's command for a deadline. If the domain panics on a name, the other deadlines are still tried.
+fn command_for<D: Domain>(deadline: &Deadline) -> Result<D::Command, DeadlineOutcome> {
     match catch_unwind(|| D::when_due(&deadline.name)) {
-        Ok(command) => command.ok_or(Verdict::NoCommand),
-        Err(_panic) => Err(Verdict::Failed(SubmitError::Internal)),
+        Ok(command) => command.ok_or(DeadlineOutcome::NoCommand),
+        Err(_panic) => Err(DeadlineOutcome::Failed(SubmitError::Internal)),
     }
 }
 
 async fn submit<D: Domain>(
     engine: CommandEngine<D>,
-    due: Due,
+    due: DueDeadline,
     command: D::Command,
 ) -> (Deadline, Result<SubmissionOutcome, SubmitError>) {
-    let Due { deadline, tries, .. } = due;
+    let DueDeadline { deadline, attempts, .. } = due;
     let submission = Submission {
         commands: vec![command],
         atomic: false,
         dry_run: false,
-        key: (tries == 0).then(|| key(&deadline)),
+        key: (attempts == 0).then(|| key(&deadline)),
         meta: META.into(),
         bytes: deadline.name.len() + OVERHEAD_BYTES,
     };
@@ -128,7 +128,8 @@ async fn submit<D: Domain>(
     (deadline, answer)
 }
 
-/// The same in every process: of those that submit a deadline's command, one brings it about.
+/// The idempotency key of a deadline. It is the same in every process, so the command takes effect once even if several
+/// processes submit it.
 fn key(deadline: &Deadline) -> IdempotencyKey {
     let log = deadline.log.0.to_be_bytes();
     let due_at = deadline.due_at.timestamp_micros().to_be_bytes();
@@ -138,29 +139,29 @@ fn key(deadline: &Deadline) -> IdempotencyKey {
 
 impl Turn {
     fn note(&mut self, deadline: Deadline, answer: Result<SubmissionOutcome, SubmitError>) {
-        let verdict = match answer {
-            Ok(outcome) => match outcome.outcomes.into_iter().next() {
-                Some(Outcome::Accepted(accepted)) if !accepted.events.is_empty() => Verdict::Met,
-                Some(Outcome::Rejected(refusal)) => Verdict::Rejected(refusal.code),
-                Some(Outcome::Accepted(_)) | None => Verdict::NoEvents,
+        let outcome = match answer {
+            Ok(submission) => match submission.outcomes.into_iter().next() {
+                Some(Outcome::Accepted(accepted)) if !accepted.events.is_empty() => DeadlineOutcome::Met,
+                Some(Outcome::Rejected(refusal)) => DeadlineOutcome::Rejected(refusal.code),
+                Some(Outcome::Accepted(_)) | None => DeadlineOutcome::NoEvents,
             },
-            // The trouble of this command alone.
-            Err(error @ (SubmitError::Internal | SubmitError::KeyReused)) => Verdict::Failed(error),
-            // The trouble of the log, or this command is the trouble: others get a turn before it.
+            // Only this command failed.
+            Err(error @ (SubmitError::Internal | SubmitError::KeyReused)) => DeadlineOutcome::Failed(error),
+            // The log has failed, or this command is the cause: the other deadlines are tried before it next time.
             Err(error @ (SubmitError::OutcomeUnknown | SubmitError::Unavailable)) => {
                 self.stopped_by = Some(error.clone());
-                Verdict::Failed(error)
+                DeadlineOutcome::Failed(error)
             }
-            // It was not taken on, nor would the others be.
+            // The command was not accepted for processing, and the others would not be either.
             Err(error @ (SubmitError::Busy | SubmitError::ShuttingDown | SubmitError::LogUnknown)) => {
                 self.stopped_by = Some(error);
                 return;
             }
         };
-        if verdict == Verdict::Met {
+        if outcome == DeadlineOutcome::Met {
             metrics::counter!("recount_deadlines_met_total").increment(1);
         }
-        self.worked.push((deadline, verdict));
+        self.outcomes.push((deadline, outcome));
     }
 }
 
@@ -171,7 +172,7 @@ mod tests {
     use recount_core::LogKey;
 
     #[test]
-    fn another_log_another_name_and_another_moment_make_another_key() {
+    fn the_key_depends_on_the_log_the_name_and_the_time() {
         let due_at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let deadline =
             Deadline { due_at, log: LogKey(1), name: "a".to_owned(), log_name: "main".parse().unwrap() };

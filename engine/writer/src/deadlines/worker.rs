@@ -1,4 +1,4 @@
-//! The worker: looks for what is due, gives each log its turn, and rests until there is something to do.
+//! The worker: looks for due deadlines, gives each log a turn, and rests until there is more to do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -15,57 +15,58 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Pace;
 use super::retries::Retries;
-use super::turn::{self, Due, Turn};
+use super::turn::{self, DueDeadline, Turn};
 use crate::CommandEngine;
 use crate::domain::Domain;
 use crate::submission::SubmitError;
 
-/// Deadlines that are read at a time: the most of a log's turn.
-const PAGE: u32 = 4_096;
-/// Pages of one look; the next one goes on where it ended. This bounds what waits in memory: while a turn waits for a
-/// place there is no look.
+/// Deadlines that are read with one query, and so the most that one turn can have.
+const PAGE_DEADLINES_MAX: u32 = 4_096;
+/// Pages per look; the next look continues after them. This limits the memory for waiting deadlines, because there is
+/// no look while a turn waits for a permit.
 const PAGES_PER_LOOK_MAX: usize = 4;
-/// Logs that have their turn at a time. One whose commands hang keeps one place for as long as a command's patience.
-const LOGS_MAX: usize = 16;
-/// A host that has vanished answers nothing, not even an error.
+/// Logs that have their turn at the same time. A log whose commands hang keeps its permit until they time out.
+const CONCURRENT_LOGS_MAX: usize = 16;
+/// How long a look may take: a host that has vanished does not even return an error.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
-/// However much is due, looking takes at most a third of the time.
-const REST_TO_LOOK_MIN: u32 = 2;
-/// Deadlines that fall due one right after the other are worked off together.
-const REST_MIN: Duration = Duration::from_millis(25);
-/// The longest that a log is set aside.
-const ASIDE_MAX: Duration = Duration::from_secs(10);
+/// The worker rests at least this many times as long as its look took, so that looking takes a third of the time at
+/// most.
+const REST_PER_LOOK: u32 = 2;
+/// The shortest rest: deadlines that fall due shortly after one another get their commands together.
+const REST_INTERVAL: Duration = Duration::from_millis(25);
+/// The longest pause of a log that failed.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// What works off deadlines in this process.
+/// Submits the commands of due deadlines in this process.
 #[derive(Debug)]
 pub(crate) struct Worker<D: Domain> {
     engine: CommandEngine<D>,
     environment: Environment,
     pace: Pace,
     retries: Retries,
-    /// Where the next look goes on; `None` is at the first deadline.
+    /// The last deadline of the previous look; `None` if the next look starts at the first deadline.
     cursor: Option<Deadline>,
     turns: JoinSet<Turn>,
     running: HashMap<LogKey, (task::Id, LogName)>,
-    places: Arc<Semaphore>,
-    aside: HashMap<LogKey, Aside>,
+    turn_permits: Arc<Semaphore>,
+    backoffs: HashMap<LogKey, LogBackoff>,
     seed: RandomState,
 }
 
-/// A log whose commands could not be taken.
+/// The pause of a log that failed.
 #[derive(Debug)]
-struct Aside {
+struct LogBackoff {
     until: Instant,
-    wait: Duration,
+    pause: Duration,
 }
 
-/// What a look has found.
+/// The result of a look.
 #[derive(Debug)]
-struct Found {
-    /// How long nothing more is to be done, as far as it knows.
+struct LookOutcome {
+    /// How long there is nothing to do, as far as the look knows.
     rest: Duration,
-    /// Whether something waits for the end of a turn.
-    more: bool,
+    /// Whether a deadline waits for the end of a turn.
+    waits_for_turn: bool,
 }
 
 impl<D: Domain> Worker<D> {
@@ -78,8 +79,8 @@ impl<D: Domain> Worker<D> {
             cursor: None,
             turns: JoinSet::new(),
             running: HashMap::new(),
-            places: Arc::new(Semaphore::new(LOGS_MAX)),
-            aside: HashMap::new(),
+            turn_permits: Arc::new(Semaphore::new(CONCURRENT_LOGS_MAX)),
+            backoffs: HashMap::new(),
             seed: RandomState::new(),
         }
     }
@@ -87,91 +88,92 @@ impl<D: Domain> Worker<D> {
     pub(crate) async fn work(&mut self) -> Infallible {
         loop {
             let started = Instant::now();
-            let looked = timeout(LOOK_TIMEOUT, self.look()).await;
-            let found = looked.unwrap_or_else(|_elapsed| Err(gone())).unwrap_or_else(|error| {
-                tracing::warn!(%error, source = ?error, "what is due cannot be looked up; it is tried again");
-                Found { rest: self.pace.retry_first, more: false }
+            let look = timeout(LOOK_TIMEOUT, self.look()).await;
+            let look = look.unwrap_or_else(|_elapsed| Err(unreachable())).unwrap_or_else(|error| {
+                tracing::warn!(%error, source = ?error, "due deadlines could not be read; the worker retries");
+                LookOutcome { rest: self.pace.retry_first, waits_for_turn: false }
             });
-            self.rest(&found, (started.elapsed() * REST_TO_LOOK_MIN).max(REST_MIN)).await;
+            self.rest(&look, (started.elapsed() * REST_PER_LOOK).max(REST_INTERVAL)).await;
         }
     }
 
-    /// Waits until it is time to look again: when something waits for the end of a turn, after the next one.
-    async fn rest(&mut self, found: &Found, at_least: Duration) {
-        let earliest = Instant::now() + at_least;
-        let mut until = earliest.max(Instant::now() + found.rest);
+    /// Waits until it is time for the next look. If a deadline waits for the end of a turn, that is after the next
+    /// turn.
+    async fn rest(&mut self, look: &LookOutcome, rest_min: Duration) {
+        let earliest = Instant::now() + rest_min;
+        let mut until = earliest.max(Instant::now() + look.rest);
         loop {
             tokio::select! {
                 Some(turn) = self.turns.join_next() => {
                     self.finish(turn);
-                    if found.more {
+                    if look.waits_for_turn {
                         until = earliest;
                     }
                 }
-                () = sleep_until(until), if self.turns.len() <= LOGS_MAX => return,
+                () = sleep_until(until), if self.turns.len() <= CONCURRENT_LOGS_MAX => return,
             }
         }
     }
 
-    /// Goes through what is due, as far as one look goes, and starts a turn for every log that has something to try.
-    async fn look(&mut self) -> Result<Found, StoreError> {
+    /// Reads due deadlines, as many as one look may have, and starts a turn for every log with deadlines to try.
+    async fn look(&mut self) -> Result<LookOutcome, StoreError> {
         let now = self.environment.now();
         let store: LogReader = self.engine.reader().clone();
         let first = store.next_deadline(None).await?;
         let late = first.and_then(|first| (now - first).to_std().ok()).unwrap_or_default();
         metrics::gauge!("recount_deadlines_late_seconds").set(late.as_secs_f64());
-        let mut found = Found { rest: self.pace.poll, more: false };
+        let mut look = LookOutcome { rest: self.pace.poll, waits_for_turn: false };
         for _ in 0..PAGES_PER_LOOK_MAX {
-            let page = store.due_deadlines(now, self.cursor.as_ref(), PAGE).await?;
-            let up_to = page.last().filter(|_| page.len() == PAGE as usize).cloned();
+            let page = store.due_deadlines(now, self.cursor.as_ref(), PAGE_DEADLINES_MAX).await?;
+            let up_to = page.last().filter(|_| page.len() == PAGE_DEADLINES_MAX as usize).cloned();
             self.retries.forget_all_but(&page, self.cursor.as_ref(), up_to.as_ref());
             self.cursor = up_to;
-            self.start_turns(page, now, &mut found);
+            self.start_turns(page, now, &mut look);
             if self.cursor.is_none() {
                 break;
             }
         }
         if self.cursor.is_some() {
-            found.rest = Duration::ZERO;
+            look.rest = Duration::ZERO;
         } else if let Some(next) = store.next_deadline(Some(now)).await? {
-            found.rest = found.rest.min((next - self.environment.now()).to_std().unwrap_or_default());
+            look.rest = look.rest.min((next - self.environment.now()).to_std().unwrap_or_default());
         }
-        self.forget_aside();
+        self.forget_old_backoffs();
         metrics::gauge!("recount_deadlines_stuck")
             .set(u32::try_from(self.retries.stuck()).unwrap_or(u32::MAX));
         let looked_at = (now - DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
         metrics::gauge!("recount_deadlines_last_look_seconds").set(looked_at.as_secs_f64());
-        Ok(found)
+        Ok(look)
     }
 
-    fn start_turns(&mut self, page: Vec<Deadline>, now: DateTime<Utc>, found: &mut Found) {
+    fn start_turns(&mut self, page: Vec<Deadline>, now: DateTime<Utc>, look: &mut LookOutcome) {
         let started = Instant::now();
-        let mut turns: BTreeMap<LogKey, Vec<Due>> = BTreeMap::new();
+        let mut turns: BTreeMap<LogKey, Vec<DueDeadline>> = BTreeMap::new();
         for deadline in page {
             let log = deadline.log;
-            if self.aside.get(&log).is_some_and(|aside| aside.until > started) {
+            if self.backoffs.get(&log).is_some_and(|backoff| backoff.until > started) {
                 continue;
             }
             let Some(due) = self.retries.when_due(deadline, started) else { continue };
             if self.running.contains_key(&log) {
-                found.more = true;
+                look.waits_for_turn = true;
                 continue;
             }
             let left = self.left_to_others(&due.deadline, now);
             if left.is_zero() {
                 turns.entry(log).or_default().push(due);
             } else {
-                found.rest = found.rest.min(left);
+                look.rest = look.rest.min(left);
             }
         }
         for (log, due) in turns {
             let Some(name) = due.first().map(|due| due.deadline.log_name.clone()) else { continue };
-            let turn = turn::take(self.engine.clone(), self.places.clone(), name.clone(), due);
+            let turn = turn::run(self.engine.clone(), self.turn_permits.clone(), name.clone(), due);
             self.running.insert(log, (self.turns.spawn(turn).id(), name));
         }
     }
 
-    /// How long a deadline is still left to the processes that write its log.
+    /// How long this process still leaves a deadline to the processes that write its log.
     fn left_to_others(&self, deadline: &Deadline, now: DateTime<Utc>) -> Duration {
         let overdue = (now - deadline.due_at).to_std().unwrap_or_default();
         let share = u32::from(self.seed.hash_one(deadline.log.0).to_be_bytes()[0]);
@@ -182,37 +184,38 @@ impl<D: Domain> Worker<D> {
 
     fn finish(&mut self, turn: Result<Turn, JoinError>) {
         let turn = turn.unwrap_or_else(|error| {
-            tracing::error!(%error, "working off what is due ended in a panic");
+            tracing::error!(%error, "a turn of a log panicked");
             let ended = self.running.values().find(|(id, _)| *id == error.id()).map(|(_, log)| log.clone());
-            let log = ended.expect("every running turn is noted");
-            Turn { log, worked: Vec::new(), stopped_by: Some(SubmitError::Internal) }
+            let log = ended.expect("every running turn is in the map");
+            Turn { log, outcomes: Vec::new(), stopped_by: Some(SubmitError::Internal) }
         });
         self.running.remove(&turn.log.key());
         let now = Instant::now();
-        for (deadline, verdict) in turn.worked {
-            self.retries.note(deadline, verdict, now, &self.pace);
+        for (deadline, outcome) in turn.outcomes {
+            self.retries.note(deadline, outcome, now, &self.pace);
         }
         match turn.stopped_by {
-            Some(error) => self.set_aside(&turn.log, &error, now),
-            None => drop(self.aside.remove(&turn.log.key())),
+            Some(error) => self.back_off(&turn.log, &error, now),
+            None => drop(self.backoffs.remove(&turn.log.key())),
         }
     }
 
-    /// Leaves a log alone for a while: twice as long as the time before, if it had no good turn since.
-    fn set_aside(&mut self, log: &LogName, error: &SubmitError, now: Instant) {
-        let wait = self.aside.get(&log.key()).map_or(self.pace.retry_first, |aside| aside.wait * 2);
-        let wait = wait.min(ASIDE_MAX).min(self.pace.retry_max);
-        tracing::warn!(%log, %error, ?wait, "a log takes no commands for what is due; it is tried again");
-        self.aside.insert(log.key(), Aside { until: now + wait, wait });
+    /// Pauses a log: twice as long as the last time, unless a turn has succeeded since.
+    fn back_off(&mut self, log: &LogName, error: &SubmitError, now: Instant) {
+        let pause = self.backoffs.get(&log.key()).map_or(self.pace.retry_first, |backoff| backoff.pause * 2);
+        let pause = pause.min(BACKOFF_MAX).min(self.pace.retry_max);
+        tracing::warn!(%log, %error, ?pause, "the deadlines of a log could not get their commands; the log is retried");
+        self.backoffs.insert(log.key(), LogBackoff { until: now + pause, pause });
     }
 
-    /// Forgets the logs that have had nothing to try for a while since they were set aside.
-    fn forget_aside(&mut self) {
+    /// Forgets the pauses that have been over for a while without a new turn of the log.
+    fn forget_old_backoffs(&mut self) {
         let now = Instant::now();
-        self.aside.retain(|log, aside| aside.until + ASIDE_MAX > now || self.running.contains_key(log));
+        self.backoffs
+            .retain(|log, backoff| backoff.until + BACKOFF_MAX > now || self.running.contains_key(log));
     }
 }
 
-fn gone() -> StoreError {
+fn unreachable() -> StoreError {
     StoreError::Unavailable(sqlx::Error::PoolTimedOut)
 }

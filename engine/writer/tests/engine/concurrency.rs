@@ -1,7 +1,7 @@
-//! Many callers, several processes, one log.
+//! Many callers and several processes on one log.
 
 use crate::theatre::{Command, Theatre};
-use crate::world::{World, submission, told, tuning};
+use crate::world::{World, submission, summary, tuning};
 use recount_writer::{CommandEngine, Outcome, Submission, SubmitError, Tuning};
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ async fn commands_of_many_callers_are_decided_one_after_another() {
     for n in 0..100 {
         let (engine, log) = (engine.clone(), world.log.clone());
         callers.spawn(async move {
-            told(&engine.submit(&log, submission(vec![reserve("Hamlet", &format!("g{n}"))])).await)
+            summary(&engine.submit(&log, submission(vec![reserve("Hamlet", &format!("g{n}"))])).await)
         });
     }
     let answers = callers.join_all().await;
@@ -34,7 +34,7 @@ async fn two_processes_on_one_log_sell_every_seat_once() {
     for n in 0..400 {
         let (engine, log) = (engines[n % 2].clone(), world.log.clone());
         callers.spawn(async move {
-            told(&engine.submit(&log, submission(vec![reserve("Hamlet", &format!("g{n}"))])).await)
+            summary(&engine.submit(&log, submission(vec![reserve("Hamlet", &format!("g{n}"))])).await)
         });
     }
     let answers = callers.join_all().await;
@@ -49,15 +49,15 @@ async fn two_processes_on_one_log_sell_every_seat_once() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_as_fresh_as_an_acceptance() {
+async fn a_decision_sees_the_events_of_other_processes() {
     let world = World::create().await;
     let one: CommandEngine<Theatre> = world.engine(tuning());
     let other: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
-    assert_eq!(told(&one.submit(&log, submission(vec![reserve("Hamlet", "g")])).await), "no-show");
-    assert_eq!(told(&other.submit(&log, submission(vec![announce("Hamlet", 1)])).await), "1 events");
-    // What the first process remembers is outdated; its answer is not.
-    assert_eq!(told(&one.submit(&log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
+    assert_eq!(summary(&one.submit(&log, submission(vec![reserve("Hamlet", "g")])).await), "no-show");
+    assert_eq!(summary(&other.submit(&log, submission(vec![announce("Hamlet", 1)])).await), "1 events");
+    // The memory of the first process is outdated, but its answer is not.
+    assert_eq!(summary(&one.submit(&log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
 }
 
 #[tokio::test]
@@ -70,15 +70,15 @@ async fn an_atomic_submission_happens_whole_or_not_at_all() {
         .submit(&log, atomic(vec![announce("Hamlet", 1), reserve("Hamlet", "a"), reserve("Hamlet", "b")]))
         .await;
     assert_eq!(failed.as_ref().unwrap().failed, Some(2));
-    assert_eq!(told(&failed), "sold-out");
+    assert_eq!(summary(&failed), "sold-out");
     assert!(world.events().await.is_empty());
-    let done =
+    let succeeded =
         engine.submit(&log, atomic(vec![announce("Hamlet", 1), reserve("Hamlet", "a")])).await.unwrap();
-    assert_eq!((done.outcomes.len(), done.position.0), (2, 2));
+    assert_eq!((succeeded.outcomes.len(), succeeded.position.0), (2, 2));
 }
 
 #[tokio::test]
-async fn an_independent_submission_sees_what_its_earlier_commands_did() {
+async fn a_command_sees_the_effects_of_earlier_ones_in_its_submission() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let commands =
@@ -100,20 +100,21 @@ async fn a_command_may_read_an_entity_that_another_entity_names() {
     engine.submit(&log, submission(prepare)).await.unwrap();
     let follow =
         |guest: &str, friend: &str| Command::Follow { guest: guest.to_owned(), show: friend.to_owned() };
-    // Nothing is in this engine's memory: it loads the guest, and then the show that the guest went to.
+    // This engine has nothing in memory: it loads the guest, and then the show that the guest went to.
     let cold: CommandEngine<Theatre> = world.engine(tuning());
-    assert_eq!(told(&cold.submit(&log, submission(vec![follow("ann", "friend")])).await), "1 events");
-    // In one batch the guest changes shows first: what is needed then was not loaded, and is in the next batch.
+    assert_eq!(summary(&cold.submit(&log, submission(vec![follow("ann", "friend")])).await), "1 events");
+    // In one batch the guest goes to another show first. That show was not loaded, so the second command is in the next
+    // batch.
     let (moves, follows) = tokio::join!(
         cold.submit(&log, submission(vec![reserve("Faust", "ann")])),
         cold.submit(&log, submission(vec![follow("ann", "friend")]))
     );
-    assert_eq!((told(&moves), told(&follows)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert_eq!((summary(&moves), summary(&follows)), ("1 events".to_owned(), "1 events".to_owned()));
     assert_eq!(world.events().await.len(), 7);
 }
 
 #[tokio::test]
-async fn a_command_may_read_what_an_earlier_one_of_its_submission_names() {
+async fn a_command_may_read_an_entity_that_an_earlier_one_leads_to() {
     let world = World::create().await;
     let log = world.log.clone();
     let engine: CommandEngine<Theatre> = world.engine(tuning());
@@ -121,7 +122,7 @@ async fn a_command_may_read_what_an_earlier_one_of_its_submission_names() {
     engine.submit(&log, submission(shows)).await.unwrap();
     let follow = |guest: &str| Command::Follow { guest: guest.to_owned(), show: "friend".to_owned() };
     for atomic in [false, true] {
-        // Where the guests went last is not known before the commands are decided, and no show is in memory.
+        // The last shows of the guests are not known before the commands are decided, and no show is in memory.
         let cold: CommandEngine<Theatre> = world.engine(tuning());
         let mut commands: Vec<Command> =
             (0..20).map(|n| reserve(&format!("s{n}"), &format!("g{n}"))).collect();
@@ -133,7 +134,7 @@ async fn a_command_may_read_what_an_earlier_one_of_its_submission_names() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_not_made_takes_nothing() {
+async fn a_submission_to_an_unknown_log_is_refused() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let nowhere: recount_core::LogName = "nowhere".parse().unwrap();
@@ -142,30 +143,30 @@ async fn a_log_that_was_not_made_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_full_inbox_is_told_at_once() {
+async fn a_submission_to_a_full_inbox_is_refused_at_once() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { inbox_submissions_max: 2, ..tuning() });
     let log = world.log.clone();
-    // The head is held by somebody else, so nothing gets past the commit.
+    // The head is locked, so no batch can be committed.
     let mut blocker = world.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
     let mut callers = JoinSet::new();
     for n in 0..20 {
         let (engine, log) = (engine.clone(), log.clone());
         callers.spawn(async move {
-            told(&engine.submit(&log, submission(vec![announce(&format!("s{n}"), 1)])).await)
+            summary(&engine.submit(&log, submission(vec![announce(&format!("s{n}"), 1)])).await)
         });
     }
     assert_eq!(callers.join_next().await.unwrap().unwrap(), "Busy");
     blocker.rollback().await.unwrap();
     let answers = callers.join_all().await;
-    let done = answers.iter().filter(|answer| *answer == "1 events").count();
-    assert!(done >= 2, "{answers:?}");
-    assert_eq!(world.events().await.len(), done);
+    let succeeded = answers.iter().filter(|answer| *answer == "1 events").count();
+    assert!(succeeded >= 2, "{answers:?}");
+    assert_eq!(world.events().await.len(), succeeded);
 }
 
 #[tokio::test]
-async fn what_waits_is_finished_when_the_engine_stops() {
+async fn an_engine_that_stops_finishes_waiting_submissions() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -173,7 +174,7 @@ async fn what_waits_is_finished_when_the_engine_stops() {
         tokio::task::yield_now().await;
         engine.stop().await;
     });
-    assert_eq!(told(&answer), "1 events");
+    assert_eq!(summary(&answer), "1 events");
     let late = engine.submit(&log, submission(vec![announce("Faust", 1)])).await;
     assert_eq!(late.unwrap_err(), SubmitError::ShuttingDown);
 }

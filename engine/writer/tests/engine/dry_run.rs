@@ -1,13 +1,13 @@
-//! A dry run tells what would happen, and nothing has.
+//! Dry runs: they return the events that would happen, and change nothing.
 
 use std::time::Duration;
 
 use crate::theatre::{Command, Theatre};
-use crate::world::{World, dry_run, keyed, submission, told, tuning};
+use crate::world::{World, dry_run, keyed, submission, summary, tuning};
 use recount_writer::{CommandEngine, Events, Outcome, Submission, SubmissionOutcome, SubmitError, Tuning};
 use serde_json::{Value, json};
 
-use crate::{announce, done, reserve};
+use crate::{announce, reserve, submit_until_done};
 
 fn dry(submission: Submission<Command>) -> Submission<Command> {
     Submission { dry_run: true, ..submission }
@@ -34,12 +34,12 @@ fn reserved(show: &str, guest: &str, seat: u32) -> String {
 }
 
 #[tokio::test]
-async fn a_dry_run_is_told_the_events_and_their_effects_and_nothing_has_changed() {
+async fn a_dry_run_returns_events_and_effects_and_changes_nothing() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
     engine.submit(&log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
-    let told = engine.submit(&log, dry_run(vec![reserve("Hamlet", "a")])).await.unwrap();
+    let outcome = engine.submit(&log, dry_run(vec![reserve("Hamlet", "a")])).await.unwrap();
     let event = json!({
         "type": "reserved",
         "version": 1,
@@ -52,12 +52,12 @@ async fn a_dry_run_is_told_the_events_and_their_effects_and_nothing_has_changed(
         "show:Hamlet": [2, 1],
         "guest:a": [null, "Hamlet"],
     });
-    assert_eq!(json(&told), json!({"position": 1, "outcomes": [{"accepted": accepted}]}));
+    assert_eq!(json(&outcome), json!({"position": 1, "outcomes": [{"accepted": accepted}]}));
     assert_eq!(world.events().await.len(), 1);
 }
 
 #[tokio::test]
-async fn two_dry_runs_are_told_the_same_and_then_it_happens() {
+async fn a_dry_run_returns_the_events_that_the_command_then_records() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -66,15 +66,15 @@ async fn two_dry_runs_are_told_the_same_and_then_it_happens() {
     let second = engine.submit(&log, dry_run(vec![reserve("Hamlet", "a")])).await.unwrap();
     assert_eq!(first, second);
     let real = engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await;
-    assert_eq!(told(&real), "1 events");
+    assert_eq!(summary(&real), "1 events");
     let events = world.events().await;
     assert_eq!(each(&first), [events[1].data.clone()]);
     let late = engine.submit(&log, dry_run(vec![reserve("Hamlet", "b")])).await;
-    assert_eq!(told(&late), "sold-out");
+    assert_eq!(summary(&late), "sold-out");
 }
 
 #[tokio::test]
-async fn what_is_so_already_would_bring_no_events() {
+async fn a_dry_run_of_an_effect_that_holds_already_returns_no_events() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -85,7 +85,7 @@ async fn what_is_so_already_would_bring_no_events() {
 }
 
 #[tokio::test]
-async fn in_a_batch_it_sees_what_those_before_it_did_and_those_after_it_do_not_see_it() {
+async fn in_a_batch_a_dry_run_sees_earlier_commands_and_later_ones_do_not_see_it() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -95,7 +95,7 @@ async fn in_a_batch_it_sees_what_those_before_it_did_and_those_after_it_do_not_s
         engine.submit(&log, dry_run(vec![reserve("Hamlet", "b")])),
         engine.submit(&log, submission(vec![reserve("Hamlet", "c")])),
     );
-    assert_eq!((told(&before), told(&after)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert_eq!((summary(&before), summary(&after)), ("1 events".to_owned(), "1 events".to_owned()));
     let dry = dry.unwrap();
     assert_eq!((dry.position.0, each(&dry)), (2, vec![reserved("Hamlet", "b", 2)]));
     let events = world.events().await;
@@ -104,7 +104,7 @@ async fn in_a_batch_it_sees_what_those_before_it_did_and_those_after_it_do_not_s
 }
 
 #[tokio::test]
-async fn it_sees_what_its_own_earlier_commands_would_do() {
+async fn a_command_of_a_dry_run_sees_the_effects_of_those_before_it() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -119,7 +119,7 @@ async fn it_sees_what_its_own_earlier_commands_would_do() {
     assert_eq!((atomic.failed, atomic.outcomes.len(), atomic.position.0), (None, 2, 0));
     assert!(world.events().await.is_empty());
     let real = engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await;
-    assert_eq!(told(&real), "no-show");
+    assert_eq!(summary(&real), "no-show");
 }
 
 #[tokio::test]
@@ -132,11 +132,11 @@ async fn an_atomic_dry_run_that_fails_names_the_command() {
     assert_eq!((outcome.failed, each(&outcome)), (Some(2), vec!["sold-out".to_owned()]));
     assert!(world.events().await.is_empty());
     let real = engine.submit(&log, submission(vec![announce("Hamlet", 7)])).await;
-    assert_eq!(told(&real), "1 events");
+    assert_eq!(summary(&real), "1 events");
 }
 
 #[tokio::test]
-async fn the_explanation_finds_what_the_decision_did_not_read() {
+async fn the_explanation_finds_entities_that_the_decision_did_not_read() {
     let world = World::create().await;
     let log = world.log.clone();
     let before: CommandEngine<Theatre> = world.engine(tuning());
@@ -152,39 +152,39 @@ async fn the_explanation_finds_what_the_decision_did_not_read() {
             .collect()
     };
     let both = || dry_run(vec![reserve("Faust", "a"), reserve("Faust", "b")]);
-    // Nothing of it is in this engine's memory.
+    // This engine has none of the entities in memory.
     let cold: CommandEngine<Theatre> = world.engine(tuning());
     let outcome = cold.submit(&log, both()).await.unwrap();
     assert_eq!(guests(&outcome), [json!(["Hamlet", "Faust"]), json!(["Hamlet", "Faust"])]);
-    // A submission before it in the batch concerns a guest that it does not read either.
+    // An earlier submission of the batch concerns a guest that neither of them reads.
     let cold: CommandEngine<Theatre> = world.engine(tuning());
     let (real, outcome) =
         tokio::join!(cold.submit(&log, submission(vec![reserve("Faust", "b")])), cold.submit(&log, both()));
-    assert_eq!(told(&real), "1 events");
+    assert_eq!(summary(&real), "1 events");
     assert_eq!(guests(&outcome.unwrap()), [json!(["Hamlet", "Faust"]), json!(["Faust", "Faust"])]);
 }
 
 #[tokio::test]
-async fn the_explanation_knows_a_guest_who_came_in_the_same_batch() {
+async fn the_explanation_finds_an_entity_that_is_new_in_the_same_batch() {
     let world = World::create().await;
     let log = world.log.clone();
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     engine.submit(&log, submission(vec![announce("Hamlet", 99), announce("Faust", 99)])).await.unwrap();
-    // At first the writer does not know what is new in the log, and later it does.
+    // At first the writer does not know which tags are new; later it has read the history.
     for n in 0..30 {
         let guest = format!("g{n}");
         let (real, outcome) = tokio::join!(
             engine.submit(&log, submission(vec![reserve("Hamlet", &guest)])),
             engine.submit(&log, dry_run(vec![reserve("Faust", &guest)])),
         );
-        assert_eq!(told(&real), "1 events");
+        assert_eq!(summary(&real), "1 events");
         let explained = &json(&outcome.unwrap())["outcomes"][0]["accepted"];
         assert_eq!(explained[format!("guest:{guest}")], json!(["Hamlet", "Faust"]));
     }
 }
 
 #[tokio::test]
-async fn what_is_in_memory_keeps_a_batch_with_a_dry_run_in_one_piece() {
+async fn a_dry_run_does_not_split_a_batch_if_its_entities_are_in_memory() {
     let world = World::create().await;
     let log = world.log.clone();
     let engine: CommandEngine<Theatre> = world.engine(tuning());
@@ -198,7 +198,7 @@ async fn what_is_in_memory_keeps_a_batch_with_a_dry_run_in_one_piece() {
         engine.submit(&log, dry_run(vec![reserve("Faust", "b")])),
         engine.submit(&log, submission(vec![reserve("Hamlet", "c")])),
     );
-    assert_eq!((told(&before), told(&after)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert_eq!((summary(&before), summary(&after)), ("1 events".to_owned(), "1 events".to_owned()));
     let explained = &json(&dry.unwrap())["outcomes"][0]["accepted"];
     assert_eq!(explained["guest:b"], json!(["Hamlet", "Faust"]));
     let events = world.events().await;
@@ -206,7 +206,7 @@ async fn what_is_in_memory_keeps_a_batch_with_a_dry_run_in_one_piece() {
 }
 
 #[tokio::test]
-async fn under_a_key_it_is_told_what_is_recorded_and_records_nothing() {
+async fn a_dry_run_with_a_key_returns_the_recorded_outcome_and_records_nothing() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -215,7 +215,7 @@ async fn under_a_key_it_is_told_what_is_recorded_and_records_nothing() {
         let outcome = engine.submit(&log, dry(keyed(reserve("Hamlet", "a"), "k1"))).await.unwrap();
         assert_eq!(each(&outcome), [reserved("Hamlet", "a", 1)]);
     }
-    // Another request under the key is not refused: the key was not used.
+    // Another request with this key is accepted, because a dry run does not use the key.
     let real = engine.submit(&log, keyed(reserve("Hamlet", "b"), "k1")).await.unwrap();
     assert_eq!(each(&real), ["1 happened"]);
     let repeat = engine.submit(&log, dry(keyed(reserve("Hamlet", "b"), "k1"))).await.unwrap();
@@ -226,7 +226,7 @@ async fn under_a_key_it_is_told_what_is_recorded_and_records_nothing() {
 }
 
 #[tokio::test]
-async fn with_one_key_in_one_batch_the_dry_run_records_nothing_and_the_other_does() {
+async fn of_a_dry_run_and_a_command_with_one_key_only_the_command_is_recorded() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -245,22 +245,22 @@ async fn with_one_key_in_one_batch_the_dry_run_records_nothing_and_the_other_doe
 }
 
 #[tokio::test]
-async fn an_outcome_that_another_process_recorded_is_found() {
+async fn a_dry_run_finds_an_outcome_that_another_process_recorded() {
     let world = World::create().await;
     let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.clone();
-    // Both writers are running and have read what there was, which is nothing.
+    // Both writers are running, and have read the empty log.
     for engine in &engines {
-        assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "no-show");
+        assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "no-show");
     }
-    assert_eq!(told(&engines[0].submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
+    assert_eq!(summary(&engines[0].submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
     engines[1].submit(&log, submission(vec![announce("Hamlet", 1)])).await.unwrap();
     let repeat = engines[1].submit(&log, dry(keyed(reserve("Hamlet", "a"), "k1"))).await;
-    assert_eq!(told(&repeat), "no-show");
+    assert_eq!(summary(&repeat), "no-show");
 }
 
 #[tokio::test]
-async fn a_dry_run_is_as_fresh_as_a_real_one() {
+async fn a_dry_run_sees_the_events_of_other_processes() {
     let world = World::create().await;
     let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.clone();
@@ -268,25 +268,25 @@ async fn a_dry_run_is_as_fresh_as_a_real_one() {
     let first = engines[1].submit(&log, dry_run(vec![reserve("Hamlet", "b")])).await.unwrap();
     assert_eq!(each(&first), [reserved("Hamlet", "b", 1)]);
     engines[0].submit(&log, submission(vec![reserve("Hamlet", "a")])).await.unwrap();
-    // What the second process remembers is outdated; its answer is not.
+    // The memory of the second process is outdated, but its answer is not.
     let second = engines[1].submit(&log, dry_run(vec![reserve("Hamlet", "b")])).await.unwrap();
     assert_eq!((second.position.0, each(&second)), (2, vec![reserved("Hamlet", "b", 2)]));
 }
 
 #[tokio::test]
-async fn while_the_store_is_away_it_is_told_that_nothing_was_done() {
+async fn a_dry_run_is_unavailable_while_the_store_is_away() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> =
         world.engine(Tuning { command_timeout: Duration::from_secs(3), ..Tuning::default() });
     let log = world.log.clone();
-    done(&engine, &log, announce("Hamlet", 9)).await;
-    // The statement hangs, and is given up before the callers are.
+    submit_until_done(&engine, &log, announce("Hamlet", 9)).await;
+    // The statement hangs, and times out before the callers do.
     let mut blocker = world.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
     let (real, dry) = tokio::join!(
         engine.submit(&log, submission(vec![reserve("Hamlet", "a")])),
         engine.submit(&log, dry_run(vec![announce("Faust", 1)])),
     );
-    assert_eq!((told(&real), told(&dry)), ("OutcomeUnknown".to_owned(), "Unavailable".to_owned()));
+    assert_eq!((summary(&real), summary(&dry)), ("OutcomeUnknown".to_owned(), "Unavailable".to_owned()));
     blocker.rollback().await.unwrap();
 }

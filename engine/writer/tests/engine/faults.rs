@@ -1,24 +1,24 @@
-//! The store goes away, the connection breaks in the middle of a commit, hands reach into the log.
+//! Faults: an unreachable store, a connection that is lost during a commit, attempts to change the log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::theatre::{Theatre, show_tag};
-use crate::world::{World, keyed, submission, told, tuning};
+use crate::world::{World, keyed, submission, summary, tuning};
 use recount_test_support::eventually;
 use recount_writer::{CommandEngine, Tuning};
 use tokio::task::JoinSet;
 
-use crate::{announce, done, reserve};
+use crate::{announce, reserve, submit_until_done};
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(120);
-/// Ends while a statement hangs, and not before it is sent.
-const SHORT_PATIENCE: Duration = Duration::from_secs(3);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Shorter than the timeout of a statement, and long enough to send it.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
+async fn connections_that_break_under_load_lose_and_duplicate_nothing() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -31,8 +31,10 @@ async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
             let mut sold = 0;
             while sold < 50 || !broken.load(Ordering::Relaxed) {
                 let key = format!("{caller}-{sold}");
-                // As a client does: the same command with the same key until there is an answer.
-                while told(&engine.submit(&log, keyed(reserve("Hamlet", &key), &key)).await) != "1 events" {}
+                // As a client does: the same command with the same key until there is an outcome.
+                while summary(&engine.submit(&log, keyed(reserve("Hamlet", &key), &key)).await) != "1 events"
+                {
+                }
                 sold += 1;
             }
             sold
@@ -53,7 +55,7 @@ async fn connections_that_break_under_load_lose_nothing_and_double_nothing() {
 }
 
 #[tokio::test]
-async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
+async fn an_append_that_arrives_after_the_fence_was_raised_changes_nothing() {
     let world = World::create().await;
     let log = world.log.clone();
     let before = world.store.reader().log(log.key()).await.unwrap().unwrap();
@@ -67,18 +69,18 @@ async fn a_statement_that_arrives_after_its_writer_gave_up_changes_nothing() {
         data: "{}".to_owned(),
         meta: "{}".into(),
     });
-    let appended = world.store.append(&late, BOUND).await.unwrap();
+    let appended = world.store.append(&late, TIMEOUT).await.unwrap();
     assert_eq!(appended, recount_store::Appended::HeadMoved);
     assert!(world.events().await.is_empty());
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns() {
+async fn an_unreadable_event_fails_only_commands_that_read_its_entities() {
     let world = World::create().await;
     let log = world.log.clone();
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     engine.submit(&log, submission(vec![announce("Hamlet", 9), announce("Faust", 9)])).await.unwrap();
-    // A newer program has written behind the back of the running writer.
+    // A newer program has appended an event that the running writer cannot read.
     let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
     let mut newer = recount_store::Append::new(log.key(), head.head, head.fence, head.recorded_at);
     newer.push_event(recount_core::NewEvent {
@@ -89,11 +91,11 @@ async fn an_event_that_cannot_be_read_stops_only_those_who_need_what_it_concerns
         data: "{\"what\":\"renamed\"}".to_owned(),
         meta: "{}".into(),
     });
-    let appended = world.store.append(&newer, BOUND).await.unwrap();
+    let appended = world.store.append(&newer, TIMEOUT).await.unwrap();
     assert_eq!(appended, recount_store::Appended::Done);
-    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "1 events");
-    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Faust", "a")])).await), "Internal");
-    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Faust", "a")])).await), "Internal");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
 }
 
 #[tokio::test]
@@ -138,47 +140,47 @@ async fn the_service_role_can_append_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_engine_whose_store_is_gone_for_good_stops_all_the_same() {
+async fn an_engine_stops_even_if_its_store_is_gone() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> =
-        world.engine(Tuning { command_timeout: SHORT_PATIENCE, ..Tuning::default() });
+        world.engine(Tuning { command_timeout: SHORT_TIMEOUT, ..Tuning::default() });
     let log = world.log.clone();
-    done(&engine, &log, announce("Hamlet", 9)).await;
+    submit_until_done(&engine, &log, announce("Hamlet", 9)).await;
     let mut blocker = world.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
     let submitted = engine.submit(&log, submission(vec![reserve("Hamlet", "a")]));
     let stopped = async {
         let hanging = "select count(*) from pg_stat_activity where datname = current_database()
                        and wait_event_type = 'Lock' and query like 'select store.append%'";
-        eventually(BOUND, "the commit hangs", async || {
+        eventually(TIMEOUT, "the commit hangs", async || {
             sqlx::query_scalar::<_, i64>(hanging).fetch_one(world.pool()).await.unwrap() == 1
         })
         .await;
-        // From now on nobody gets a connection; the one that hangs in its commit is given up.
+        // From now on there are no connections, and the commit that hangs times out.
         let pool = world.pool().clone();
         tokio::spawn(async move { pool.close().await });
-        tokio::time::timeout(BOUND, engine.stop()).await
+        tokio::time::timeout(TIMEOUT, engine.stop()).await
     };
     let (answer, stopped) = tokio::join!(submitted, stopped);
-    assert_eq!(told(&answer), "OutcomeUnknown");
+    assert_eq!(summary(&answer), "OutcomeUnknown");
     assert!(stopped.is_ok(), "the engine did not stop");
 }
 
 #[tokio::test]
-async fn while_the_store_is_away_callers_are_told_and_afterwards_all_is_well() {
+async fn callers_get_errors_while_the_store_is_away_and_succeed_afterwards() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> =
-        world.engine(Tuning { command_timeout: SHORT_PATIENCE, ..Tuning::default() });
+        world.engine(Tuning { command_timeout: SHORT_TIMEOUT, ..Tuning::default() });
     let log = world.log.clone();
-    done(&engine, &log, announce("Hamlet", 9)).await;
-    // The head is locked: the statement hangs, and is given up as of unknown outcome.
+    submit_until_done(&engine, &log, announce("Hamlet", 9)).await;
+    // The head is locked, so the statement hangs, and times out with an unknown outcome.
     let mut blocker = world.pool().begin().await.unwrap();
     sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
-    let answer = told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await);
+    let answer = summary(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await);
     assert_eq!(answer, "OutcomeUnknown");
     blocker.rollback().await.unwrap();
-    eventually(BOUND, "the command is done once", async || {
-        told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await) == "1 events"
+    eventually(TIMEOUT, "the command is done once", async || {
+        summary(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await) == "1 events"
     })
     .await;
     assert_eq!(world.events().await.len(), 2);

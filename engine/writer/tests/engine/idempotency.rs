@@ -1,14 +1,14 @@
-//! A key stands for one request and one outcome, for good.
+//! Idempotency: a key always stands for one request and one outcome.
 
 use crate::theatre::Theatre;
-use crate::world::{World, keyed, submission, told, tuning};
+use crate::world::{World, keyed, submission, summary, tuning};
 use recount_writer::{CommandEngine, SubmitError};
 use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
 
 #[tokio::test]
-async fn a_repeat_gets_the_recorded_outcome_and_does_nothing() {
+async fn a_repeated_command_returns_the_recorded_outcome_and_changes_nothing() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -22,14 +22,14 @@ async fn a_repeat_gets_the_recorded_outcome_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_repeat_never_flips_a_rejection() {
+async fn a_repeated_command_that_was_rejected_stays_rejected() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
-    assert_eq!(told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
+    assert_eq!(summary(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
     engine.submit(&log, submission(vec![announce("Hamlet", 9)])).await.unwrap();
-    assert_eq!(told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
-    assert_eq!(told(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k2")).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
+    assert_eq!(summary(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k2")).await), "1 events");
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_key_that_was_used_for_another_request_is_refused() {
 }
 
 #[tokio::test]
-async fn many_repeats_at_once_through_two_processes_happen_once() {
+async fn concurrent_repeats_through_two_processes_happen_once() {
     let world = World::create().await;
     let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.clone();
@@ -63,12 +63,12 @@ async fn a_rejection_that_another_process_recorded_is_found() {
     let world = World::create().await;
     let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.clone();
-    // Both writers are running and have read what there was, which is nothing.
+    // Both writers are running, and have read the empty log.
     for engine in &engines {
-        assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "no-show");
+        assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await), "no-show");
     }
-    assert_eq!(told(&engines[0].submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
-    // A rejection moves no head, so the other writer has not heard of it.
+    assert_eq!(summary(&engines[0].submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await), "no-show");
+    // A rejection does not move the head, so the other writer does not know of it.
     let other = engines[1].submit(&log, keyed(announce("Hamlet", 1), "k1")).await;
     assert_eq!(other.unwrap_err(), SubmitError::KeyReused);
     assert!(world.events().await.is_empty());

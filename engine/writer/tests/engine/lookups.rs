@@ -1,4 +1,4 @@
-//! A look-up reads what it looks for and no more, also by a plan that was made while the store was empty.
+//! A look-up reads only the rows that it needs, even with a plan that was made while the store was empty.
 
 use crate::world::World;
 use sqlx::PgConnection;
@@ -35,11 +35,11 @@ async fn find_outcomes(connection: &mut PgConnection, log: i64) -> i64 {
 }
 
 #[tokio::test]
-async fn a_plan_that_was_made_for_an_empty_store_is_as_good_for_a_full_one() {
+async fn a_plan_made_for_an_empty_store_is_still_good_for_a_full_one() {
     let world = World::create().await;
     let log = world.log.key().0;
     let mut connection = world.database.pool().acquire().await.unwrap();
-    // The plans are made here, and kept by this connection.
+    // The plans are made here, and this connection keeps them.
     assert_eq!(
         (load_entities(&mut connection, log).await, find_outcomes(&mut connection, log).await),
         (0, 0)

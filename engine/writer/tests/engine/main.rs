@@ -1,4 +1,4 @@
-//! The engine on a real Postgres, with a domain that is no ledger.
+//! The engine on a real Postgres, with a domain that is not a ledger.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
@@ -16,7 +16,7 @@ mod turns;
 mod world;
 
 use crate::theatre::{Command, Theatre};
-use crate::world::{keyed, told};
+use crate::world::{keyed, summary};
 use recount_core::LogName;
 use recount_writer::CommandEngine;
 
@@ -28,7 +28,7 @@ fn reserve(show: &str, guest: &str) -> Command {
     Command::Reserve { show: show.to_owned(), guest: guest.to_owned(), until: None }
 }
 
-/// Submits it until it is done, as a client does: for an engine that tells its callers soon to come again.
-async fn done(engine: &CommandEngine<Theatre>, log: &LogName, command: Command) {
-    while told(&engine.submit(log, keyed(command.clone(), "until it is done")).await) != "1 events" {}
+/// Submits the command until it succeeds, as a client does. For an engine with a short command timeout.
+async fn submit_until_done(engine: &CommandEngine<Theatre>, log: &LogName, command: Command) {
+    while summary(&engine.submit(log, keyed(command.clone(), "until it is done")).await) != "1 events" {}
 }

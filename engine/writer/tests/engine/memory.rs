@@ -1,9 +1,9 @@
-//! What a writer keeps is a cache: with hardly any of it, everything is decided as before.
+//! The memory of a writer is a cache: decisions do not depend on its size.
 
 use std::cell::Cell;
 
 use crate::theatre::{Command, Theatre, guest_tag, show_tag};
-use crate::world::{World, submission, told, tuning};
+use crate::world::{World, submission, summary, tuning};
 use recount_core::LogName;
 use recount_test_support::eventually;
 use recount_writer::{CommandEngine, Submission, Tuning};
@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(60);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn with_room_for_one_entity_every_decision_is_the_same() {
+async fn decisions_are_the_same_with_memory_for_one_entity() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { entities_max: 1, seen_max: 1, ..tuning() });
     let log = world.log.clone();
@@ -26,27 +26,27 @@ async fn with_room_for_one_entity_every_decision_is_the_same() {
     for round in 0..3 {
         for n in 0..5 {
             let command = reserve(&format!("s{n}"), &format!("g{round}"));
-            let answer = told(&engine.submit(&log, submission(vec![command])).await);
+            let answer = summary(&engine.submit(&log, submission(vec![command])).await);
             assert_eq!(answer, if round < 2 { "1 events" } else { "sold-out" });
         }
     }
 }
 
 #[tokio::test]
-async fn a_writer_without_work_goes_and_comes_back() {
+async fn an_idle_writer_ends_and_starts_again() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { idle: Duration::from_millis(1), ..tuning() });
     let log = world.log.clone();
     engine.submit(&log, submission(vec![announce("Hamlet", 50)])).await.unwrap();
     for n in 0..50 {
-        // Sometimes the writer is just leaving.
+        // Sometimes the writer is just ending.
         tokio::time::timeout(Duration::from_millis(n % 3), std::future::pending::<()>()).await.unwrap_err();
-        assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
+        assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Hamlet", "g")])).await), "1 events");
     }
     assert_eq!(world.events().await.len(), 51);
 }
 
-/// Logs in which something has happened.
+/// Logs with events.
 async fn logs(world: &World, names: [&str; 3]) -> [LogName; 3] {
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     for name in names {
@@ -57,20 +57,20 @@ async fn logs(world: &World, names: [&str; 3]) -> [LogName; 3] {
     names.map(|name| name.parse().unwrap())
 }
 
-/// Enough to look up for a writer to read what its log has seen.
-fn much_to_look_up(round: usize) -> Submission<Command> {
+/// A submission with so many look-ups that the writer reads the history of its log.
+fn many_look_ups(round: usize) -> Submission<Command> {
     submission((0..1_000).map(|n| announce(&format!("{round}-{n}"), 1)).collect())
 }
 
 /// The statements that wait for a lock.
-async fn held_up(world: &World) -> Vec<String> {
+async fn blocked_statements(world: &World) -> Vec<String> {
     let waiting =
         "select query from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     sqlx::query_scalar(waiting).fetch_all(world.pool()).await.unwrap()
 }
 
 #[tokio::test]
-async fn of_many_writers_that_start_two_at_a_time_read_what_their_logs_have_seen() {
+async fn only_two_writers_read_histories_at_the_same_time() {
     let world = World::create().await;
     let logs = logs(&world, ["a", "b", "c"]).await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
@@ -79,61 +79,61 @@ async fn of_many_writers_that_start_two_at_a_time_read_what_their_logs_have_seen
     sqlx::query("lock table store.event_tags in access exclusive mode").execute(&mut *blocker).await.unwrap();
     for log in logs {
         let engine = engine.clone();
-        callers.spawn(async move { told(&engine.submit(&log, much_to_look_up(0)).await) });
+        callers.spawn(async move { summary(&engine.submit(&log, many_look_ups(0)).await) });
     }
     let is_history = |query: &String| query.starts_with("select tag from store.event_tags");
-    eventually(BOUND, "all writers load what they need", async || {
-        held_up(&world).await.iter().filter(|query| !is_history(query)).count() == 3
+    eventually(TIMEOUT, "all writers load what they need", async || {
+        blocked_statements(&world).await.iter().filter(|query| !is_history(query)).count() == 3
     })
     .await;
-    eventually(BOUND, "histories are read", async || {
-        held_up(&world).await.iter().filter(|query| is_history(query)).count() >= 2
+    eventually(TIMEOUT, "histories are read", async || {
+        blocked_statements(&world).await.iter().filter(|query| is_history(query)).count() >= 2
     })
     .await;
-    assert_eq!(held_up(&world).await.len(), 3 + 2);
+    assert_eq!(blocked_statements(&world).await.len(), 3 + 2);
     blocker.rollback().await.unwrap();
     assert_eq!(callers.join_all().await, ["1 events"; 3]);
 }
 
 #[tokio::test]
-async fn a_writer_that_is_gone_reads_no_history_and_leaves_its_place_to_others() {
+async fn a_writer_that_has_ended_stops_reading_and_lets_others_read() {
     let world = World::create().await;
     let [first, second, third] = logs(&world, ["a", "b", "c"]).await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { idle: Duration::from_millis(1), ..tuning() });
-    // Commands without a key get on without the outcomes, a history does not.
+    // Commands without a key do not need the outcomes, but reading a history does.
     let mut outcomes = world.pool().begin().await.unwrap();
     sqlx::query("lock table store.outcomes in access exclusive mode").execute(&mut *outcomes).await.unwrap();
     let histories = async || {
-        let held_up = held_up(&world).await;
-        held_up.iter().filter(|query| query.starts_with("select key from store.outcomes")).count()
+        let blocked = blocked_statements(&world).await;
+        blocked.iter().filter(|query| query.starts_with("select key from store.outcomes")).count()
     };
     for (started, log) in [first, second].into_iter().enumerate() {
         let round = Cell::new(0);
-        // One that is gone before it asks for them does not count.
-        eventually(BOUND, "a history is read", async || {
+        // A writer that ends before it reads the outcomes does not count.
+        eventually(TIMEOUT, "a history is read", async || {
             round.set(round.get() + 1);
-            engine.submit(&log, much_to_look_up(round.get())).await.unwrap();
+            engine.submit(&log, many_look_ups(round.get())).await.unwrap();
             histories().await > started
         })
         .await;
-        eventually(BOUND, "the writer is gone", async || !engine.has_writer(&log)).await;
+        eventually(TIMEOUT, "the writer is gone", async || !engine.has_writer(&log)).await;
     }
-    // This one stays: its batch does not get on.
+    // This writer does not end, because its batch cannot be committed.
     let mut head = world.pool().begin().await.unwrap();
     sqlx::query("select from store.logs where log = $1 for update")
         .bind(third.key().0)
         .execute(&mut *head)
         .await
         .unwrap();
-    let caller = tokio::spawn(async move { told(&engine.submit(&third, much_to_look_up(0)).await) });
-    eventually(BOUND, "the third history is read", async || histories().await > 2).await;
+    let caller = tokio::spawn(async move { summary(&engine.submit(&third, many_look_ups(0)).await) });
+    eventually(TIMEOUT, "the third history is read", async || histories().await > 2).await;
     head.rollback().await.unwrap();
     outcomes.rollback().await.unwrap();
     assert_eq!(caller.await.unwrap(), "1 events");
 }
 
 #[tokio::test]
-async fn an_entity_whose_snapshot_cannot_be_read_is_loaded_from_its_events() {
+async fn an_entity_with_an_unreadable_snapshot_is_loaded_from_its_events() {
     let world = World::create().await;
     let log = world.log.clone();
     let engine: CommandEngine<Theatre> = world.engine(tuning());
@@ -147,12 +147,12 @@ async fn an_entity_whose_snapshot_cannot_be_read_is_loaded_from_its_events() {
     };
     world.store.save_snapshots(log.key(), &[damaged]).await.unwrap();
     let cold: CommandEngine<Theatre> = world.engine(tuning());
-    assert_eq!(told(&cold.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
-    assert_eq!(told(&cold.submit(&log, submission(vec![reserve("Hamlet", "c")])).await), "sold-out");
+    assert_eq!(summary(&cold.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
+    assert_eq!(summary(&cold.submit(&log, submission(vec![reserve("Hamlet", "c")])).await), "sold-out");
 }
 
 #[tokio::test]
-async fn an_entity_that_an_event_concerns_and_the_command_did_not_name_stays_in_memory() {
+async fn an_entity_in_memory_is_updated_by_events_of_commands_that_do_not_name_it() {
     let world = World::create().await;
     let log = world.log.clone();
     let engine: CommandEngine<Theatre> = world.engine(tuning());
@@ -161,9 +161,9 @@ async fn an_entity_that_an_event_concerns_and_the_command_did_not_name_stays_in_
         vec![announce("Hamlet", 9), announce("Faust", 9), announce("Tasso", 9), reserve("Tasso", "a")];
     engine.submit(&log, submission(commands)).await.unwrap();
     // This brings the guest into memory.
-    assert_eq!(told(&engine.submit(&log, submission(vec![follow()])).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![follow()])).await), "1 events");
     engine.submit(&log, submission(vec![reserve("Hamlet", "a")])).await.unwrap();
-    // Whoever reads the guest from the store is told another show.
+    // A writer that loads the guest from the store would find another show.
     let wrong = recount_store::Snapshot {
         entity: guest_tag("a"),
         version: 1,
@@ -171,7 +171,7 @@ async fn an_entity_that_an_event_concerns_and_the_command_did_not_name_stays_in_
         state: r#"{"Guest":{"last_show":"Faust"}}"#.to_owned(),
     };
     world.store.save_snapshots(log.key(), &[wrong]).await.unwrap();
-    assert_eq!(told(&engine.submit(&log, submission(vec![follow()])).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![follow()])).await), "1 events");
     let last = world.events().await.pop().unwrap();
     assert_eq!(last.data, r#"{"what":"reserved","show":"Hamlet","guest":"b","seat":2}"#);
 }
@@ -192,9 +192,9 @@ async fn a_long_lived_entity_is_loaded_from_its_snapshot() {
             .await
             .unwrap()
     };
-    // There is only one: nothing comes later and replaces what is written below.
-    eventually(BOUND, "a snapshot near the head", async || snapshot_position().await == 30).await;
-    // The snapshot counts and not the events before it: it says that the show has one seat more.
+    // There is only one snapshot, so no later one replaces the change below.
+    eventually(TIMEOUT, "a snapshot near the head", async || snapshot_position().await == 30).await;
+    // One more seat in the snapshot shows that the snapshot is used and not the events before it.
     sqlx::query("update store.snapshots set state = jsonb_set(state::jsonb, '{Show,seats}', '41')::json where entity = $1")
         .bind(show_tag("Hamlet").as_str())
         .execute(world.pool())
@@ -202,7 +202,7 @@ async fn a_long_lived_entity_is_loaded_from_its_snapshot() {
         .unwrap();
     let cold: CommandEngine<Theatre> = world.engine(tuning());
     for _ in 0..6 {
-        assert_eq!(told(&cold.submit(&log, submission(vec![reserve("Hamlet", "h")])).await), "1 events");
+        assert_eq!(summary(&cold.submit(&log, submission(vec![reserve("Hamlet", "h")])).await), "1 events");
     }
-    assert_eq!(told(&cold.submit(&log, submission(vec![reserve("Hamlet", "h")])).await), "sold-out");
+    assert_eq!(summary(&cold.submit(&log, submission(vec![reserve("Hamlet", "h")])).await), "sold-out");
 }

@@ -1,9 +1,9 @@
-//! A log's writer begins: at a log that nobody has, while the store is away, and anew when it is far behind.
+//! Opening a log: an unknown log, an unreachable store, and a writer that is far behind.
 
 use std::time::Duration;
 
 use crate::theatre::Theatre;
-use crate::world::{World, environment, keyed, submission, told, tuning};
+use crate::world::{World, environment, keyed, submission, summary, tuning};
 use recount_core::LogName;
 use recount_store::LogWriter;
 use recount_test_support::eventually;
@@ -13,34 +13,37 @@ use tokio::task::JoinSet;
 
 use crate::{announce, reserve};
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(60);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_name_that_no_log_has_keeps_no_writer_and_a_log_that_is_made_afterwards_is_found() {
+async fn an_unknown_log_keeps_no_writer_and_is_found_once_it_is_created() {
     let world = World::create().await;
-    let engine: CommandEngine<Theatre> = world.engine(Tuning { idle: 10 * BOUND, ..tuning() });
+    let engine: CommandEngine<Theatre> = world.engine(Tuning { idle: 10 * TIMEOUT, ..tuning() });
     for n in 0..20 {
         let name: LogName = format!("nobody-{n}").parse().unwrap();
         let log = name.clone();
-        assert_eq!(told(&engine.submit(&log, submission(vec![announce("Hamlet", 9)])).await), "LogUnknown");
+        assert_eq!(
+            summary(&engine.submit(&log, submission(vec![announce("Hamlet", 9)])).await),
+            "LogUnknown"
+        );
         if n % 2 == 0 {
-            eventually(BOUND, "the writer is gone", async || !engine.has_writer(&log)).await;
+            eventually(TIMEOUT, "the writer is gone", async || !engine.has_writer(&log)).await;
         }
         world.store.create_log(&name).await.unwrap();
-        assert_eq!(told(&engine.submit(&log, submission(vec![announce("Hamlet", 9)])).await), "1 events");
+        assert_eq!(summary(&engine.submit(&log, submission(vec![announce("Hamlet", 9)])).await), "1 events");
     }
 }
 
 #[tokio::test]
-async fn of_many_who_ask_for_a_log_that_nobody_has_each_is_told() {
+async fn every_caller_of_an_unknown_log_gets_an_error() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { batch_commands_max: 3, ..tuning() });
     let mut callers = JoinSet::new();
     for n in 0..50 {
         let engine = engine.clone();
         callers.spawn(async move {
-            told(
+            summary(
                 &engine
                     .submit(
                         &format!("nobody-{}", n % 2).parse().unwrap(),
@@ -54,7 +57,7 @@ async fn of_many_who_ask_for_a_log_that_nobody_has_each_is_told() {
 }
 
 #[tokio::test]
-async fn a_log_whose_connection_has_died_is_opened_with_another_one() {
+async fn a_log_is_opened_even_if_the_pooled_connection_has_died() {
     let world = World::create().await;
     let one = PgPoolOptions::new().max_connections(1).connect(world.database.url()).await.unwrap();
     let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&one).await.unwrap();
@@ -66,38 +69,41 @@ async fn a_log_whose_connection_has_died_is_opened_with_another_one() {
         .await
         .unwrap();
     assert!(killed);
-    assert_eq!(told(&engine.submit(&world.log, submission(vec![announce("Hamlet", 9)])).await), "1 events");
+    assert_eq!(
+        summary(&engine.submit(&world.log, submission(vec![announce("Hamlet", 9)])).await),
+        "1 events"
+    );
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_opened_in_time_is_unavailable_and_nothing_was_done() {
+async fn a_log_that_cannot_be_opened_in_time_is_unavailable() {
     let world = World::create().await;
     let command_timeout = Duration::from_secs(1);
     let engine: CommandEngine<Theatre> = world.engine(Tuning { command_timeout, ..tuning() });
     world.pool().close().await;
     let submitted = engine.submit(&world.log, keyed(announce("Hamlet", 9), "a"));
-    assert_eq!(told(&submitted.await), "Unavailable");
+    assert_eq!(summary(&submitted.await), "Unavailable");
 }
 
 #[tokio::test]
-async fn a_writer_that_is_far_behind_begins_anew_instead_of_reading_all_that_it_missed() {
+async fn a_writer_that_is_far_behind_starts_again_at_the_head() {
     let world = World::create().await;
     let log = world.log.clone();
     let [behind, other]: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let one = |command| submission(vec![command]);
-    assert_eq!(told(&behind.submit(&log, one(announce("Hamlet", 2))).await), "1 events");
-    assert_eq!(told(&other.submit(&log, one(reserve("Hamlet", "a"))).await), "1 events");
-    // The other one goes on for long. Whoever would read that finds it missing.
+    assert_eq!(summary(&behind.submit(&log, one(announce("Hamlet", 2))).await), "1 events");
+    assert_eq!(summary(&other.submit(&log, one(reserve("Hamlet", "a"))).await), "1 events");
+    // As if the other engine had appended a million events. Reading them would fail, because they do not exist.
     sqlx::query("update store.logs set head = head + 1000000 where log = $1")
         .bind(log.key().0)
         .execute(world.pool())
         .await
         .unwrap();
     let third: CommandEngine<Theatre> = world.engine(tuning());
-    assert_eq!(told(&third.submit(&log, one(announce("Faust", 1))).await), "1 events");
-    // It knows what happened meanwhile: to what it had in memory, and to what was not there before.
-    assert_eq!(told(&behind.submit(&log, one(reserve("Hamlet", "b"))).await), "1 events");
-    assert_eq!(told(&behind.submit(&log, one(reserve("Hamlet", "c"))).await), "sold-out");
-    assert_eq!(told(&behind.submit(&log, one(reserve("Faust", "a"))).await), "1 events");
-    assert_eq!(told(&behind.submit(&log, one(announce("Faust", 1))).await), "0 events");
+    assert_eq!(summary(&third.submit(&log, one(announce("Faust", 1))).await), "1 events");
+    // It sees the events of the others: for an entity that it had in memory, and for one that is new.
+    assert_eq!(summary(&behind.submit(&log, one(reserve("Hamlet", "b"))).await), "1 events");
+    assert_eq!(summary(&behind.submit(&log, one(reserve("Hamlet", "c"))).await), "sold-out");
+    assert_eq!(summary(&behind.submit(&log, one(reserve("Faust", "a"))).await), "1 events");
+    assert_eq!(summary(&behind.submit(&log, one(announce("Faust", 1))).await), "0 events");
 }

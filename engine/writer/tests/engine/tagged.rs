@@ -25,7 +25,7 @@ async fn pages(world: &World, tag: &Tag, limit: u32) -> Vec<RecordedEvent> {
 }
 
 #[tokio::test]
-async fn the_events_of_an_entity_come_in_order_whole_and_alone() {
+async fn the_events_of_an_entity_are_read_in_order_and_without_others() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let mut commands = vec![announce("Hamlet", 99), announce("Faust", 99)];
@@ -49,7 +49,7 @@ async fn the_events_of_an_entity_come_in_order_whole_and_alone() {
 }
 
 #[tokio::test]
-async fn an_event_that_only_has_the_hash_is_left_out_and_ends_no_page() {
+async fn an_event_with_a_colliding_tag_hash_is_ignored_and_ends_no_page() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -57,7 +57,7 @@ async fn an_event_that_only_has_the_hash_is_left_out_and_ends_no_page() {
     commands.extend((0..10).map(|n| reserve("Hamlet", &format!("g{n}"))));
     commands.push(reserve("Hamlet", "ann"));
     engine.submit(&log, submission(commands)).await.unwrap();
-    // As if the tags of all these events had the hash of Ann's.
+    // As if the tags of all these events had the same hash as Ann's tag.
     sqlx::query("insert into store.event_tags (log, tag, position) select $1, $2, generate_series(3, 12)")
         .bind(log.key().0)
         .bind(tag_hash(log.key(), &guest_tag("ann")))
@@ -72,7 +72,7 @@ async fn an_event_that_only_has_the_hash_is_left_out_and_ends_no_page() {
 }
 
 #[tokio::test]
-async fn a_page_of_large_events_ends_early_and_the_next_goes_on() {
+async fn a_page_of_large_events_ends_early_and_the_next_page_continues() {
     let world = World::create().await;
     let log = world.log.clone();
     let head = world.store.reader().log(log.key()).await.unwrap().unwrap();

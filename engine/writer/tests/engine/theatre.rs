@@ -1,5 +1,4 @@
-//! A theatre that sells seats: a second, tiny domain on the same engine. It has nothing to do with ledgers, and the
-//! engine must not notice.
+//! A theatre that sells seats: a small domain for testing the engine, which has nothing to do with ledgers.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +17,7 @@ pub(crate) enum Command {
         show: String,
         seats: u32,
     },
-    /// A reservation that has to be confirmed lapses at a moment.
+    /// With `until`, the reservation lapses at that time unless it is confirmed.
     Reserve {
         show: String,
         guest: String,
@@ -28,19 +27,19 @@ pub(crate) enum Command {
         show: String,
         seat: u32,
     },
-    /// What the service submits by itself when a reservation lapses.
+    /// The command that the engine submits when a reservation falls due.
     Lapse {
         show: String,
         seat: u32,
     },
-    /// Closes the box office of a show, or opens it. While it is closed nothing happens to the show.
+    /// Closes the box office of a show. While it is closed, commands for the show are rejected.
     Close {
         show: String,
     },
     Open {
         show: String,
     },
-    /// Gives the guest's seat to whoever the guest names as a friend in another show: reads one entity through another.
+    /// Reserves a seat for a friend in the show that the guest went to last: reads one entity through another.
     Follow {
         guest: String,
         show: String,
@@ -86,7 +85,7 @@ pub(crate) enum Entity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seat {
     pub(crate) guest: String,
-    /// When it is free again, unless it is confirmed before.
+    /// When the reservation lapses, unless it is confirmed before.
     pub(crate) until: Option<DateTime<Utc>>,
 }
 
@@ -118,7 +117,7 @@ fn tags(event: &Event) -> Vec<Tag> {
     }
 }
 
-/// The play whose name brings bad luck in a theatre: deciding about its seats panics.
+/// The play whose name brings bad luck in a theatre: deciding a command for its seats panics.
 pub(crate) const CURSED: &str = "Macbeth";
 
 /// The show, if its box office is open.
@@ -154,7 +153,7 @@ fn lapse(show: &str, seat: u32, find: Find<'_, Entity>, now: DateTime<Utc>) -> R
     Ok(until.iter().map(|_| Event::Lapsed { show: show.to_owned(), seat }).collect())
 }
 
-/// Closes or opens a box office, unless it is so already.
+/// Closes or opens a box office, unless it is closed or open already.
 fn set_closed(show: &str, close: bool, find: Find<'_, Entity>) -> Result<Vec<Event>, Rejection> {
     let show = show.to_owned();
     match find(&show_tag(&show)) {
@@ -165,7 +164,7 @@ fn set_closed(show: &str, close: bool, find: Find<'_, Entity>) -> Result<Vec<Eve
     }
 }
 
-/// What lapses, as the store knows it.
+/// The name of the deadline of a seat.
 pub(crate) fn deadline_name(show: &str, seat: u32) -> String {
     format!("seat:{show}:{seat}")
 }
@@ -314,7 +313,7 @@ impl Domain for Theatre {
         Some(Command::Lapse { show: show.to_owned(), seat: seat.parse().ok()? })
     }
 
-    /// How many seats of a show are free, and which show a guest went to last: before, and after.
+    /// The free seats of each show and the last show of each guest, before and after.
     fn explain(events: &[Event], before: Find<'_, Entity>, after: Find<'_, Entity>) -> Map<String, Value> {
         let mut explanation = Map::new();
         for tag in events.iter().flat_map(tags) {

@@ -1,4 +1,4 @@
-//! Whoever reads much lets the others have their turn: the process answers meanwhile.
+//! Long reads yield to other tasks, so that the process keeps answering.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +9,8 @@ use recount_store::{LogReader, StoreError, tag_hash};
 use sqlx::postgres::PgPoolOptions;
 
 const EVENTS: i64 = 20_000;
-/// Rows that may be read in one go, at most; tokio lets a task do 128 things before the others have their turn.
-const ROWS_IN_A_GO: u64 = 256;
+/// The most rows that may be read without yielding. The budget of a tokio task is 128 operations.
+const ROWS_PER_TURN_MAX: u64 = 256;
 
 /// A log whose events all concern one show, and as many outcomes.
 async fn long_log() -> World {
@@ -32,38 +32,38 @@ async fn long_log() -> World {
     world
 }
 
-/// Counts the turns that another task of the same thread has, and what is done between two of them.
+/// Counts the turns of another task on the same thread, and the rows that are read between two of them.
 #[derive(Debug)]
 struct Turns {
-    had: Arc<AtomicU64>,
-    at: u64,
-    in_a_go: u64,
-    most: u64,
+    turns: Arc<AtomicU64>,
+    last_turn: u64,
+    since_turn: u64,
+    rows_max: u64,
 }
 
 impl Turns {
     fn watch() -> Turns {
-        let had = Arc::new(AtomicU64::new(0));
-        let turns = Arc::clone(&had);
+        let turns = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&turns);
         tokio::spawn(async move {
             loop {
-                turns.fetch_add(1, Ordering::Relaxed);
+                counter.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
             }
         });
-        Turns { had, at: 0, in_a_go: 0, most: 0 }
+        Turns { turns, last_turn: 0, since_turn: 0, rows_max: 0 }
     }
 
     fn note(&mut self) {
-        let had = self.had.load(Ordering::Relaxed);
-        self.in_a_go = if had == self.at { self.in_a_go + 1 } else { 1 };
-        self.at = had;
-        self.most = self.most.max(self.in_a_go);
+        let turns = self.turns.load(Ordering::Relaxed);
+        self.since_turn = if turns == self.last_turn { self.since_turn + 1 } else { 1 };
+        self.last_turn = turns;
+        self.rows_max = self.rows_max.max(self.since_turn);
     }
 }
 
 #[tokio::test]
-async fn while_a_history_is_read_others_have_their_turn() {
+async fn reading_a_history_lets_other_tasks_run() {
     let world = long_log().await;
     let mut turns = Turns::watch();
     let mut rows = 0;
@@ -74,11 +74,11 @@ async fn while_a_history_is_read_others_have_their_turn() {
     });
     assert!(whole.await.unwrap());
     assert_eq!(rows, 2 * EVENTS);
-    assert!(turns.most <= ROWS_IN_A_GO, "{} rows in one go", turns.most);
+    assert!(turns.rows_max <= ROWS_PER_TURN_MAX, "{} rows without yielding", turns.rows_max);
 }
 
 #[tokio::test]
-async fn while_an_entity_with_a_long_history_is_loaded_others_have_their_turn() {
+async fn loading_an_entity_with_a_long_history_lets_other_tasks_run() {
     let world = long_log().await;
     let mut turns = Turns::watch();
     let show = [show_tag("Hamlet")];
@@ -87,11 +87,11 @@ async fn while_an_entity_with_a_long_history_is_loaded_others_have_their_turn() 
         Ok(())
     });
     loaded.await.unwrap();
-    assert!(turns.most <= ROWS_IN_A_GO, "{} rows in one go", turns.most);
+    assert!(turns.rows_max <= ROWS_PER_TURN_MAX, "{} rows without yielding", turns.rows_max);
 }
 
 #[tokio::test]
-async fn a_history_that_nobody_wants_any_more_is_not_read_to_its_end() {
+async fn reading_a_history_can_stop_before_its_end() {
     let world = long_log().await;
     let one = PgPoolOptions::new().max_connections(1).connect(world.database.url()).await.unwrap();
     let backend =

@@ -37,12 +37,12 @@ impl World {
         self.database.pool()
     }
 
-    /// An engine of its own, as another process would have it.
+    /// A separate engine, like that of another process.
     pub(crate) fn engine<D: Domain>(&self, tuning: Tuning) -> CommandEngine<D> {
         CommandEngine::start(self.store.clone(), environment(), tuning)
     }
 
-    /// The whole log. Reading it checks that its positions have no gap.
+    /// All events of the log. Reading them checks that the positions have no gaps.
     pub(crate) async fn events(&self) -> Vec<RecordedEvent> {
         let mut events: Vec<RecordedEvent> = Vec::new();
         loop {
@@ -57,7 +57,7 @@ impl World {
     }
 }
 
-/// As a service has it, but for callers with the patience that it takes on a slow machine.
+/// The defaults, but with a command timeout for a slow machine.
 pub(crate) fn tuning() -> Tuning {
     Tuning { command_timeout: Duration::from_secs(120), ..Tuning::default() }
 }
@@ -67,12 +67,12 @@ pub(crate) fn submission<C>(commands: Vec<C>) -> Submission<C> {
     Submission { commands, atomic: false, dry_run: false, key: None, meta: "{}".into(), bytes: 1 }
 }
 
-/// What would become of these commands.
+/// A dry run of these commands.
 pub(crate) fn dry_run<C>(commands: Vec<C>) -> Submission<C> {
     Submission { dry_run: true, ..submission(commands) }
 }
 
-/// Something that works off deadlines, as a process does.
+/// A deadline worker, like that of a process.
 #[derive(Debug)]
 pub(crate) struct DeadlineWorker {
     task: JoinHandle<()>,
@@ -84,7 +84,7 @@ impl DeadlineWorker {
         DeadlineWorker::start_at(engine, environment(), pace)
     }
 
-    /// One with a clock of its own.
+    /// Starts a worker with a clock of its own.
     pub(crate) fn start_at<D: Domain>(
         engine: &CommandEngine<D>,
         environment: Environment,
@@ -108,8 +108,8 @@ pub(crate) fn keyed<C: std::fmt::Debug>(command: C, key: &str) -> Submission<C> 
     Submission { key: Some(key), ..submission(vec![command]) }
 }
 
-/// The code of a rejection, or the number of events.
-pub(crate) fn told(outcome: &Result<SubmissionOutcome, SubmitError>) -> String {
+/// The code of a rejection, the number of events, or the error.
+pub(crate) fn summary(outcome: &Result<SubmissionOutcome, SubmitError>) -> String {
     match outcome {
         Ok(outcome) => match outcome.outcomes.first() {
             Some(Outcome::Accepted(accepted)) => format!("{} events", accepted.events.len()),

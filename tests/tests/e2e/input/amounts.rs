@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{check, transfer, up_with_a_ledger};
 
 #[tokio::test]
-async fn amounts_that_are_none_are_refused() {
+async fn malformed_amounts_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let amounts = [
         ("zero", json!("0")),
@@ -40,7 +40,7 @@ async fn amounts_that_are_none_are_refused() {
         }),
     )
     .await;
-    // What is just not too large is taken, and what would then be too large in sum is not.
+    // The largest amount is well-formed, but the sum would overflow.
     let largest = json!("170141183460469231731687303715884105727");
     let overflow = transfer("bank", "users:alice", "USD/2", &largest);
     check(&ledger, [("in sum", ledger.command("post-transaction", &overflow), 422, "balance-overflow")])

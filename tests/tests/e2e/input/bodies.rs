@@ -11,18 +11,18 @@ fn post(ledger: &LedgerClient, rest: &str) -> Ask {
     ledger.commands.ask(Method::POST, ledger.path(rest))
 }
 
-/// A text that is said to be JSON, and to open an account.
+/// A request to open an account, with this text as its JSON body.
 fn as_json(ledger: &LedgerClient, text: &str) -> Ask {
     post(ledger, "/commands/open-account").header("content-type", "application/json").body(text.to_owned())
 }
 
-/// What would open an account if all else were right.
+/// A valid body for opening an account.
 fn good() -> Value {
     json!({"account": "new", "kind": "asset"})
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused() {
+async fn bodies_that_are_not_json_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let two = format!("{0}{0}", good());
     let texts = [
@@ -38,7 +38,7 @@ async fn what_is_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn json_of_another_form_is_refused() {
+async fn json_of_the_wrong_shape_is_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let with_metadata =
         |value: &str| format!(r#"{{"account":"new","kind":"asset","metadata":{{"a":{value}}}}}"#);
@@ -79,7 +79,7 @@ async fn json_of_another_form_is_refused() {
 }
 
 #[tokio::test]
-async fn batches_of_another_form_are_refused_and_atomic_ones_change_all_or_nothing() {
+async fn malformed_and_rejected_batches_change_nothing() {
     let (_up, ledger) = up_with_a_ledger().await;
     let open = json!({"command": "open-account", "data": good()});
     let unknown = json!({"command": "print-money", "data": {}});

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Case, check, up_with_a_ledger};
 
 #[tokio::test]
-async fn who_has_no_valid_key_learns_and_changes_nothing() {
+async fn requests_without_a_valid_key_reveal_and_change_nothing() {
     let (up, ledger) = up_with_a_ledger().await;
     let nobody = up.process.client();
     let key = crate::first_key(&up.process.stdout());
@@ -21,7 +21,7 @@ async fn who_has_no_valid_key_learns_and_changes_nothing() {
             ledger.commands.ask(Method::PUT, "/v1/ledgers/new"),
             client.get(ledger.path("/events")),
             client.get(ledger.path("/trial-balance")),
-            // Whether a ledger is there is nobody's business either.
+            // Without a key, a caller must not learn whether a ledger exists.
             client.get("/v1/ledgers/nowhere/accounts"),
         ]
     };
@@ -42,7 +42,7 @@ async fn who_has_no_valid_key_learns_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn idempotency_keys_that_are_none_or_were_used_otherwise_are_refused() {
+async fn malformed_and_reused_idempotency_keys_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let pay = |key: &str| ledger.command("post-transaction", &payment("t2")).header("idempotency-key", key);
     let long = "x".repeat(256);
@@ -74,7 +74,7 @@ async fn idempotency_keys_that_are_none_or_were_used_otherwise_are_refused() {
     let again = pay("used").ok().await;
     assert_eq!(again.json(), first.json(), "the recorded outcome, quotes or not");
 
-    // A rejection is recorded too: when the reason is gone, the repeat is still the same answer.
+    // A rejection is recorded too: a repeat gets the same answer, even after the reason is gone.
     let close =
         || ledger.command("close-account", &json!({"account": "later"})).header("idempotency-key", "close");
     check(&ledger, [("rejected", close(), 422, "account-unknown")]).await;

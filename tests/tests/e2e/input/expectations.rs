@@ -1,4 +1,4 @@
-//! What the sender of a command takes for granted.
+//! Expectations of commands.
 
 use recount_tests::ledger::payment;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{check, up_with_a_ledger};
 
 #[tokio::test]
-async fn expectations_that_are_none_are_refused() {
+async fn malformed_expectations_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let with = |members: Value| {
         let mut expectation = json!({"account": "bank", "asset": "USD/2"});
@@ -41,7 +41,7 @@ async fn expectations_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn an_expectation_that_is_not_met_is_a_conflict_and_changes_nothing() {
+async fn an_unmet_expectation_is_a_conflict_and_changes_nothing() {
     let (_up, ledger) = up_with_a_ledger().await;
     let expecting = |command: &str, mut data: Value, bound: Value| {
         data["expect"] = json!([{"account": "bank", "asset": "USD/2"}]);
@@ -65,7 +65,7 @@ async fn an_expectation_that_is_not_met_is_a_conflict_and_changes_nothing() {
         ),
     ];
     check(&ledger, cases).await;
-    // What was done is so already, whatever is expected of a balance that it has changed.
+    // A repeat is accepted without checking the expectation: the effect of the command holds already.
     let again = expecting("post-transaction", payment("t1"), json!({"equal_to": "0"})).ok().await;
     assert_eq!(again.json()["events"], json!([]), "{again}");
 }

@@ -1,4 +1,4 @@
-//! Bad input: each is refused with the right status and code, and changes nothing.
+//! Bad input: it is refused with the right status and code, and changes nothing.
 
 mod amounts;
 mod bodies;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::Up;
 
-/// A name for the reader, the request, and the status and the code that it is answered with.
+/// A name for the reader, the request, and the expected status and code.
 type Case = (&'static str, Ask, u16, &'static str);
 
 async fn up_with_a_ledger() -> (Up, LedgerClient) {
@@ -22,12 +22,13 @@ async fn up_with_a_ledger() -> (Up, LedgerClient) {
     let ledger = LedgerClient::at(&up.client, "main");
     ledger.set_up().await;
     let paid = ledger.pay("t1").await;
-    // The queries know of it.
+    // Wait until queries show it.
     ledger.trial_balance(paid.position).await;
     (up, ledger)
 }
 
-/// Every case is answered as it says, with a problem whose page is there, and the log stays as it is.
+/// Checks that every case gets the expected problem, that the page of the problem exists, and that the log does not
+/// change.
 async fn check(ledger: &LedgerClient, cases: impl IntoIterator<Item = Case>) {
     let head = ledger.head().await;
     for (name, ask, status, code) in cases {

@@ -1,4 +1,4 @@
-//! Names, ids and moments.
+//! Names, ids and times.
 
 use http::Method;
 use recount_tests::ledger::payment;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Case, check, up_with_a_ledger};
 
 #[tokio::test]
-async fn names_that_are_none_are_refused() {
+async fn malformed_names_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let long = "x".repeat(300);
     let mut cases: Vec<Case> = Vec::new();
@@ -69,19 +69,18 @@ async fn names_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn moments_that_are_none_are_refused() {
+async fn malformed_times_are_refused() {
     let (_up, ledger) = up_with_a_ledger().await;
     let mut cases: Vec<Case> = Vec::new();
-    for moment in ["", "yesterday", "2026-02-30", "2026-01-31 12:00", "2026-01-31T25:00:00Z", "999999-01-01"]
-    {
+    for time in ["", "yesterday", "2026-02-30", "2026-01-31 12:00", "2026-01-31T25:00:00Z", "999999-01-01"] {
         let mut payment = payment("t2");
-        payment["effective_at"] = json!(moment);
-        cases.push(("a moment", ledger.command("post-transaction", &payment), 400, "invalid-request"));
+        payment["effective_at"] = json!(time);
+        cases.push(("a time", ledger.command("post-transaction", &payment), 400, "invalid-request"));
         let hold = json!({
-            "debit": "bank", "credit": "users:bob", "asset": "USD/2", "amount": "1", "expires_at": moment,
+            "debit": "bank", "credit": "users:bob", "asset": "USD/2", "amount": "1", "expires_at": time,
         });
         cases.push(("a deadline", ledger.command("hold", &hold), 400, "invalid-request"));
-        let (close, reopen) = (json!({"through": moment}), json!({"from": moment}));
+        let (close, reopen) = (json!({"through": time}), json!({"from": time}));
         cases.push(("the end of a period", ledger.command("close-period", &close), 400, "invalid-request"));
         cases.push((
             "the start of a period",
@@ -94,7 +93,7 @@ async fn moments_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_text_about_a_person_is_told_without_the_text() {
+async fn the_error_for_personal_data_does_not_repeat_it() {
     let (_up, ledger) = up_with_a_ledger().await;
     let secret = format!("Alice\u{7}{}", "x".repeat(2_000));
     for profile in [json!({"name": secret}), json!({"attributes": {"passport": secret}})] {

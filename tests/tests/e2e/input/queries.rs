@@ -1,4 +1,4 @@
-//! Queries: cursors, limits, filters, positions, and what is not there.
+//! Queries: cursors, limits, filters, positions, and resources that do not exist.
 
 use http::Method;
 
@@ -53,17 +53,22 @@ async fn queries_that_cannot_be_answered_are_refused() {
     cases.push(("no such hold", get("/holds/h0"), 404, "hold-not-found"));
     cases.push(("no such customer", get("/customers/c-0"), 404, "customer-not-found"));
     cases.push((
-        "no history of nothing",
+        "no such transaction in a history",
         get("/transactions/t0/metadata-history"),
         404,
         "transaction-not-found",
     ));
     cases.push(("no such account", get("/accounts/nobody"), 404, "account-not-found"));
-    cases.push(("no statement of no account", get("/accounts/nobody/statement"), 404, "account-not-found"));
+    cases.push((
+        "no such account in a statement",
+        get("/accounts/nobody/statement"),
+        404,
+        "account-not-found",
+    ));
     cases.push(("no such transaction", get("/transactions/t0"), 404, "transaction-not-found"));
     cases.push(("no such ledger", ledger.queries.get("/v1/ledgers/nowhere/accounts"), 404, "ledger-unknown"));
     cases.push((
-        "no log of no ledger",
+        "no such ledger in its log",
         ledger.queries.get("/v1/ledgers/nowhere/events"),
         404,
         "ledger-unknown",

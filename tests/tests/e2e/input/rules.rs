@@ -1,4 +1,4 @@
-//! Commands of the right form that break a rule of the ledger, and content that looks as if it did.
+//! Well-formed commands that break a rule of the ledger, and unusual content that does not.
 
 use recount_tests::ledger::{LedgerClient, payment};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn entries(entries: &[(&str, &str, &str)]) -> Value {
 }
 
 #[tokio::test]
-async fn what_breaks_a_rule_of_the_ledger_is_rejected_and_changes_nothing() {
+async fn commands_that_break_a_rule_are_rejected_and_change_nothing() {
     let (up, ledger) = up_with_a_ledger().await;
     let one = json!("1");
     let mut other = payment("t1");
@@ -64,18 +64,18 @@ async fn what_breaks_a_rule_of_the_ledger_is_rejected_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_done_cannot_be_done_again_or_undone_twice() {
+async fn references_reversals_and_closed_accounts_cannot_be_reused() {
     let (_up, ledger) = up_with_a_ledger().await;
-    let done = async |command: &str, data: Value| ledger.command(command, &data).ok().await;
+    let succeed = async |command: &str, data: Value| ledger.command(command, &data).ok().await;
     let mut referring = payment("t2");
     referring["reference"] = json!("invoice 7");
-    done("post-transaction", referring).await;
+    succeed("post-transaction", referring).await;
     let mut other = payment("t3");
     other["reference"] = json!("invoice 7");
-    done("reverse-transaction", json!({"transaction": "t1", "reversal": "t1-back"})).await;
-    done("open-account", json!({"account": "closed", "kind": "asset"})).await;
-    done("close-account", json!({"account": "closed"})).await;
-    done("freeze-account", json!({"account": "users:bob", "scope": "credits"})).await;
+    succeed("reverse-transaction", json!({"transaction": "t1", "reversal": "t1-back"})).await;
+    succeed("open-account", json!({"account": "closed", "kind": "asset"})).await;
+    succeed("close-account", json!({"account": "closed"})).await;
+    succeed("freeze-account", json!({"account": "users:bob", "scope": "credits"})).await;
     let frozen = transfer("bank", "users:bob", "USD/2", &json!("1"));
     let closed = transfer("closed", "users:alice", "USD/2", &json!("1"));
     let cases = [
@@ -96,7 +96,7 @@ async fn what_was_done_cannot_be_done_again_or_undone_twice() {
 }
 
 #[tokio::test]
-async fn a_repeated_transaction_id_is_recognised_without_any_key() {
+async fn a_repeated_transaction_id_is_recognised_without_a_key() {
     let (_up, ledger) = up_with_a_ledger().await;
     let head = ledger.head().await;
     let again = ledger.command("post-transaction", &payment("t1")).ok().await;
@@ -105,7 +105,7 @@ async fn a_repeated_transaction_id_is_recognised_without_any_key() {
 }
 
 #[tokio::test]
-async fn odd_content_is_kept_as_it_was_given() {
+async fn unusual_content_is_kept_unchanged() {
     let (_up, ledger) = up_with_a_ledger().await;
     let metadata = json!({
         "": "no name", "nul": "a\u{0}b", "emoji": "🧾", "quote": "\"'\\", "line": "a\r\nb", "number": 1.5e-300,

@@ -1,18 +1,21 @@
-//! What the store keeps: the deadlines of what happened, and of nothing else.
+//! The stored deadlines follow from the events of the log, and from nothing else.
 
 use crate::theatre::{Theatre, deadline_name};
 use crate::world::now;
-use crate::world::{World, dry_run, submission, told, tuning};
+use crate::world::{World, dry_run, submission, summary, tuning};
 use chrono::{DateTime, TimeDelta, Utc};
 use recount_core::{LogKey, LogName};
 use recount_store::{Append, Appended, Deadline};
 use recount_writer::{CommandEngine, DeadlineChange, Submission};
 
-use super::{BOUND, append, confirm, deadlines, history, long_ago, names, noted, reserve_until, set, soon};
+use super::{
+    TIMEOUT, append, confirm, deadlines, history, long_ago, meaningless_event, names, reserve_until, set,
+    soon,
+};
 use crate::{announce, reserve};
 
 #[tokio::test]
-async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
+async fn a_deadline_that_is_set_and_cleared_in_one_batch_is_not_stored() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -26,7 +29,7 @@ async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
         engine.submit(&log, submission(vec![reserve_until("Hamlet", "b", long_ago())])),
         engine.submit(&log, submission(vec![confirm("Hamlet", 2)])),
     );
-    assert_eq!((told(&reserved), told(&confirmed)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert_eq!((summary(&reserved), summary(&confirmed)), ("1 events".to_owned(), "1 events".to_owned()));
     assert!(deadlines(&world).await.is_empty());
     let events = world.events().await;
     assert_eq!(events.len(), 5);
@@ -34,7 +37,7 @@ async fn a_deadline_that_is_cleared_where_it_is_set_is_not_there() {
 }
 
 #[tokio::test]
-async fn what_does_not_happen_sets_no_deadline() {
+async fn failed_submissions_and_dry_runs_set_no_deadlines() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -44,32 +47,32 @@ async fn what_does_not_happen_sets_no_deadline() {
     let (atomic, dry, other) = tokio::join!(
         engine.submit(&log, Submission { atomic: true, ..submission(reservations()) }),
         engine.submit(&log, dry_run(reservations())),
-        // Something else is in the batch, so that it is appended.
+        // Another submission is in the batch, so that the batch is appended.
         engine.submit(&log, submission(vec![announce("Faust", 1)])),
     );
     assert_eq!(atomic.unwrap().failed, Some(1));
-    assert_eq!((told(&dry), told(&other)), ("1 events".to_owned(), "1 events".to_owned()));
+    assert_eq!((summary(&dry), summary(&other)), ("1 events".to_owned(), "1 events".to_owned()));
     assert!(deadlines(&world).await.is_empty());
     assert_eq!(history(&world).await, ["announced", "announced"]);
 }
 
 #[tokio::test]
-async fn a_batch_that_lost_its_race_sets_the_deadlines_of_what_was_decided_in_the_end() {
+async fn a_batch_that_lost_its_race_sets_the_deadlines_of_its_last_decision() {
     let world = World::create().await;
     let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let log = world.log.clone();
     engines[0].submit(&log, submission(vec![announce("Hamlet", 2)])).await.unwrap();
     for engine in &engines {
-        assert_eq!(told(&engine.submit(&log, dry_run(vec![reserve("Hamlet", "x")])).await), "1 events");
+        assert_eq!(summary(&engine.submit(&log, dry_run(vec![reserve("Hamlet", "x")])).await), "1 events");
     }
     engines[0].submit(&log, submission(vec![reserve("Hamlet", "a")])).await.unwrap();
-    // This process believes that the first seat is free.
+    // In the memory of this process, the first seat is free.
     engines[1].submit(&log, submission(vec![reserve_until("Hamlet", "b", long_ago())])).await.unwrap();
     assert_eq!(names(&world).await, [deadline_name("Hamlet", 2)]);
 }
 
 #[tokio::test]
-async fn a_deadline_that_moves_has_one_moment_and_the_pages_leave_none_out() {
+async fn a_deadline_that_moves_has_one_due_time_and_pages_are_complete() {
     let world = World::create().await;
     let (one, two) = (world.log.key(), "two".parse::<LogName>().unwrap());
     world.store.create_log(&two).await.unwrap();
@@ -104,18 +107,18 @@ async fn a_deadline_that_moves_has_one_moment_and_the_pages_leave_none_out() {
 }
 
 #[tokio::test]
-async fn deadlines_do_not_change_without_an_event_nor_at_another_head() {
+async fn deadlines_change_only_with_an_event_at_the_expected_head() {
     let world = World::create().await;
     let log = world.log.clone();
     let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
     let mut alone = Append::new(log.key(), head.head, head.fence, head.recorded_at);
     alone.push_deadline(set("a", soon()));
-    let error = world.store.append(&alone, BOUND).await.unwrap_err();
+    let error = world.store.append(&alone, TIMEOUT).await.unwrap_err();
     assert!(!error.retryable(), "{error:?}");
     append(&world, log.key(), vec![]).await;
     let mut late = Append::new(log.key(), head.head, head.fence, head.recorded_at);
-    late.push_event(noted());
+    late.push_event(meaningless_event());
     late.push_deadline(set("a", soon()));
-    assert_eq!(world.store.append(&late, BOUND).await.unwrap(), Appended::HeadMoved);
+    assert_eq!(world.store.append(&late, TIMEOUT).await.unwrap(), Appended::HeadMoved);
     assert!(deadlines(&world).await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! What falls due is done by itself: once, however many processes see to it, and however late.
+//! Deadlines: the engine submits their commands, with one effect, however many processes do so and however late.
 
 mod kept;
 mod stuck;
@@ -16,11 +16,11 @@ use recount_test_support::eventually;
 use recount_writer::DeadlineChange;
 use recount_writer::deadlines::Pace;
 
-/// For a slow machine that does many other things; every wait ends with what it waits for.
-const BOUND: Duration = Duration::from_secs(120);
+/// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
+const TIMEOUT: Duration = Duration::from_secs(120);
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// For tests that wait for several looks.
+/// A pace for tests that wait for several looks.
 fn quick() -> Pace {
     Pace {
         poll: Duration::from_millis(20),
@@ -60,8 +60,8 @@ async fn names(world: &World) -> Vec<String> {
     deadlines(world).await.into_iter().map(|deadline| deadline.name).collect()
 }
 
-async fn none_is_left(world: &World) {
-    eventually(BOUND, "no deadline is left", async || deadlines(world).await.is_empty()).await;
+async fn wait_until_none_is_left(world: &World) {
+    eventually(TIMEOUT, "no deadline is left", async || deadlines(world).await.is_empty()).await;
 }
 
 /// The types of the events of the log, in order.
@@ -73,8 +73,8 @@ async fn outcomes(world: &World) -> i64 {
     sqlx::query_scalar("select count(*) from store.outcomes").fetch_one(world.pool()).await.unwrap()
 }
 
-/// An event that means nothing.
-fn noted() -> NewEvent {
+/// An event without a meaning for the domain.
+fn meaningless_event() -> NewEvent {
     NewEvent {
         id: new_id(),
         event_type: "noted",
@@ -85,13 +85,13 @@ fn noted() -> NewEvent {
     }
 }
 
-/// Appends an event that does this to the deadlines of its log.
+/// Appends an event that makes these changes to the deadlines of its log.
 async fn append(world: &World, log: LogKey, changes: Vec<DeadlineChange>) {
     let head = world.store.reader().log(log).await.unwrap().unwrap();
     let mut batch = Append::new(log, head.head, head.fence, head.recorded_at);
-    batch.push_event(noted());
+    batch.push_event(meaningless_event());
     changes.into_iter().for_each(|change| batch.push_deadline(change));
-    assert_eq!(world.store.append(&batch, BOUND).await.unwrap(), Appended::Done);
+    assert_eq!(world.store.append(&batch, TIMEOUT).await.unwrap(), Appended::Done);
 }
 
 fn set(name: &str, at: DateTime<Utc>) -> DeadlineChange {

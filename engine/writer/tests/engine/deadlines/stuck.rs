@@ -1,4 +1,4 @@
-//! What cannot be done now is done later, and keeps nobody waiting.
+//! Deadlines that cannot be met now are met later, and do not delay others.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,13 +13,13 @@ use recount_writer::deadlines::Pace;
 use recount_writer::{CommandEngine, Tuning};
 
 use super::{
-    BOUND, NEVER, append, close, deadlines, history, long_ago, names, none_is_left, outcomes, quick,
-    reserve_until, set,
+    NEVER, TIMEOUT, append, close, deadlines, history, long_ago, names, outcomes, quick, reserve_until, set,
+    wait_until_none_is_left,
 };
 use crate::announce;
 
 #[tokio::test]
-async fn a_command_that_is_rejected_keeps_nobody_waiting_and_is_tried_until_it_succeeds() {
+async fn a_rejected_command_delays_no_other_and_is_retried_until_it_succeeds() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -32,34 +32,35 @@ async fn a_command_that_is_rejected_keeps_nobody_waiting_and_is_tried_until_it_s
     ];
     engine.submit(&log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, quick());
-    eventually(BOUND, "Faust's is done", async || names(&world).await == ["seat:Hamlet:1"]).await;
-    eventually(BOUND, "the rejection is recorded", async || outcomes(&world).await == 2).await;
+    eventually(TIMEOUT, "the deadline of Faust is met", async || names(&world).await == ["seat:Hamlet:1"])
+        .await;
+    eventually(TIMEOUT, "the rejection is recorded", async || outcomes(&world).await == 2).await;
     engine.submit(&log, submission(vec![Command::Open { show: "Hamlet".to_owned() }])).await.unwrap();
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
     assert_eq!(history(&world).await[5..], ["lapsed", "opened", "lapsed"]);
 }
 
 #[tokio::test]
-async fn a_rejection_that_was_recorded_before_a_restart_does_not_count_after_it() {
+async fn a_rejected_command_is_retried_after_a_restart() {
     let world = World::create().await;
     let log = world.log.clone();
     let before: CommandEngine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago()), close("Hamlet")];
     before.submit(&log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&before, Pace { poll: NEVER, retry_first: NEVER, ..Pace::default() });
-    eventually(BOUND, "the rejection is recorded", async || outcomes(&world).await == 1).await;
+    eventually(TIMEOUT, "the rejection is recorded", async || outcomes(&world).await == 1).await;
     worker.stop().await;
     before.stop().await;
     let after: CommandEngine<Theatre> = world.engine(tuning());
     after.submit(&log, submission(vec![Command::Open { show: "Hamlet".to_owned() }])).await.unwrap();
     let worker = DeadlineWorker::start(&after, quick());
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
 }
 
 #[tokio::test]
-async fn a_worker_whose_clock_is_ahead_tries_until_the_time_has_come() {
+async fn a_worker_with_a_fast_clock_retries_until_the_deadline_is_due() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let (until, much_later) = (now() + TimeDelta::seconds(2), now() + TimeDelta::hours(1));
@@ -72,8 +73,8 @@ async fn a_worker_whose_clock_is_ahead_tries_until_the_time_has_come() {
     let ahead = Environment::new(|| now() + TimeDelta::hours(2), new_id);
     let worker = DeadlineWorker::start_at(&engine, ahead, quick());
     let later = [deadline_name("Hamlet", 2)];
-    eventually(BOUND, "what was first is done", async || names(&world).await == later).await;
-    eventually(BOUND, "that there is nothing to do is recorded", async || outcomes(&world).await == 2).await;
+    eventually(TIMEOUT, "the first deadline is met", async || names(&world).await == later).await;
+    eventually(TIMEOUT, "the outcome without events is recorded", async || outcomes(&world).await == 2).await;
     worker.stop().await;
     assert_eq!(names(&world).await, later);
     let events = world.events().await;
@@ -82,28 +83,32 @@ async fn a_worker_whose_clock_is_ahead_tries_until_the_time_has_come() {
 }
 
 #[tokio::test]
-async fn names_that_the_domain_does_not_know_stay_and_keep_nobody_waiting() {
+async fn names_that_the_domain_does_not_know_stay_and_delay_no_other() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
-    // More of them than a look goes through, and all before the one that can be done.
+    // More than one look reads, and all of them before the deadline that can be met.
     let earlier = long_ago() - TimeDelta::days(1);
     let unknown: Vec<String> = (0..17_000).map(|n| format!("of a newer program {n}")).collect();
     append(&world, log.key(), unknown.iter().map(|name| set(name, earlier)).collect()).await;
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
     engine.submit(&log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, quick());
-    eventually(BOUND, "the other is done", async || history(&world).await.last().unwrap() == "lapsed").await;
+    eventually(TIMEOUT, "the other deadline is met", async || {
+        history(&world).await.last().unwrap() == "lapsed"
+    })
+    .await;
     worker.stop().await;
     assert_eq!(deadlines(&world).await.len(), unknown.len());
 }
 
 #[tokio::test]
-async fn a_command_that_panics_keeps_nobody_waiting_in_its_log() {
+async fn a_command_that_panics_delays_no_other_in_its_log() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
-    // One of them when its command is made, the other when it is decided; and more behind them than go in at a time.
+    // One panics when its command is created, the other when it is decided. After them come more deadlines than are
+    // submitted at the same time.
     let cursed = [CURSED.to_owned(), deadline_name(CURSED, 1)];
     let earlier = long_ago() - TimeDelta::days(1);
     append(&world, log.key(), cursed.iter().map(|name| set(name, earlier)).collect()).await;
@@ -111,7 +116,7 @@ async fn a_command_that_panics_keeps_nobody_waiting_in_its_log() {
     commands.extend((0..300).map(|n| reserve_until("Hamlet", &format!("g{n}"), long_ago())));
     engine.submit(&log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, quick());
-    eventually(BOUND, "all others are done", async || names(&world).await == cursed).await;
+    eventually(TIMEOUT, "all other deadlines are met", async || names(&world).await == cursed).await;
     worker.stop().await;
     assert_eq!(history(&world).await.iter().filter(|event| *event == "lapsed").count(), 300);
 }
@@ -119,22 +124,23 @@ async fn a_command_that_panics_keeps_nobody_waiting_in_its_log() {
 #[tokio::test]
 async fn a_worker_that_panics_is_started_again() {
     static CALLS: AtomicU32 = AtomicU32::new(0);
-    fn clock_with_a_start() -> DateTime<Utc> {
-        assert_ne!(CALLS.fetch_add(1, Ordering::SeqCst), 0, "the first look goes wrong");
+    fn clock_that_panics_first() -> DateTime<Utc> {
+        assert_ne!(CALLS.fetch_add(1, Ordering::SeqCst), 0, "the first look panics");
         now()
     }
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
     engine.submit(&world.log, submission(commands)).await.unwrap();
-    let worker = DeadlineWorker::start_at(&engine, Environment::new(clock_with_a_start, new_id), quick());
-    none_is_left(&world).await;
+    let worker =
+        DeadlineWorker::start_at(&engine, Environment::new(clock_that_panics_first, new_id), quick());
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
     assert!(CALLS.load(Ordering::SeqCst) > 1);
 }
 
 #[tokio::test]
-async fn a_log_that_hangs_keeps_the_others_not_waiting_and_the_worker_stops_at_once() {
+async fn a_log_that_hangs_delays_no_other_log_and_the_worker_stops_at_once() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { command_timeout: NEVER, ..Tuning::default() });
     let other: LogName = "other".parse().unwrap();
@@ -150,10 +156,11 @@ async fn a_log_that_hangs_keeps_the_others_not_waiting_and_the_worker_stops_at_o
         .await
         .unwrap();
     let worker = DeadlineWorker::start(&engine, quick());
-    eventually(BOUND, "the other log's is done", async || deadlines(&world).await.len() == 1).await;
+    eventually(TIMEOUT, "the deadline of the other log is met", async || deadlines(&world).await.len() == 1)
+        .await;
     assert_eq!(deadlines(&world).await[0].log, world.log.key());
-    tokio::time::timeout(BOUND, worker.stop()).await.expect("it stops at once");
+    tokio::time::timeout(TIMEOUT, worker.stop()).await.expect("the worker stops at once");
     blocker.rollback().await.unwrap();
-    // What it had submitted is finished.
-    none_is_left(&world).await;
+    // The command that it had submitted is finished.
+    wait_until_none_is_left(&world).await;
 }

@@ -1,10 +1,10 @@
-//! What falls due is done.
+//! Deadlines that fall due are met.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::theatre::{Command, Theatre, deadline_name};
-use crate::world::{DeadlineWorker, World, environment, submission, told, tuning};
+use crate::world::{DeadlineWorker, World, environment, submission, summary, tuning};
 use chrono::TimeDelta;
 use recount_core::{LogName, Position};
 use recount_store::LogWriter;
@@ -13,7 +13,8 @@ use recount_writer::deadlines::Pace;
 use recount_writer::{CommandEngine, Outcome};
 
 use super::{
-    BOUND, NEVER, confirm, deadlines, history, long_ago, names, none_is_left, quick, reserve_until, soon,
+    NEVER, TIMEOUT, confirm, deadlines, history, long_ago, names, quick, reserve_until, soon,
+    wait_until_none_is_left,
 };
 use crate::{announce, reserve};
 
@@ -27,17 +28,17 @@ async fn a_reservation_lapses_once_and_its_seat_is_free_again() {
     let commands = vec![announce("Hamlet", 1), reserve_until("Hamlet", "a", until), reserve("Hamlet", "b")];
     let outcome = engine.submit(&log, submission(commands)).await.unwrap();
     assert!(matches!(&outcome.outcomes[2], Outcome::Rejected(refusal) if refusal.code == "sold-out"));
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
     let events = world.events().await;
     assert_eq!(history(&world).await, ["announced", "reserved", "lapsed"]);
     assert_eq!(events[2].meta, r#"{"actor":"recount:deadlines"}"#);
     assert!(events[2].recorded_at >= until);
-    assert_eq!(told(&engine.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![reserve("Hamlet", "b")])).await), "1 events");
 }
 
 #[tokio::test]
-async fn a_reservation_that_was_confirmed_never_lapses() {
+async fn a_confirmed_reservation_never_lapses() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -45,19 +46,19 @@ async fn a_reservation_that_was_confirmed_never_lapses() {
     let reservations =
         vec![announce("Hamlet", 2), reserve_until("Hamlet", "a", until), reserve_until("Hamlet", "b", until)];
     engine.submit(&log, submission(reservations)).await.unwrap();
-    assert_eq!(told(&engine.submit(&log, submission(vec![confirm("Hamlet", 1)])).await), "1 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![confirm("Hamlet", 1)])).await), "1 events");
     assert_eq!(names(&world).await, [deadline_name("Hamlet", 2)]);
     let worker = DeadlineWorker::start(&engine, quick());
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
-    // Even if somebody asks for it.
+    // Not even if a caller submits the command.
     let lapse = Command::Lapse { show: "Hamlet".to_owned(), seat: 1 };
-    assert_eq!(told(&engine.submit(&log, submission(vec![lapse])).await), "0 events");
+    assert_eq!(summary(&engine.submit(&log, submission(vec![lapse])).await), "0 events");
     assert_eq!(history(&world).await, ["announced", "reserved", "reserved", "confirmed", "lapsed"]);
 }
 
 #[tokio::test]
-async fn what_fell_due_while_nothing_ran_is_done_at_the_start() {
+async fn deadlines_that_fell_due_during_a_stop_are_met_at_the_start() {
     let world = World::create().await;
     let log = world.log.clone();
     let before: CommandEngine<Theatre> = world.engine(tuning());
@@ -68,13 +69,13 @@ async fn what_fell_due_while_nothing_ran_is_done_at_the_start() {
     before.stop().await;
     let after: CommandEngine<Theatre> = world.engine(tuning());
     let worker = DeadlineWorker::start(&after, Pace { poll: NEVER, ..quick() });
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
     assert_eq!(history(&world).await, ["announced", "reserved", "lapsed"]);
 }
 
 #[tokio::test]
-async fn the_worker_wakes_up_when_the_next_one_falls_due() {
+async fn the_worker_wakes_up_when_the_next_deadline_falls_due() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let commands = vec![
@@ -84,12 +85,12 @@ async fn the_worker_wakes_up_when_the_next_one_falls_due() {
     ];
     engine.submit(&world.log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, Pace { poll: NEVER, ..quick() });
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
 }
 
 #[tokio::test]
-async fn a_process_leaves_a_log_to_the_one_that_writes_it_and_not_for_long() {
+async fn a_process_leaves_the_deadlines_of_another_writer_until_its_head_start_is_over() {
     let world = World::create().await;
     let engines: [CommandEngine<Theatre>; 2] = [world.engine(tuning()), world.engine(tuning())];
     let other: LogName = "other".parse().unwrap();
@@ -103,19 +104,20 @@ async fn a_process_leaves_a_log_to_the_one_that_writes_it_and_not_for_long() {
     assert_eq!([engines[1].has_writer(&logs[0]), engines[1].has_writer(&logs[1])], [false, true]);
     // Longer than the deadlines have been due.
     let head_start = Duration::from_secs(1_000 * 86_400);
-    let patient = DeadlineWorker::start(&engines[1], Pace { head_start, ..quick() });
-    eventually(BOUND, "its own log's is done", async || deadlines(&world).await.len() == 1).await;
-    patient.stop().await;
-    // The other one fell due before.
+    let worker = DeadlineWorker::start(&engines[1], Pace { head_start, ..quick() });
+    eventually(TIMEOUT, "the deadline of its own log is met", async || deadlines(&world).await.len() == 1)
+        .await;
+    worker.stop().await;
+    // The deadline that is left fell due first.
     assert_eq!(deadlines(&world).await[0].log_name, logs[0]);
     assert!(!engines[1].has_writer(&logs[0]));
     let worker = DeadlineWorker::start(&engines[1], Pace { poll: NEVER, ..Pace::default() });
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
 }
 
 #[tokio::test]
-async fn what_falls_due_in_a_log_that_nobody_writes_is_done_after_the_head_start() {
+async fn deadlines_of_a_log_without_a_writer_are_met_after_the_head_start() {
     let world = World::create().await;
     let before: CommandEngine<Theatre> = world.engine(tuning());
     let commands = vec![announce("Hamlet", 1), reserve_until("Hamlet", "a", soon())];
@@ -123,7 +125,7 @@ async fn what_falls_due_in_a_log_that_nobody_writes_is_done_after_the_head_start
     before.stop().await;
     let after: CommandEngine<Theatre> = world.engine(tuning());
     let worker = DeadlineWorker::start(&after, Pace { poll: NEVER, ..Pace::default() });
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
 }
 
@@ -143,7 +145,7 @@ async fn two_processes_let_each_of_many_reservations_lapse_once() {
         engines[0].submit(log, submission(commands)).await.unwrap();
     }
     let workers = engines.each_ref().map(|engine| DeadlineWorker::start(engine, quick()));
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     for worker in workers {
         worker.stop().await;
     }
@@ -160,7 +162,7 @@ async fn two_processes_let_each_of_many_reservations_lapse_once() {
 }
 
 #[tokio::test]
-async fn a_backlog_of_more_than_one_turn_is_worked_off() {
+async fn a_backlog_of_several_turns_is_worked_off() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     let log = world.log.clone();
@@ -172,14 +174,14 @@ async fn a_backlog_of_more_than_one_turn_is_worked_off() {
     }
     assert_eq!(deadlines(&world).await.len(), 4_800);
     let worker = DeadlineWorker::start(&engine, quick());
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
     let lapsed = history(&world).await.iter().filter(|event| *event == "lapsed").count();
     assert_eq!(lapsed, 4_800);
 }
 
 #[tokio::test]
-async fn the_service_role_has_the_rights_that_it_takes() {
+async fn the_service_role_has_the_rights_that_deadlines_need() {
     let world = World::create().await;
     let as_service = sqlx::postgres::PgPoolOptions::new()
         .max_connections(5)
@@ -196,6 +198,6 @@ async fn the_service_role_has_the_rights_that_it_takes() {
     let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
     engine.submit(&world.log, submission(commands)).await.unwrap();
     let worker = DeadlineWorker::start(&engine, quick());
-    none_is_left(&world).await;
+    wait_until_none_is_left(&world).await;
     worker.stop().await;
 }
