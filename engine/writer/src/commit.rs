@@ -17,6 +17,7 @@ impl<D: Domain> Writer<D> {
     ) -> Result<(), AttemptError> {
         let started = Instant::now();
         let appended = self.store.append(&prepared.append, STATEMENT_TIMEOUT).await?;
+        tracing::debug!(events = prepared.append.events(), head = %self.head, ?appended, "appended");
         metrics::histogram!("recount_append_seconds").record(started.elapsed());
         metrics::counter!("recount_events_appended_total").increment(prepared.append.events() as u64);
         match appended {

@@ -19,6 +19,7 @@ use recount_core::{Environment, LogKey, LogName, Position};
 use recount_store::{CommitNotifier, LogWriter, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::batch::Batch;
 use crate::domain::Domain;
@@ -70,7 +71,11 @@ pub(crate) async fn run<D: Domain>(
             writer = Writer::open_for(&context, log, &mut pending).await;
         }
         match &mut writer {
-            Some(writer) => pending = writer.process(std::mem::take(&mut pending)).await,
+            Some(writer) => {
+                let submissions = std::mem::take(&mut pending);
+                let span = tracing::debug_span!("batch", %log, submissions = submissions.len());
+                pending = writer.process(submissions).instrument(span).await;
+            }
             // Callers may invent any number of names, so a log that does not exist keeps no writer. A submission that
             // arrived meanwhile is still in the inbox and starts another one: the log may exist by now.
             None => inbox.close(),

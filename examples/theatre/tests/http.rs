@@ -1,7 +1,5 @@
 //! The theatre over HTTP, on a real Postgres.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
-
 use std::time::Duration;
 
 use recount_service_kit::commands::PROBLEMS;

@@ -1,4 +1,4 @@
-//! The engine on a real Postgres, with a domain that is not a ledger.
+//! The engine on a real Postgres, with a small domain of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 

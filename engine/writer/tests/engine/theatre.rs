@@ -1,4 +1,4 @@
-//! A theatre that sells seats: a small domain for testing the engine, which has nothing to do with ledgers.
+//! A theatre that sells seats: a small domain for testing the engine.
 
 use std::collections::BTreeMap;
 
