@@ -17,5 +17,5 @@ mod role;
 
 pub use config::QueryConfig;
 pub use read::{Reader, VERSION_MIN};
-pub use rest::{catalogue, router};
+pub use rest::{catalogue, openapi, router};
 pub use role::{QueryServiceError, run};

@@ -21,7 +21,7 @@ mod wire;
 pub use catalogue::catalogue;
 pub use commands::CommandKind;
 pub use domain::LedgerDomain;
-pub use router::router;
+pub use router::{openapi, router};
 pub use schemas::command_schemas;
 pub use state::LedgerState;
 

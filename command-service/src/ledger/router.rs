@@ -3,6 +3,7 @@
 use axum::middleware::from_fn_with_state;
 use axum::routing::post;
 use recount_identity::{self as identity, Authenticator};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,20 +12,26 @@ use super::{batch, commands, handlers, schemas};
 
 /// The command API. Every request needs a key.
 pub fn router(state: LedgerState, authenticator: Authenticator) -> OpenApiRouter {
-    let mut router = documented()
+    documented()
         .route("/v1/ledgers/{ledger}/commands/{command}", post(handlers::unknown_command))
         .route_layer(from_fn_with_state(authenticator, identity::require))
-        .with_state(state);
+        .with_state(state)
+}
+
+/// The OpenAPI document of the command API.
+pub fn openapi() -> OpenApi {
+    documented().into_openapi()
+}
+
+/// The routes that the document describes, with the document.
+fn documented() -> OpenApiRouter<LedgerState> {
+    let mut router = OpenApiRouter::new()
+        .routes(routes!(handlers::create_ledger))
+        .routes(routes!(batch::submit_batch))
+        .merge(commands::routes());
     identity::document(router.get_openapi_mut());
     schemas::document_rejections(router.get_openapi_mut());
     router
-}
-
-fn documented() -> OpenApiRouter<LedgerState> {
-    OpenApiRouter::new()
-        .routes(routes!(handlers::create_ledger))
-        .routes(routes!(batch::submit_batch))
-        .merge(commands::routes())
 }
 
 #[cfg(test)]
@@ -33,11 +40,11 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::documented;
+    use super::openapi;
 
     /// The operations: method, path and description.
     fn operations() -> Vec<(String, String, Value)> {
-        let document = serde_json::to_value(documented().into_openapi()).unwrap();
+        let document = serde_json::to_value(openapi()).unwrap();
         let mut operations = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {

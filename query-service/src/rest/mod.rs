@@ -31,6 +31,23 @@ use routes::{
 /// route requires a key.
 pub fn router(reader: Reader, log_reader: LogReader, authenticator: Authenticator) -> OpenApiRouter {
     let mut router = OpenApiRouter::with_openapi(description())
+        .merge(read_model_routes().with_state(reader))
+        .merge(log_routes().with_state(log_reader))
+        .route_layer(from_fn_with_state(authenticator, identity::require));
+    complete(router.get_openapi_mut());
+    router
+}
+
+/// The OpenAPI document of the read side.
+pub fn openapi() -> OpenApi {
+    let mut document =
+        description().merge_from(read_model_routes().into_openapi()).merge_from(log_routes().into_openapi());
+    complete(&mut document);
+    document
+}
+
+fn read_model_routes() -> OpenApiRouter<Reader> {
+    OpenApiRouter::new()
         .routes(routes!(ledgers::list))
         .routes(routes!(ledgers::show))
         .routes(routes!(accounts::list))
@@ -46,14 +63,17 @@ pub fn router(reader: Reader, log_reader: LogReader, authenticator: Authenticato
         .routes(routes!(customers::show))
         .routes(routes!(assets::list))
         .routes(routes!(trial_balance::show))
-        .with_state(reader)
-        .merge(OpenApiRouter::new().routes(routes!(events::list)).with_state(log_reader))
-        .route_layer(from_fn_with_state(authenticator, identity::require));
-    let document = router.get_openapi_mut();
+}
+
+fn log_routes() -> OpenApiRouter<LogReader> {
+    OpenApiRouter::new().routes(routes!(events::list))
+}
+
+/// Adds what belongs to no single route.
+fn complete(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     identity::document(document);
-    router
 }
 
 fn description() -> OpenApi {

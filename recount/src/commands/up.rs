@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use recount::API;
 use recount_command_service::{CommandService, EngineArgs, ledger, topic};
 use recount_embedded::kafka::{self, Kafka};
 use recount_identity::{self as identity, Authenticator};
@@ -12,7 +13,7 @@ use recount_projector::Projector;
 use recount_query_service::Reader;
 use recount_service_kit::config::{KafkaArgs, ListenArgs, secret};
 use recount_service_kit::health::Health;
-use recount_service_kit::http::{self, ApiInfo, HttpStack};
+use recount_service_kit::http::{self, HttpStack};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::{database, telemetry};
 use recount_store::LogReader;
@@ -30,13 +31,6 @@ const PROJECTOR_CONNECTIONS_MAX: u32 = 8;
 const QUERY_CONNECTIONS_MAX: u32 = 16;
 /// The value of --kafka that starts a private broker.
 const EMBEDDED: &str = "embedded";
-const API: ApiInfo = ApiInfo {
-    title: "Recount",
-    description: "An event-sourced double-entry ledger: commands become immutable events, and every number can be \
-        recounted from them. Amounts are strings of whole minor units. Every error is a problem document (RFC 9457) whose \
-        `type` is the address of its page.",
-    version: env!("CARGO_PKG_VERSION"),
-};
 
 /// Run everything in one process
 ///

@@ -20,12 +20,19 @@ pub struct ApiInfo {
     pub version: &'static str,
 }
 
+impl ApiInfo {
+    /// The document with this introduction.
+    pub fn introduce(self, mut document: OpenApi) -> OpenApi {
+        document.info = Info::new(self.title, self.version);
+        document.info.description = Some(self.description.to_owned());
+        document.info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
+        document
+    }
+}
+
 /// Serves the document at `/openapi.json`, serialised once, and the explorer at `/explorer`.
-pub fn openapi(mut document: OpenApi, api: ApiInfo) -> Router {
-    document.info = Info::new(api.title, api.version);
-    document.info.description = Some(api.description.to_owned());
-    document.info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
-    let text: Arc<str> = serde_json::to_string(&document)
+pub fn openapi(document: OpenApi, api: ApiInfo) -> Router {
+    let text: Arc<str> = serde_json::to_string(&api.introduce(document))
         .expect("an OpenAPI document is made of maps with string keys")
         .into();
     let answer = move || {

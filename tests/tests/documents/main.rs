@@ -2,6 +2,8 @@
 //!
 //! `RECOUNT_WRITE_DOCUMENTS=1 cargo test --package recount-tests --test documents` regenerates them.
 
+mod openapi;
+mod paths;
 mod rejections;
 mod schemas;
 
