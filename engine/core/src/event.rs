@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The key of a log in the store: the first 63 bits of the SHA-256 of its name.
+use crate::hash::EventHash;
+
+/// The key of a log in the store: the first 8 bytes of the SHA-256 of its name, without the sign bit.
 ///
 /// Because the key follows from the name, no process ever looks one up, and the table of logs needs no second unique
 /// constraint. If two names have the same key, creating the second log fails.
@@ -116,6 +118,9 @@ pub struct RecordedEvent {
     /// Exact JSON text, byte for byte as it was recorded.
     pub meta: String,
     pub recorded_at: DateTime<Utc>,
+    /// The hash of the event before it: see [`EventHash`].
+    pub previous: EventHash,
+    pub hash: EventHash,
 }
 
 #[cfg(test)]

@@ -18,6 +18,13 @@
 //! # Ok::<(), recount_core::NameError>(())
 //! ```
 //!
+//! # A log is what it contains
+//!
+//! Each event has an [`EventHash`], which commits to the event and to the hash of the event before it. A [`Tip`] is a
+//! position together with the hash there. Whoever goes on from a tip learns by comparing hashes that a log has lost its
+//! end, that it was rewritten, or that an event belongs to another log of the same name. The hashes are the leaves of a
+//! Merkle tree (RFC 6962), whose [`Frontier`] a writer carries along.
+//!
 //! # The crates of the engine
 //!
 //! The engine has five crates, and this one is the base of the others:
@@ -40,6 +47,8 @@ mod entity_name;
 mod environment;
 mod error_chain;
 mod event;
+mod frontier;
+mod hash;
 mod name;
 mod sink;
 
@@ -47,5 +56,7 @@ pub use entity_name::EntityName;
 pub use environment::Environment;
 pub use error_chain::ErrorChain;
 pub use event::{LogKey, NewEvent, Position, RecordedEvent, Tag};
+pub use frontier::{Frontier, FrontierError};
+pub use hash::{Envelope, EventHash, HashError, Tip};
 pub use name::{LogName, NameError};
 pub use sink::EventSink;
