@@ -1,73 +1,100 @@
-//! Finding the logs that have moved, with one indexed query per look, however many logs there are.
+//! Finding the logs that have moved, however many logs there are.
+//!
+//! The news are rows that each append inserts; a look reads those of the transactions that were not over at the previous
+//! look. No wall clock takes part. News are a hint: the truth is where each log ends, and the cursor looks at that too,
+//! page by page and all the time. After a failover, or when it has looked away for long, it does so at once.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use recount_core::LogKey;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
-use crate::logs::MovedLog;
+use crate::logs::{MovedLog, News};
 use crate::reader::LogReader;
 
-/// A statement may commit after another one with a later timestamp, so a look goes back this far. This is much longer
-/// than a commit takes.
-const OVERLAP: TimeDelta = TimeDelta::seconds(10);
-/// The looks in between follow each notification. They go back less far, which keeps them cheap.
-const QUICK_OVERLAP: TimeDelta = TimeDelta::milliseconds(250);
-/// The interval between looks that go back by the whole `OVERLAP`.
-const OVERLAP_INTERVAL: Duration = Duration::from_millis(500);
-/// The interval between looks at all logs, which find everything that other looks have missed.
-const COMPLETE_INTERVAL: Duration = Duration::from_secs(30);
+/// Logs per page, when all logs are looked at as fast as possible and when they are looked at on the side.
+const FAST_PAGE_LOGS: u32 = 5_000;
+const SLOW_PAGE_LOGS: u32 = 500;
+/// The interval of the pages on the side: 30,000 logs a minute.
+const SLOW_PAGE_INTERVAL: Duration = Duration::from_secs(1);
+/// News of more transactions than this are not read; all logs are looked at instead. Far fewer than the news that are
+/// kept.
+const NEWS_TRANSACTIONS_MAX: i64 = 300_000;
 
 /// Remembers which movements of the logs a reader has seen.
 #[derive(Debug)]
 pub struct LogCursor {
     store: LogReader,
-    /// The latest movement that was seen, by the clock of the database.
-    last_moved_at: Option<DateTime<Utc>>,
-    complete_at: Instant,
-    overlap_at: Instant,
+    /// Where the next look at the news goes on; `None` before the first look.
+    mark: Option<i64>,
+    timeline: Option<String>,
+    /// The last log of the previous page; `None` if the next page is the first one.
+    page_after: Option<LogKey>,
+    /// Whether all logs are being looked at as fast as possible.
+    is_fast: bool,
+    next_page_at: Instant,
 }
 
 /// The logs that may have moved since the previous look.
 #[derive(Debug)]
 pub struct MovedLogs {
     pub logs: Vec<MovedLog>,
-    /// Whether these are all logs of the store.
+    /// Whether the looks until now have returned all logs of the store since the cursor was new or told to forget. It is
+    /// set once.
     pub complete: bool,
+    /// Whether there is more to return at once.
+    pub more: bool,
 }
 
 impl LogCursor {
-    /// A cursor that has seen nothing: its first look returns all logs.
+    /// A cursor that has seen nothing: its first looks return all logs.
     pub fn new(store: LogReader) -> LogCursor {
-        let now = Instant::now();
-        LogCursor { store, last_moved_at: None, complete_at: now, overlap_at: now }
+        LogCursor {
+            store,
+            mark: None,
+            timeline: None,
+            page_after: None,
+            is_fast: true,
+            next_page_at: Instant::now(),
+        }
     }
 
-    /// Makes the next look return all logs. Call it after a failure, when remembered state may be wrong.
+    /// Makes the next looks return all logs. Call it after a failure, when remembered state may be wrong.
     pub fn forget(&mut self) {
-        self.complete_at = Instant::now();
+        self.page_after = None;
+        self.is_fast = true;
     }
 
-    /// Asks the store which logs have moved. It may repeat a log that has not moved. A log that has moved may be
-    /// missing, but for half a minute at most.
+    /// Asks the store which logs have moved. It may repeat a log that has not moved.
     pub async fn look(&mut self) -> Result<MovedLogs, StoreError> {
-        let now = Instant::now();
-        let complete = self.last_moved_at.is_none() || self.complete_at <= now;
-        let overlap = self.overlap_at <= now;
-        let back = if overlap { OVERLAP } else { QUICK_OVERLAP };
-        let since = self
-            .last_moved_at
-            .filter(|_| !complete)
-            .and_then(|last_moved_at| last_moved_at.checked_sub_signed(back));
-        let logs = self.store.logs_moved_since(since).await?;
-        self.last_moved_at = logs.last().map(|log| log.moved_at).or(self.last_moved_at);
-        if complete {
-            self.complete_at = now + COMPLETE_INTERVAL;
+        let News { logs, mark, timeline } = self.store.news(self.mark).await?;
+        if self.has_lost_its_place(mark, timeline.as_deref()) {
+            self.forget();
         }
-        if overlap {
-            self.overlap_at = now + OVERLAP_INTERVAL;
+        let mut moved: HashMap<LogKey, MovedLog> = logs.into_iter().map(|log| (log.key, log)).collect();
+        let mut complete = false;
+        let limit = if self.is_fast { FAST_PAGE_LOGS } else { SLOW_PAGE_LOGS };
+        if self.is_fast || self.next_page_at <= Instant::now() {
+            // Read after the news, so it knows at least as much.
+            let page = self.store.logs_after(self.page_after, limit).await?;
+            let is_last = page.len() < limit as usize;
+            self.page_after = page.last().map(|log| log.key).filter(|_| !is_last);
+            moved.extend(page.into_iter().map(|log| (log.key, log)));
+            complete = self.is_fast && is_last;
+            self.is_fast &= !is_last;
+            self.next_page_at = Instant::now() + SLOW_PAGE_INTERVAL;
         }
-        Ok(MovedLogs { logs, complete })
+        // Only now: if reading the page failed, the news are read again.
+        (self.mark, self.timeline) = (Some(mark), timeline);
+        Ok(MovedLogs { logs: moved.into_values().collect(), complete, more: self.is_fast })
+    }
+
+    /// Whether news may have been missed: the server's transactions or its history are not the ones of the previous look,
+    /// or there are too many to read.
+    fn has_lost_its_place(&self, mark: i64, timeline: Option<&str>) -> bool {
+        let Some(previous) = self.mark else { return true };
+        mark < previous || mark - previous > NEWS_TRANSACTIONS_MAX || timeline != self.timeline.as_deref()
     }
 }

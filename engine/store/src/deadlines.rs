@@ -35,14 +35,6 @@ pub(crate) struct DeadlineChanges {
     by_name: BTreeMap<String, Option<DateTime<Utc>>>,
 }
 
-/// The changes of a batch as parameters of a statement.
-#[derive(Debug)]
-pub(crate) struct DeadlineArrays<'a> {
-    pub set: Vec<&'a str>,
-    pub due_at: Vec<DateTime<Utc>>,
-    pub cleared: Vec<&'a str>,
-}
-
 impl DeadlineChanges {
     pub(crate) fn push(&mut self, change: DeadlineChange) {
         match change {
@@ -51,22 +43,9 @@ impl DeadlineChanges {
         };
     }
 
-    /// `None` if there are no changes, which is the usual case.
-    pub(crate) fn arrays(&self) -> Option<DeadlineArrays<'_>> {
-        if self.by_name.is_empty() {
-            return None;
-        }
-        let mut arrays = DeadlineArrays { set: Vec::new(), due_at: Vec::new(), cleared: Vec::new() };
-        for (name, at) in &self.by_name {
-            match at {
-                Some(at) => {
-                    arrays.set.push(name);
-                    arrays.due_at.push(*at);
-                }
-                None => arrays.cleared.push(name),
-            }
-        }
-        Some(arrays)
+    /// The names, and for each when it is due, or `None` if it is cleared.
+    pub(crate) fn arrays(&self) -> (Vec<&str>, Vec<Option<DateTime<Utc>>>) {
+        self.by_name.iter().map(|(name, at)| (name.as_str(), *at)).unzip()
     }
 }
 
@@ -138,13 +117,12 @@ mod tests {
     #[test]
     fn the_last_of_several_changes_to_one_name_counts() {
         let mut changes = DeadlineChanges::default();
-        assert!(changes.arrays().is_none());
+        assert!(changes.arrays().0.is_empty());
         for change in [set("a", 1), clear("b"), set("c", 2), set("a", 3), set("b", 4), clear("c")] {
             changes.push(change);
         }
-        let arrays = changes.arrays().unwrap();
-        assert_eq!(arrays.set, ["a", "b"]);
-        assert_eq!(arrays.due_at, [time(3), time(4)]);
-        assert_eq!(arrays.cleared, ["c"]);
+        let (names, due_at) = changes.arrays();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(due_at, [Some(time(3)), Some(time(4)), None]);
     }
 }

@@ -1,12 +1,14 @@
 //! Loading entities: a snapshot, if there is one, and the later events with the entity's tag.
 
-use recount_core::{LogKey, Position, Tag};
+use recount_core::{LogKey, Position, Tag, Tip};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::StoreError;
+use crate::logs::{column, hash};
 use crate::outcomes::KeyHash;
+use crate::read::read_tags;
 use crate::reader::LogReader;
 use crate::writer::LogWriter;
 
@@ -17,12 +19,12 @@ pub fn tag_hash(log: LogKey, tag: &Tag) -> i64 {
     xxh3_64_with_seed(tag.as_str().as_bytes(), log.0.cast_unsigned()).cast_signed()
 }
 
-/// The state of an entity after the event at `position`, as text in a form that the writer chooses.
+/// The state of an entity after the event at a tip, as text in a form that the writer chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     pub entity: Tag,
     pub version: i16,
-    pub position: Position,
+    pub tip: Tip,
     pub state: String,
 }
 
@@ -30,13 +32,13 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 pub enum EntityRow {
     Snapshot(Snapshot),
-    Event { position: Position, event_type: String, version: i16, tags: Vec<Tag>, data: String },
+    Event { tip: Tip, event_type: String, version: i16, tags: Vec<Tag>, data: String },
 }
 
 impl LogReader {
     /// Reads the snapshots of the entities and all later events that concern them, with one query. Calls `visit` once
     /// for each row: first the snapshots, then the events in order. Ignores snapshots of other versions than
-    /// `snapshot_version`.
+    /// `snapshot_version`, and those of a history that the log does not have.
     ///
     /// `visit` has to compare positions and tags. An event that concerns several entities may precede the snapshot of
     /// one of them, and because of a colliding hash an event may concern none of them.
@@ -55,7 +57,7 @@ impl LogReader {
             .bind(names)
             .bind(snapshot_version);
         self.visit_rows(statement, |row| {
-            visit(read_row(row).map_err(StoreError::from_read)?)?;
+            visit(read_row(row)?)?;
             Ok::<bool, E>(true)
         })
         .await?;
@@ -82,28 +84,32 @@ impl LogReader {
 }
 
 impl LogWriter {
-    /// Saves snapshots. A snapshot does not replace one of a later version or position.
+    /// Saves snapshots. A snapshot replaces one of an earlier version or position, and one of a history that the log does
+    /// not have.
     pub async fn save_snapshots(&self, log: LogKey, snapshots: &[Snapshot]) -> Result<(), StoreError> {
-        let hashes: Vec<i64> = snapshots.iter().map(|snapshot| tag_hash(log, &snapshot.entity)).collect();
+        let tags: Vec<i64> = snapshots.iter().map(|snapshot| tag_hash(log, &snapshot.entity)).collect();
         let entities: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.entity.as_str()).collect();
         let versions: Vec<i16> = snapshots.iter().map(|snapshot| snapshot.version).collect();
-        let positions: Vec<i64> = snapshots.iter().map(|snapshot| snapshot.position.0).collect();
+        let positions: Vec<i64> = snapshots.iter().map(|snapshot| snapshot.tip.position.0).collect();
+        let hashes: Vec<&[u8]> = snapshots.iter().map(|snapshot| &snapshot.tip.hash.0[..]).collect();
         let states: Vec<&str> = snapshots.iter().map(|snapshot| snapshot.state.as_str()).collect();
         sqlx::query(
-            "insert into store.snapshots (log, tag, entity, version, position, state)
-             select $1, s.tag, s.entity, s.version, s.position, s.state::json
-             from unnest($2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::text[])
-                  as s(tag, entity, version, position, state)
+            "insert into store.snapshots as k (log, tag, entity, version, position, hash, state)
+             select $1, s.tag, s.entity, s.version, s.position, s.hash, s.state::json
+             from unnest($2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::bytea[], $7::text[])
+                  as s(tag, entity, version, position, hash, state)
              order by s.tag, s.entity
              on conflict (log, tag, entity) do update
-             set version = excluded.version, position = excluded.position, state = excluded.state
-             where (snapshots.version, snapshots.position) < (excluded.version, excluded.position)",
+             set version = excluded.version, position = excluded.position, hash = excluded.hash, state = excluded.state
+             where (k.version, k.position) < (excluded.version, excluded.position)
+                or not store.is_of_log(k.log, k.position, k.hash)",
         )
         .bind(log.0)
-        .bind(hashes)
+        .bind(tags)
         .bind(entities)
         .bind(versions)
         .bind(positions)
+        .bind(hashes)
         .bind(states)
         .execute(self.pool())
         .await
@@ -120,21 +126,16 @@ pub enum Seen {
     Key(KeyHash),
 }
 
-fn read_row(row: &PgRow) -> Result<EntityRow, sqlx::Error> {
-    let position = Position(row.try_get("place")?);
-    let version = row.try_get("version")?;
-    let name: String = row.try_get("name")?;
-    let body = row.try_get("body")?;
-    Ok(match row.try_get::<i32, _>("part")? {
-        0 => {
-            EntityRow::Snapshot(Snapshot { entity: Tag::from_stored(&name), version, position, state: body })
+fn read_row(row: &PgRow) -> Result<EntityRow, StoreError> {
+    let tip = Tip { position: Position(column(row, "place")?), hash: hash(row, "hash")? };
+    let version = column(row, "version")?;
+    let name: String = column(row, "name")?;
+    let body = column(row, "body")?;
+    Ok(match column::<i32>(row, "part")? {
+        0 => EntityRow::Snapshot(Snapshot { entity: Tag::from_stored(&name), version, tip, state: body }),
+        _ => {
+            let tags = read_tags(column(row, "tags")?);
+            EntityRow::Event { tip, event_type: name, version, tags, data: body }
         }
-        _ => EntityRow::Event {
-            position,
-            event_type: name,
-            version,
-            tags: row.try_get::<Vec<String>, _>("tags")?.iter().map(|tag| Tag::from_stored(tag)).collect(),
-            data: body,
-        },
     })
 }

@@ -1,5 +1,7 @@
 //! The errors of the store, and which of them a retry may resolve.
 
+use recount_core::Tip;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -12,6 +14,13 @@ pub enum StoreError {
     /// Nothing was changed, and the same call will fail again.
     #[error("the event store refused the statement")]
     Refused(#[source] sqlx::Error),
+    /// Nothing was changed: the events would be recorded at a time that the database's clock has not reached.
+    #[error("the clock of this process is ahead of the database's: {0}")]
+    ClockAhead(String),
+    /// The log does not contain the event from which a reader goes on: it has lost its end, it was rewritten, or it is
+    /// another log of the same name.
+    #[error("the log does not contain the event at {0}: it went back or was rewritten")]
+    Diverged(Tip),
     /// Two log names have the same key.
     #[error("log `{wanted}` would have the same key as log `{existing}`; choose another name")]
     KeyCollision { wanted: String, existing: String },
@@ -39,7 +48,7 @@ impl StoreError {
 
     /// Whether the same call may succeed later although nobody changes anything.
     pub fn retryable(&self) -> bool {
-        matches!(self, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))
+        matches!(self, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) | StoreError::ClockAhead(_))
     }
 }
 

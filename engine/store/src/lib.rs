@@ -2,11 +2,12 @@
 //!
 //! Two handles share a database. [`LogReader`] reads: the events of a log in order, the events of one entity, the
 //! outcomes of commands, the logs that have moved. [`LogWriter`] appends a batch with one statement, all or nothing, by
-//! compare-and-set of the log's head. A program that only follows logs holds a [`LogReader`], which cannot append.
+//! compare-and-set of the log's tip, which is a position and the
+//! hash there. A program that only follows logs holds a [`LogReader`], which cannot append.
 //!
 //! ```no_run
 //! use chrono::Utc;
-//! use recount_core::{LogName, NewEvent, Position, Tag};
+//! use recount_core::{LogName, NewEvent, Tag};
 //! use recount_store::{Append, Appended, LogWriter, migrations};
 //! use std::time::Duration;
 //! use uuid::Uuid;
@@ -18,7 +19,8 @@
 //! store.create_log(&name).await?;
 //!
 //! let log = store.reader().log(name.key()).await?.expect("it was just created");
-//! let mut batch = Append::new(log.key, log.head, log.fence, Utc::now());
+//! let frontier = store.reader().frontier(log.key, log.tip).await?;
+//! let mut batch = Append::new(log.key, log.tip.hash, frontier, log.fence, Utc::now());
 //! batch.push_event(NewEvent {
 //!     id: Uuid::now_v7(),
 //!     event_type: "announced",
@@ -27,10 +29,10 @@
 //!     data: r#"{"show":"hamlet","seats":200}"#.to_owned(),
 //!     meta: "{}".into(),
 //! });
-//! // `HeadMoved` would mean that another process appended first: read its events and decide again.
+//! // `TipMoved` would mean that another process appended first: read its events and decide again.
 //! assert_eq!(store.append(&batch, Duration::from_secs(5)).await?, Appended::Done);
 //!
-//! let history = store.reader().read(name.key(), Position::START, 100).await?;
+//! let history = store.reader().read_after(name.key(), log.tip, 100).await?;
 //! assert_eq!(history[0].event_type, "announced");
 //! # Ok(())
 //! # }
@@ -41,6 +43,8 @@
 //! - positions have no gaps;
 //! - a batch is in the log as a whole or not at all;
 //! - an event never changes: the database refuses updates and deletes;
+//! - a reader that goes on from a tip learns if the log went back or was rewritten;
+//! - appending only inserts, so a snapshot held open slows nothing down;
 //! - every statement on the hot path names one log.
 //!
 //! # Audience and stability

@@ -9,6 +9,10 @@ use sqlx::{PgPool, SqlStr};
 /// that the parts can share a database or not.
 const TABLE: &str = "public.recount_store_migrations";
 
+/// The first step that this program works with. Between it and the last step that the program has, everything it needs
+/// is there; so processes can be replaced one by one, before or after the migration.
+const NEEDED: i64 = 1;
+
 /// The schema is not the one that this program needs.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
@@ -30,11 +34,7 @@ pub enum MigrationError {
 }
 
 fn migrator() -> Migrator {
-    let steps = [
-        (1, "store", include_str!("../migrations/0001_store.sql")),
-        (2, "deadlines", include_str!("../migrations/0002_deadlines.sql")),
-        (3, "lookups", include_str!("../migrations/0003_lookups.sql")),
-    ];
+    let steps = [(1, "store", include_str!("../migrations/0001_store.sql"))];
     let migrations = steps
         .into_iter()
         .map(|(version, name, sql)| {
@@ -47,35 +47,49 @@ fn migrator() -> Migrator {
     migrator
 }
 
-/// Brings the schema up to date. Several processes may call this at the same time; one of them does the work.
-pub async fn run(pool: &PgPool) -> Result<(), MigrationError> {
-    migrator().run(pool).await.map_err(|error| match error {
-        MigrateError::VersionMissing(version) => MigrationError::Newer(version),
-        MigrateError::VersionMismatch(version) => MigrationError::Changed(version),
-        other => MigrationError::Failed(other),
-    })
+/// The last step that this program has.
+fn known() -> i64 {
+    migrator().iter().map(|step| step.version).max().unwrap_or(NEEDED)
 }
 
-/// Checks that the schema is exactly the one that this program needs. Changes nothing.
+/// Brings the schema up to date. Several processes may call this at the same time; one of them does the work. A schema
+/// that a newer program has brought further stays as it is, if this program can work with it.
+pub async fn run(pool: &PgPool) -> Result<(), MigrationError> {
+    let mut migrator = migrator();
+    migrator.set_ignore_missing(true);
+    migrator.run(pool).await.map_err(|error| match error {
+        MigrateError::VersionMismatch(version) => MigrationError::Changed(version),
+        other => MigrationError::Failed(other),
+    })?;
+    verify(pool).await
+}
+
+/// Checks that this program can work with the schema: it has every step that the program needs, and no step that
+/// requires a newer program. Changes nothing.
 pub async fn verify(pool: &PgPool) -> Result<(), MigrationError> {
     let failed = MigrationError::Unreadable;
-    let exists: bool = sqlx::query_scalar("select to_regclass($1) is not null")
-        .bind(TABLE)
-        .fetch_one(pool)
-        .await
-        .map_err(failed)?;
+    let exists: bool = sqlx::query_scalar(
+        "select to_regclass($1) is not null and to_regclass('store.compatibility') is not null",
+    )
+    .bind(TABLE)
+    .fetch_one(pool)
+    .await
+    .map_err(failed)?;
     if !exists {
         return Err(MigrationError::Older);
     }
-    let latest: Option<i64> =
-        sqlx::query_scalar("select max(version) from public.recount_store_migrations where success")
-            .fetch_one(pool)
-            .await
-            .map_err(failed)?;
-    let needed = migrator().iter().map(|step| step.version).max();
-    match latest {
-        latest if latest == needed => Ok(()),
-        Some(latest) if Some(latest) > needed => Err(MigrationError::Newer(latest)),
-        _ => Err(MigrationError::Older),
+    let (latest, oldest_program): (i64, i64) = sqlx::query_as(
+        "select (select coalesce(max(version), 0) from public.recount_store_migrations where success),
+                (select max(oldest_program) from store.compatibility)",
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(failed)?;
+    if latest < NEEDED {
+        Err(MigrationError::Older)
+    } else if oldest_program > known() {
+        Err(MigrationError::Newer(latest))
+    } else {
+        Ok(())
     }
 }

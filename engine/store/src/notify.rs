@@ -17,6 +17,10 @@ const CHANNEL: &str = "recount_store";
 const COALESCE_INTERVAL: Duration = Duration::from_millis(5);
 /// How long it may take until the task notices that the last notifier is gone.
 const LIVENESS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often news of long ago are removed.
+const TRIM_INTERVAL: Duration = Duration::from_secs(60);
+/// News of this many transactions are kept: more than a reader goes back.
+const NEWS_TRANSACTIONS_KEPT: i64 = 1_000_000;
 
 /// Notifies other processes that a log has moved. Cheap to clone. Its task ends with the last clone.
 #[derive(Clone, Debug)]
@@ -31,7 +35,12 @@ impl CommitNotifier {
         let moved = Arc::new(Notify::new());
         let watched = Arc::downgrade(&moved);
         tokio::spawn(async move {
+            let mut trim_at = Instant::now() + TRIM_INTERVAL;
             while let Some(moved) = watched.upgrade() {
+                if trim_at <= Instant::now() {
+                    trim_news(&pool).await;
+                    trim_at = Instant::now() + TRIM_INTERVAL;
+                }
                 if timeout_at(Instant::now() + LIVENESS_INTERVAL, moved.notified()).await.is_err() {
                     continue;
                 }
@@ -49,6 +58,24 @@ impl CommitNotifier {
     /// Reports a commit.
     pub fn notify(&self) {
         self.moved.notify_one();
+    }
+}
+
+/// Removes news that no reader needs any more.
+async fn trim_news(pool: &PgPool) {
+    loop {
+        let trimmed = sqlx::query_scalar::<_, i64>("select store.trim_news($1)")
+            .bind(NEWS_TRANSACTIONS_KEPT)
+            .fetch_one(pool)
+            .await;
+        match trimmed {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(%error, "old news were not removed; the next time will do");
+                return;
+            }
+        }
     }
 }
 

@@ -20,8 +20,6 @@ pub struct RequestHash(pub Uuid);
 pub struct NewOutcome {
     pub key: KeyHash,
     pub request: RequestHash,
-    /// The head of the log when the outcome was decided.
-    pub position: Position,
     /// The outcome as text, in a form that the writer chooses.
     pub outcome: String,
 }
