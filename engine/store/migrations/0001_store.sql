@@ -300,8 +300,9 @@ end
 $$;
 
 -- Of each entity its snapshot, if there is one of this version and of this history, and the later events that carry its
--- tag.
-create function store.load_entities(p_log bigint, p_tags bigint[], p_entities text[], p_version smallint)
+-- tag: the entities as they are at this tip. One row with part -1 says that the log does not end there.
+create function store.load_entities(
+    p_log bigint, p_position bigint, p_hash bytea, p_tags bigint[], p_entities text[], p_version smallint)
 returns table (part integer, place bigint, hash bytea, name text, version smallint, tags text, body text)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -309,8 +310,13 @@ set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
-    v_last integer := store.segment((select t.position from store.tip(p_log) t));
+    v_tip record := store.tip(p_log);
 begin
+    -- The function is stable: all its statements see the same moment.
+    if v_tip.position is distinct from p_position or v_tip.hash is distinct from p_hash then
+        return query select -1, null::bigint, null::bytea, null::text, null::smallint, null::text, null::text;
+        return;
+    end if;
     return query
     with wanted as materialized (
         select w.tag, s.entity, s.position, s.hash, s.version, s.state, coalesce(s.position, 0) + 1 as next
@@ -328,7 +334,7 @@ begin
     select 1, e.position, e.hash, e.event_type, e.version, e.tags, e.data::text
     from (
         select distinct store.position(t.segment, t.slot) as position from wanted w
-        cross join lateral generate_series(store.segment(w.next), v_last) as s(segment)
+        cross join lateral generate_series(store.segment(w.next), store.segment(p_position)) as s(segment)
         cross join lateral (
             select k.segment, k.slot from store.event_tags k
             where k.log = p_log and k.segment = s.segment and k.tag = w.tag

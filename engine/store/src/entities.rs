@@ -28,6 +28,9 @@ pub struct Snapshot {
     pub state: String,
 }
 
+/// The part of the one row that says that the log does not end at the tip.
+const TIP_MOVED: i32 = -1;
+
 /// A row that is read when entities are loaded.
 #[derive(Clone, Debug)]
 pub enum EntityRow {
@@ -40,28 +43,38 @@ impl LogReader {
     /// for each row: first the snapshots, then the events in order. Ignores snapshots of other versions than
     /// `snapshot_version`, and those of a history that the log does not have.
     ///
+    /// Returns false, without rows, if the log does not end at `tip`: the entities would be of another moment than the
+    /// caller knows.
+    ///
     /// `visit` has to compare positions and tags. An event that concerns several entities may precede the snapshot of
     /// one of them, and because of a colliding hash an event may concern none of them.
     pub async fn load_entities<E: From<StoreError>>(
         &self,
         log: LogKey,
+        tip: Tip,
         entities: &[Tag],
         snapshot_version: i16,
         mut visit: impl FnMut(EntityRow) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         let hashes: Vec<i64> = entities.iter().map(|tag| tag_hash(log, tag)).collect();
         let names: Vec<&str> = entities.iter().map(Tag::as_str).collect();
-        let statement = sqlx::query("select * from store.load_entities($1, $2, $3, $4)")
+        let statement = sqlx::query("select * from store.load_entities($1, $2, $3, $4, $5, $6)")
             .bind(log.0)
+            .bind(tip.position.0)
+            .bind(&tip.hash.0[..])
             .bind(hashes)
             .bind(names)
             .bind(snapshot_version);
+        let mut is_at_tip = true;
         self.visit_rows(statement, |row| {
-            visit(read_row(row)?)?;
+            is_at_tip = column::<i32>(row, "part")? != TIP_MOVED;
+            if is_at_tip {
+                visit(read_row(row)?)?;
+            }
             Ok::<bool, E>(true)
         })
         .await?;
-        Ok(())
+        Ok(is_at_tip)
     }
 
     /// Calls `visit` with the hash of every tag and of every idempotency key in the log, until it returns false. From

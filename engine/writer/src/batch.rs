@@ -93,11 +93,21 @@ impl<D: Domain> Batch<D> {
     }
 
     /// Answers and drops the submissions whose callers have waited long enough.
-    pub(crate) fn answer_overdue(&mut self, now: DateTime<Utc>, error: &SubmitError) {
-        for item in self.items.iter_mut().filter(|item| item.pending.is_overdue(now)) {
+    pub(crate) fn answer_overdue(&mut self, error: &SubmitError) {
+        for item in self.items.iter_mut().filter(|item| item.pending.is_overdue()) {
             item.pending.answer(Err(error.clone()));
         }
         self.items.retain(|item| !item.pending.is_answered());
+    }
+
+    /// Drops the submissions that were taken back, and keeps the others from being taken back: they are about to be sent.
+    pub(crate) fn begin_sending(&mut self) {
+        self.items.retain(|item| item.pending.begin_sending());
+    }
+
+    /// Lets submissions be taken back again: nothing was sent.
+    pub(crate) fn not_sent(&self) {
+        self.items.iter().for_each(|item| item.pending.not_sent());
     }
 
     /// Asks for more entities to be loaded before this submission is decided again. Returns how often it has asked.

@@ -17,11 +17,11 @@ impl<D: Domain> Writer<D> {
     ) -> Result<(), AttemptError> {
         let started = Instant::now();
         let appended = self.store.append(&prepared.append, STATEMENT_TIMEOUT).await?;
-        tracing::debug!(events = prepared.append.events(), head = %self.head, ?appended, "appended");
+        tracing::debug!(events = prepared.append.events(), tip = %self.tip.position, ?appended, "appended");
         metrics::histogram!("recount_append_seconds").record(started.elapsed());
         metrics::counter!("recount_events_appended_total").increment(prepared.append.events() as u64);
         match appended {
-            Appended::HeadMoved => return Err(AttemptError::HeadMoved),
+            Appended::TipMoved => return Err(AttemptError::TipMoved),
             Appended::KeyTaken => return Err(AttemptError::KeyTaken),
             Appended::Done => {}
         }
@@ -30,8 +30,9 @@ impl<D: Domain> Writer<D> {
     }
 
     fn succeed(&mut self, batch: &mut Batch<D>, prepared: &PreparedAppend) {
-        self.entities.commit_drafts();
-        self.head = prepared.append.next_position();
+        self.entities.commit_drafts(&prepared.append);
+        self.tip = prepared.append.next_tip();
+        self.frontier = prepared.append.frontier().clone();
         self.recorded_at = prepared.recorded_at;
         prepared.new_tags.iter().for_each(|tag| self.seen.insert_tag(tag));
         batch.answer_decided(&mut self.seen);

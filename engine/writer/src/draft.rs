@@ -37,7 +37,8 @@ impl<'w, D: Domain> Draft<'w, D> {
     /// An empty draft. The time is read here, once per batch, and never runs backwards in a log.
     pub(crate) fn new(writer: &'w mut Writer<D>) -> Draft<'w, D> {
         let recorded_at = writer.environment.now().max(writer.recorded_at);
-        let append = Append::new(writer.log, writer.head, writer.fence, recorded_at);
+        let (hash, frontier) = (writer.tip.hash, writer.frontier.clone());
+        let append = Append::new(writer.log, hash, frontier, writer.fence, recorded_at);
         Draft { writer, prepared: PreparedAppend { append, new_tags: Vec::new(), recorded_at } }
     }
 
@@ -77,7 +78,7 @@ impl<'w, D: Domain> Draft<'w, D> {
         } else {
             self.keep(drafted);
         }
-        Ok(SubmissionOutcome { position: self.prepared.append.next_position(), outcomes, failed })
+        Ok(SubmissionOutcome { position: self.prepared.append.next_tip().position, outcomes, failed })
     }
 
     /// Adds the events of a submission to the batch.
@@ -176,7 +177,7 @@ impl<'w, D: Domain> Draft<'w, D> {
     /// The position of the event that follows this many events of the submission.
     fn position_after(&self, events: usize) -> Position {
         let events = i64::try_from(events).expect("a submission is bounded");
-        Position(self.prepared.append.next_position().0 + events).next()
+        Position(self.prepared.append.next_tip().position.0 + events).next()
     }
 
     /// Adds the outcome to the batch, if it has to be recorded.
@@ -185,7 +186,6 @@ impl<'w, D: Domain> Draft<'w, D> {
             self.prepared.append.push_outcome(NewOutcome {
                 key: key.key,
                 request: key.request,
-                position: outcome.position,
                 outcome: serde_json::to_string(outcome).expect("an outcome has only string keys"),
             });
         }

@@ -25,7 +25,7 @@ impl<D: Domain> Draft<'_, D> {
         let before = self.concerned(&encoded, drafted);
         let entities = &mut self.writer.entities;
         // A draft at this position never gets into the log and does not outlive the submission.
-        let position = self.prepared.append.next_position();
+        let position = self.prepared.append.next_tip().position;
         for (event, Encoded { tags, .. }) in events.iter().zip(&encoded) {
             entities.draft(tags, position, event, &mut drafted.undo);
         }

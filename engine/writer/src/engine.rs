@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use recount_core::{Environment, LogName};
 use recount_store::{CommitNotifier, LogReader, LogWriter, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::domain::Domain;
-use crate::pending::PendingSubmission;
+use crate::pending::{PendingSubmission, Progress};
 use crate::submission::{Submission, SubmissionOutcome, SubmitError};
 use crate::tuning::Tuning;
-use crate::writer::{self, Context};
+use crate::writer::{self, Context, STATEMENT_TIMEOUT};
 
 /// Writers that read the history of their logs at the same time. More would keep the store busy when a process starts.
 /// A writer that waits looks up each tag and key instead.
@@ -81,21 +82,28 @@ impl<D: Domain> CommandEngine<D> {
 
     /// Hands a submission to the writer of its log and waits for the outcome.
     ///
-    /// Dropping the future does not take the submission back. The writer answers within [`Tuning::command_timeout`].
+    /// Dropping the future does not take the submission back. The answer comes within [`Tuning::command_timeout`], and only
+    /// for a submission that is being appended by then a few seconds later.
     pub async fn submit(
         &self,
         log: &LogName,
         submission: Submission<D::Command>,
     ) -> Result<SubmissionOutcome, SubmitError> {
-        let (reply, outcome) = oneshot::channel();
+        let (reply, mut outcome) = oneshot::channel();
         let timeout = self.inner.context.tuning.command_timeout;
-        let unanswered =
-            if submission.dry_run { SubmitError::Unavailable } else { SubmitError::OutcomeUnknown };
-        self.enqueue(log, submission, reply)?;
-        // The writer answers in time. The doubled timeout is for a writer that cannot.
-        match tokio::time::timeout(timeout * 2, outcome).await {
+        let dry_run = submission.dry_run;
+        let progress = Arc::new(Progress::default());
+        self.enqueue(log, submission, reply, progress.clone())?;
+        if let Ok(answer) = tokio::time::timeout(timeout, &mut outcome).await {
+            return answer.unwrap_or_else(|_| Err(unanswered(dry_run, &progress)));
+        }
+        if dry_run || progress.take_back() {
+            return Err(SubmitError::Unavailable);
+        }
+        // It is being appended. That has a bound of its own, so the answer is near.
+        match tokio::time::timeout(STATEMENT_TIMEOUT, outcome).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(unanswered),
+            Ok(Err(_)) | Err(_) => Err(SubmitError::OutcomeUnknown),
         }
     }
 
@@ -110,14 +118,14 @@ impl<D: Domain> CommandEngine<D> {
         log: &LogName,
         submission: Submission<D::Command>,
         reply: oneshot::Sender<Result<SubmissionOutcome, SubmitError>>,
+        progress: Arc<Progress>,
     ) -> Result<(), SubmitError> {
         let mut inbox = self.inbox(log)?;
         let bytes = submission.bytes.clamp(1, self.inner.context.tuning.inbox_bytes_max);
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let room = inbox.room.clone().try_acquire_many_owned(bytes).map_err(|_| SubmitError::Busy)?;
-        let Context { environment, tuning, .. } = &self.inner.context;
-        let deadline = environment.now() + tuning.command_timeout;
-        let mut pending = PendingSubmission::new(submission, reply, room, deadline);
+        let deadline = Instant::now() + self.inner.context.tuning.command_timeout;
+        let mut pending = PendingSubmission::new(submission, reply, room, deadline, progress);
         loop {
             match inbox.submissions.try_send(pending) {
                 Ok(()) => return Ok(()),
@@ -173,6 +181,11 @@ impl<D: Domain> CommandEngine<D> {
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
+}
+
+/// The answer to a caller whose writer ended without one.
+fn unanswered(dry_run: bool, progress: &Progress) -> SubmitError {
+    if dry_run || progress.take_back() { SubmitError::Unavailable } else { SubmitError::OutcomeUnknown }
 }
 
 impl<D: Domain> Inner<D> {

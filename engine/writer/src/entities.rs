@@ -5,32 +5,35 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use recount_core::{Position, Tag};
-use recount_store::{EntityRow, Snapshot, StoreError};
+use recount_core::{EventHash, Position, Tag, Tip};
+use recount_store::{Append, EntityRow, Snapshot, StoreError};
 
 use crate::domain::{Domain, Undecodable};
 
 /// Randomly seeded like the standard hasher, and several times as fast for short keys.
 type QuickHasher = lru::DefaultHasher;
 
-/// The state of an entity, and the position of the last event in it.
+/// The state of an entity, and the last event in it.
 #[derive(Debug)]
 pub(crate) struct EntityState<E> {
     state: Option<E>,
     position: Position,
+    /// The hash of that event; `None` as long as it is a draft, and before the first event.
+    hash: Option<EventHash>,
     /// Events since the last snapshot.
     unsaved: u32,
 }
 
 impl<E> EntityState<E> {
     pub(crate) fn empty() -> EntityState<E> {
-        EntityState { state: None, position: Position::START, unsaved: 0 }
+        EntityState { state: None, position: Position::START, hash: None, unsaved: 0 }
     }
 }
 
 impl<E: Clone> Clone for EntityState<E> {
     fn clone(&self) -> EntityState<E> {
-        EntityState { state: self.state.clone(), position: self.position, unsaved: self.unsaved }
+        let EntityState { position, hash, unsaved, .. } = *self;
+        EntityState { state: self.state.clone(), position, hash, unsaved }
     }
 }
 
@@ -109,7 +112,7 @@ impl<D: Domain> Entities<D> {
                 undo.replaced.push((tag.clone(), before.cloned()));
             }
             D::evolve(tag, &mut entity.state, event);
-            entity.position = position;
+            (entity.position, entity.hash) = (position, None);
             entity.unsaved += 1;
             self.drafted.insert(tag.clone(), entity);
         }
@@ -126,8 +129,11 @@ impl<D: Domain> Entities<D> {
     }
 
     /// Makes the drafts committed: the batch is in the log.
-    pub(crate) fn commit_drafts(&mut self) {
-        self.committed.extend(self.drafted.drain());
+    pub(crate) fn commit_drafts(&mut self, batch: &Append) {
+        self.committed.extend(self.drafted.drain().map(|(tag, mut entity)| {
+            entity.hash = batch.hash_at(entity.position);
+            (tag, entity)
+        }));
     }
 
     /// Drops the drafts: the batch is not in the log.
@@ -153,7 +159,7 @@ impl<D: Domain> Entities<D> {
     }
 
     /// Folds an event that another process appended into its entities, if they are in memory.
-    pub(crate) fn catch_up(&mut self, tags: &[Tag], position: Position, event: &D::Event) {
+    pub(crate) fn catch_up(&mut self, tags: &[Tag], tip: Tip, event: &D::Event) {
         for tag in tags {
             let entity = match self.committed.get_mut(tag) {
                 Some(entity) => entity,
@@ -162,7 +168,7 @@ impl<D: Domain> Entities<D> {
                     None => continue,
                 },
             };
-            apply::<D>(tag, entity, position, event);
+            apply::<D>(tag, entity, tip, event);
         }
     }
 
@@ -174,12 +180,13 @@ impl<D: Domain> Entities<D> {
             if entity.unsaved < every {
                 continue;
             }
-            if let Some(state) = entity.state.as_ref().filter(|state| D::is_snapshotted(state)) {
+            let state = entity.state.as_ref().filter(|state| D::is_snapshotted(state));
+            if let (Some(state), Some(hash)) = (state, entity.hash) {
                 entity.unsaved = 0;
                 due.push(Snapshot {
                     entity: tag.clone(),
                     version: D::SNAPSHOT_VERSION,
-                    position: entity.position,
+                    tip: Tip { position: entity.position, hash },
                     state: serde_json::to_string(state).expect("an entity has only string keys"),
                 });
             }
@@ -188,12 +195,12 @@ impl<D: Domain> Entities<D> {
     }
 }
 
-/// Folds an event into an entity, unless the entity has it already: a loaded entity may be ahead of the head that the
-/// writer knew.
-fn apply<D: Domain>(tag: &Tag, entity: &mut EntityState<D::Entity>, position: Position, event: &D::Event) {
-    if entity.position < position {
+/// Folds an event into an entity, unless the entity has it already: an event that concerns several entities may precede
+/// the snapshot of one of them.
+fn apply<D: Domain>(tag: &Tag, entity: &mut EntityState<D::Entity>, tip: Tip, event: &D::Event) {
+    if entity.position < tip.position {
         D::evolve(tag, &mut entity.state, event);
-        entity.position = position;
+        (entity.position, entity.hash) = (tip.position, Some(tip.hash));
         entity.unsaved += 1;
     }
 }
@@ -219,6 +226,8 @@ pub(crate) enum LoadError {
     Snapshot(serde_json::Error),
     Event(Undecodable),
     Store(StoreError),
+    /// The log does not end at the tip that the writer stands on.
+    TipMoved,
 }
 
 impl From<StoreError> for LoadError {
@@ -244,16 +253,17 @@ impl<D: Domain> EntityLoader<D> {
             EntityRow::Snapshot(snapshot) => {
                 if let Some(entity) = self.entities.get_mut(&snapshot.entity) {
                     let state = serde_json::from_str(&snapshot.state).map_err(LoadError::Snapshot)?;
-                    *entity = EntityState { state: Some(state), position: snapshot.position, unsaved: 0 };
+                    let Tip { position, hash } = snapshot.tip;
+                    *entity = EntityState { state: Some(state), position, hash: Some(hash), unsaved: 0 };
                 }
             }
-            EntityRow::Event { position, event_type, version, tags, data } => {
+            EntityRow::Event { tip, event_type, version, tags, data } => {
                 // Because of a colliding hash, an event may concern none of the entities.
                 if tags.iter().any(|tag| self.entities.contains_key(tag)) {
                     let event = D::decode(&event_type, version, &data).map_err(LoadError::Event)?;
                     for tag in &tags {
                         if let Some(entity) = self.entities.get_mut(tag) {
-                            apply::<D>(tag, entity, position, &event);
+                            apply::<D>(tag, entity, tip, &event);
                         }
                     }
                 }

@@ -72,6 +72,7 @@ impl<D: Domain> Writer<D> {
                 Ok(())
             }
             Err(LoadError::Store(error)) => Err(error.into()),
+            Err(LoadError::TipMoved) => Err(AttemptError::TipMoved),
             Err(LoadError::Event(error)) => Err(AttemptError::Refused(error.to_string())),
             Err(LoadError::Snapshot(error)) => Err(AttemptError::Refused(error.to_string())),
         }
@@ -79,10 +80,12 @@ impl<D: Domain> Writer<D> {
 
     async fn load_with(&self, missing: &[Tag], snapshot_version: i16) -> Result<EntityLoader<D>, LoadError> {
         let mut loader = EntityLoader::<D>::new(missing);
-        self.store
+        let is_at_tip = self
+            .store
             .reader()
-            .load_entities(self.log, missing, snapshot_version, |row| loader.add_row(row))
+            .load_entities(self.log, self.tip, missing, snapshot_version, |row| loader.add_row(row))
             .await?;
-        Ok(loader)
+        // A decision rests on the history up to one tip, the one that the append compares.
+        if is_at_tip { Ok(loader) } else { Err(LoadError::TipMoved) }
     }
 }

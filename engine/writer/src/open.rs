@@ -23,8 +23,7 @@ impl<D: Domain> Writer<D> {
     ) -> Option<Writer<D>> {
         let mut backoff = Backoff::default();
         loop {
-            let now = context.environment.now();
-            refuse(pending, |pending| pending.is_overdue(now), &SubmitError::Unavailable);
+            refuse(pending, PendingSubmission::is_overdue, &SubmitError::Unavailable);
             if pending.is_empty() {
                 return None;
             }
@@ -49,20 +48,22 @@ impl<D: Domain> Writer<D> {
         let Context { store, tuning, history_reads, .. } = context;
         // Another name may have the same key.
         let found = store.reader().log(log.key()).await?.filter(|found| found.name == *log);
-        let Some(Log { key, name, head, fence, recorded_at }) = found else {
+        let Some(Log { key, name, tip, fence, recorded_at, .. }) = found else {
             return Ok(None);
         };
+        let frontier = store.reader().frontier(key, tip).await?;
         Ok(Some(Writer {
             log: key,
             name,
             store: store.clone(),
             environment: context.environment.clone(),
             tuning: tuning.clone(),
-            head,
+            tip,
+            frontier,
             fence,
             recorded_at,
             entities: Entities::new(tuning.entities_max),
-            seen: SeenFilter::new(store.reader(), key, head, tuning.seen_max, history_reads.clone()),
+            seen: SeenFilter::new(store.reader(), key, tip.position, tuning.seen_max, history_reads.clone()),
             notifier: context.notifier.clone(),
             snapshots: Arc::new(Semaphore::new(1)),
         }))

@@ -1,7 +1,10 @@
 //! A submission on its way through the engine, with the channel back to its caller.
 
-use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
 
 use recount_core::Tag;
 
@@ -11,13 +14,38 @@ use crate::submission::{Submission, SubmissionOutcome, SubmitError};
 /// The bytes of the inbox that a submission takes until it has an outcome.
 pub(crate) type Room = OwnedSemaphorePermit;
 
+/// Whether a submission was sent to the store. The caller and the writer both look: a submission that was not sent can be
+/// taken back, and of one that was sent nobody may say that nothing was done.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU8);
+
+impl Progress {
+    const WAITING: u8 = 0;
+    const SENT: u8 = 1;
+    const TAKEN_BACK: u8 = 2;
+
+    /// Takes the submission back. False if it was sent.
+    pub(crate) fn take_back(&self) -> bool {
+        self.change(Progress::WAITING, Progress::TAKEN_BACK)
+    }
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        match self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => true,
+            Err(found) => found == to,
+        }
+    }
+}
+
 /// A submission in the inbox.
 #[derive(Debug)]
 pub(crate) struct PendingSubmission<D: Domain> {
     pub submission: Submission<D::Command>,
     reply: Option<oneshot::Sender<Result<SubmissionOutcome, SubmitError>>>,
     _room: Room,
-    deadline: DateTime<Utc>,
+    /// By a clock that only counts: patience does not change when somebody sets the time.
+    deadline: Instant,
+    progress: Arc<Progress>,
     /// Entities that turned out to be needed only when its commands were decided.
     wanted: Vec<Tag>,
     rounds: u8,
@@ -28,13 +56,15 @@ impl<D: Domain> PendingSubmission<D> {
         submission: Submission<D::Command>,
         reply: oneshot::Sender<Result<SubmissionOutcome, SubmitError>>,
         room: Room,
-        deadline: DateTime<Utc>,
+        deadline: Instant,
+        progress: Arc<Progress>,
     ) -> PendingSubmission<D> {
         PendingSubmission {
             submission,
             reply: Some(reply),
             _room: room,
             deadline,
+            progress,
             wanted: Vec::new(),
             rounds: 0,
         }
@@ -68,7 +98,18 @@ impl<D: Domain> PendingSubmission<D> {
     }
 
     /// Whether its caller has waited long enough.
-    pub(crate) fn is_overdue(&self, now: DateTime<Utc>) -> bool {
-        self.deadline < now
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.deadline < Instant::now()
+    }
+
+    /// Says that the submission is about to be sent to the store. False if its caller has taken it back.
+    pub(crate) fn begin_sending(&self) -> bool {
+        // A dry run sends nothing.
+        self.submission.dry_run || self.progress.change(Progress::WAITING, Progress::SENT)
+    }
+
+    /// Says that the submission was not sent after all.
+    pub(crate) fn not_sent(&self) {
+        self.progress.change(Progress::SENT, Progress::WAITING);
     }
 }

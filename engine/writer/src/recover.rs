@@ -1,7 +1,7 @@
-//! Step 5, if needed: another process wrote first, or the connection was lost during the commit.
+//! Step 5, if needed: another process wrote first, the log has lost its end, or the connection was lost during the commit.
 
-use recount_core::Position;
-use recount_store::Log;
+use recount_core::{RecordedEvent, Tip};
+use recount_store::{Log, StoreError};
 use uuid::Uuid;
 
 use crate::batch::Batch;
@@ -13,11 +13,12 @@ use crate::writer::{AttemptError, Backoff, STATEMENT_TIMEOUT, Writer, within};
 const PAGE_EVENTS_MAX: u32 = 1_000;
 
 /// Events that are read to bring memory up to date. If there are more, hardly any of them concern an entity in memory,
-/// so a writer that is further behind forgets its entities, starts again at the head and loads what it needs.
+/// so a writer that is further behind forgets its entities, starts again at the tip and loads what it needs.
 const TAIL_EVENTS_MAX: i64 = 10_000;
 
 impl<D: Domain> Writer<D> {
-    /// Reads what other processes have appended.
+    /// Reads what other processes have appended. If the log does not contain the tip that this writer stands on, it went
+    /// back, and the writer starts again at the true tip: nothing that it remembers is worth anything.
     pub(crate) async fn catch_up(&mut self) -> Result<(), AttemptError> {
         let log = self
             .store
@@ -25,51 +26,66 @@ impl<D: Domain> Writer<D> {
             .log(self.log)
             .await?
             .ok_or_else(|| AttemptError::Refused("the log is gone".to_owned()))?;
-        if log.head.0 - self.head.0 > TAIL_EVENTS_MAX {
-            self.reopen(&log);
-            return Ok(());
+        if log.tip.position.0 - self.tip.position.0 > TAIL_EVENTS_MAX {
+            return self.reopen(&log).await;
         }
-        let mut position = self.head;
-        while position < log.head {
-            let events = self.store.reader().read(self.log, position, PAGE_EVENTS_MAX).await?;
-            if events.is_empty() {
-                return Err(AttemptError::Refused(format!("the log ends at {position}, before its head")));
+        while self.tip != log.tip {
+            match self.store.reader().read_after(self.log, self.tip, PAGE_EVENTS_MAX).await {
+                Ok(events) if events.is_empty() => return self.start_again(&log).await,
+                Ok(events) => events.iter().for_each(|event| self.take_in(event)),
+                Err(StoreError::Diverged(_)) => return self.start_again(&log).await,
+                Err(error) => return Err(error.into()),
             }
-            for event in &events {
-                event.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
-                match D::decode(&event.event_type, event.version, &event.data) {
-                    Ok(decoded) => self.entities.catch_up(&event.tags, event.position, &decoded),
-                    Err(error) => {
-                        // A command that reads an entity of this event fails when the entity is loaded; others go on.
-                        tracing::error!(log = %self.name, position = %event.position, %error, "an event is unreadable");
-                        self.entities.clear();
-                    }
-                }
-                position = event.position;
-                self.recorded_at = self.recorded_at.max(event.recorded_at);
-            }
-            self.head = position;
         }
         self.fence = log.fence;
-        self.recorded_at = self.recorded_at.max(log.recorded_at);
         Ok(())
     }
 
-    /// Starts again at the head of the log, and forgets everything before it.
-    fn reopen(&mut self, log: &Log) {
-        (self.head, self.fence, self.recorded_at) = (log.head, log.fence, log.recorded_at);
+    /// Takes in an event that another process has appended.
+    fn take_in(&mut self, event: &RecordedEvent) {
+        let tip = Tip::at(event);
+        event.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+        match D::decode(&event.event_type, event.version, &event.data) {
+            Ok(decoded) => self.entities.catch_up(&event.tags, tip, &decoded),
+            Err(error) => {
+                // A command that reads an entity of this event fails when the entity is loaded; others go on.
+                tracing::error!(log = %self.name, position = %event.position, %error, "an event is unreadable");
+                self.entities.clear();
+            }
+        }
+        self.frontier.push(event.hash);
+        (self.tip, self.recorded_at) = (tip, event.recorded_at);
+    }
+
+    /// Starts again at the tip of a log that does not contain the tip that this writer stood on.
+    async fn start_again(&mut self, log: &Log) -> Result<(), AttemptError> {
+        metrics::counter!("recount_writer_log_went_back_total").increment(1);
+        tracing::error!(
+            log = %self.name, known = %self.tip, now = %log.tip,
+            "the log went back or was rewritten: the database has lost events that were acknowledged; this process starts \
+             again at the end that the log has now"
+        );
+        self.reopen(log).await
+    }
+
+    /// Starts again at the tip of the log, and forgets everything before it.
+    async fn reopen(&mut self, log: &Log) -> Result<(), AttemptError> {
+        // First what can fail, so that the writer never stands between two histories.
+        self.frontier = self.store.reader().frontier(self.log, log.tip).await?;
+        (self.tip, self.fence, self.recorded_at) = (log.tip, log.fence, log.recorded_at);
         self.entities.clear();
-        self.seen.reopen(log.head);
+        self.seen.reopen(log.tip.position);
+        Ok(())
     }
 
     /// Finds out whether a batch is in the log after the connection was lost during its commit, and answers its callers
     /// if it is. Returns whether the batch is finished: it is in the log, or no caller waits for it any more.
     pub(crate) async fn settle(&mut self, batch: &mut Batch<D>) -> bool {
-        // Catching up moves the head, even if it fails half-way. The batch would be right after the old head.
-        let before = self.head;
+        // Catching up moves the tip, even if it fails half-way. The batch would be right after the old tip.
+        let before = self.tip;
         let mut backoff = Backoff::default();
         loop {
-            batch.answer_overdue(self.environment.now(), &SubmitError::OutcomeUnknown);
+            batch.answer_overdue(&SubmitError::OutcomeUnknown);
             if batch.is_empty() {
                 // A statement may still be under way; the compare-and-set keeps it and the next batch apart.
                 self.entities.put_back();
@@ -85,6 +101,7 @@ impl<D: Domain> Writer<D> {
                     } else {
                         // Outcomes without events leave no trace in the log itself, so look up the keys.
                         batch.look_up_all_keys();
+                        batch.not_sent();
                     }
                     return found;
                 }
@@ -98,13 +115,15 @@ impl<D: Domain> Writer<D> {
 
     /// Whether the event right after `before` is this one. The fence keeps a statement that is still under way from
     /// putting it there later.
-    async fn look_for(&mut self, before: Position, first_event: Option<Uuid>) -> Result<bool, AttemptError> {
+    async fn look_for(&mut self, before: Tip, first_event: Option<Uuid>) -> Result<bool, AttemptError> {
         self.store.raise_fence(self.log).await?;
         let found = match first_event {
-            Some(id) => {
-                let next = self.store.reader().read(self.log, before, 1).await?;
-                next.first().is_some_and(|event| event.id == id)
-            }
+            Some(id) => match self.store.reader().read_after(self.log, before, 1).await {
+                Ok(next) => next.first().is_some_and(|event| event.id == id),
+                // The log went back behind the batch.
+                Err(StoreError::Diverged(_)) => false,
+                Err(error) => return Err(error.into()),
+            },
             None => false,
         };
         self.catch_up().await?;

@@ -202,6 +202,8 @@ pub enum SubmitError {
     KeyReused,
     #[error("the event store cannot be reached; nothing was done")]
     Unavailable,
+    #[error("the clock of this process is ahead of the event store's; nothing was done")]
+    ClockAhead,
     #[error("the event store was lost during the commit; the command may or may not have been recorded")]
     OutcomeUnknown,
     #[error("the engine is shutting down; nothing was done")]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use recount_core::{Environment, LogKey, LogName, Position};
+use recount_core::{Environment, Frontier, LogKey, LogName, Tip};
 use recount_store::{CommitNotifier, LogWriter, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -125,7 +125,10 @@ pub(crate) struct Writer<D: Domain> {
     pub(crate) store: LogWriter,
     pub(crate) environment: Environment,
     pub(crate) tuning: Tuning,
-    pub(crate) head: Position,
+    /// Where the log ended when it was last read or written. Every decision rests on it, and every append compares it.
+    pub(crate) tip: Tip,
+    /// The Merkle tree of the log up to the tip.
+    pub(crate) frontier: Frontier,
     pub(crate) fence: i64,
     pub(crate) recorded_at: DateTime<Utc>,
     pub(crate) entities: Entities<D>,
@@ -138,14 +141,16 @@ pub(crate) struct Writer<D: Domain> {
 /// Why an attempt did not commit its batch. It decides how to continue.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
-    /// Another process wrote first: read the log and decide again.
-    HeadMoved,
+    /// Another process wrote first, or the log has lost its end: read the log and decide again.
+    TipMoved,
     /// A decision read an entity that its command had not named: load it and decide again.
     Incomplete,
     /// A key that seemed new has an outcome.
     KeyTaken,
     /// The store cannot be reached; nothing was sent.
     Unavailable(StoreError),
+    /// The time of the batch is ahead of the database's clock.
+    ClockAhead(StoreError),
     /// The connection was lost during the commit.
     OutcomeUnknown(StoreError),
     /// The store or the domain cannot take this batch, now or later.
@@ -157,6 +162,9 @@ impl From<StoreError> for AttemptError {
         match error {
             StoreError::Unavailable(_) => AttemptError::Unavailable(error),
             StoreError::OutcomeUnknown(_) => AttemptError::OutcomeUnknown(error),
+            StoreError::ClockAhead(_) => AttemptError::ClockAhead(error),
+            // The log has moved between two reads.
+            StoreError::Diverged(_) => AttemptError::TipMoved,
             StoreError::Refused(source) => AttemptError::Refused(source.to_string()),
             StoreError::KeyCollision { .. } | StoreError::Corrupt(_) => {
                 AttemptError::Refused(error.to_string())
@@ -173,14 +181,15 @@ impl<D: Domain> Writer<D> {
         // The answer to a caller whose time runs out first.
         let mut overdue = SubmitError::Unavailable;
         loop {
-            batch.answer_overdue(self.environment.now(), &overdue);
+            batch.answer_overdue(&overdue);
+            overdue = SubmitError::Unavailable;
             if batch.is_empty() {
                 self.entities.put_back();
                 return batch.into_deferred();
             }
             let Err(mut error) = self.attempt(&mut batch).await else { return batch.into_deferred() };
             self.entities.discard_drafts();
-            if matches!(error, AttemptError::HeadMoved) {
+            if matches!(error, AttemptError::TipMoved) {
                 metrics::counter!("recount_writer_lost_races_total").increment(1);
                 match within(LOAD_TIMEOUT, self.catch_up()).await {
                     Ok(()) => continue,
@@ -188,15 +197,20 @@ impl<D: Domain> Writer<D> {
                 }
             }
             match error {
-                AttemptError::HeadMoved | AttemptError::Incomplete => {}
+                AttemptError::TipMoved | AttemptError::Incomplete => {}
                 AttemptError::KeyTaken => batch.look_up_all_keys(),
                 AttemptError::Unavailable(error) => {
                     tracing::warn!(log = %self.name, %error, source = ?error, "a batch waits for the store");
                     backoff.pause().await;
                 }
+                AttemptError::ClockAhead(error) => {
+                    tracing::error!(log = %self.name, %error, "a batch waits until its time has come");
+                    metrics::counter!("recount_writer_clock_ahead_total").increment(1);
+                    overdue = SubmitError::ClockAhead;
+                    backoff.pause().await;
+                }
                 AttemptError::OutcomeUnknown(error) => {
                     tracing::warn!(log = %self.name, %error, source = ?error, "the outcome of a batch is unknown");
-                    overdue = SubmitError::OutcomeUnknown;
                     if self.settle(&mut batch).await {
                         return batch.into_deferred();
                     }
@@ -219,8 +233,19 @@ impl<D: Domain> Writer<D> {
             return Ok(());
         }
         within(LOAD_TIMEOUT, self.load(batch)).await?;
-        let prepared = self.decide(batch)?;
-        self.commit(batch, &prepared).await
+        batch.begin_sending();
+        if batch.is_empty() {
+            self.entities.put_back();
+            return Ok(());
+        }
+        let outcome = match self.decide(batch) {
+            Ok(prepared) => self.commit(batch, &prepared).await,
+            Err(error) => Err(error),
+        };
+        if !matches!(outcome, Ok(()) | Err(AttemptError::OutcomeUnknown(_))) {
+            batch.not_sent();
+        }
+        outcome
     }
 }
 

@@ -148,7 +148,9 @@ impl Turn {
             // Only this command failed.
             Err(error @ (SubmitError::Internal | SubmitError::KeyReused)) => DeadlineOutcome::Failed(error),
             // The log has failed, or this command is the cause: the other deadlines are tried before it next time.
-            Err(error @ (SubmitError::OutcomeUnknown | SubmitError::Unavailable)) => {
+            Err(
+                error @ (SubmitError::OutcomeUnknown | SubmitError::Unavailable | SubmitError::ClockAhead),
+            ) => {
                 self.stopped_by = Some(error.clone());
                 DeadlineOutcome::Failed(error)
             }
