@@ -259,6 +259,9 @@ begin
         end if;
     end if;
     if cardinality(p_deadlines) > 0 then
+        if v_events = 0 then
+            raise exception 'deadlines change with events, and there are none' using errcode = 'restrict_violation';
+        end if;
         delete from store.deadlines d using unnest(p_deadlines, p_due_at) as n(name, due_at)
         where d.log = p_log and d.name = n.name and n.due_at is null;
         insert into store.deadlines (log, name, due_at)

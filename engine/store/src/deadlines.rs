@@ -29,6 +29,17 @@ pub struct Deadline {
     pub log_name: LogName,
 }
 
+/// When deadlines are due, by the clock of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextDeadline {
+    /// What the clock says.
+    pub now: DateTime<Utc>,
+    /// The earliest of all; it may be in the past.
+    pub first: Option<DateTime<Utc>>,
+    /// The earliest that is still to come.
+    pub next: Option<DateTime<Utc>>,
+}
+
 /// The changes of a batch: the last one for each name.
 #[derive(Debug, Default)]
 pub(crate) struct DeadlineChanges {
@@ -50,21 +61,19 @@ impl DeadlineChanges {
 }
 
 impl LogReader {
-    /// The deadlines of all logs that are due at `now` and follow `after`, in order. Returns fewer than `limit` only if
-    /// there are no more.
+    /// The deadlines of all logs that are due by the database's clock and follow `after`, in order. Returns fewer than
+    /// `limit` only if there are no more.
     pub async fn due_deadlines(
         &self,
-        now: DateTime<Utc>,
         after: Option<&Deadline>,
         limit: u32,
     ) -> Result<Vec<Deadline>, StoreError> {
         let rows = sqlx::query(
             "select log, name, due_at, (select l.name from store.logs l where l.log = d.log) as log_name
              from store.deadlines d
-             where due_at <= $1 and (due_at, log, name) > (coalesce($2, '-infinity'), $3, $4)
-             order by due_at, log, name limit $5",
+             where due_at <= clock_timestamp() and (due_at, log, name) > (coalesce($1, '-infinity'), $2, $3)
+             order by due_at, log, name limit $4",
         )
-        .bind(now)
         .bind(after.map(|after| after.due_at))
         .bind(after.map_or(i64::MIN, |after| after.log.0))
         .bind(after.map_or("", |after| &after.name))
@@ -75,17 +84,21 @@ impl LogReader {
         rows.iter().map(read_deadline).collect()
     }
 
-    /// The earliest due time of all deadlines of all logs, or of those that fall due after a given time. It may be in
-    /// the past.
-    pub async fn next_deadline(
-        &self,
-        after: Option<DateTime<Utc>>,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        sqlx::query_scalar("select min(due_at) from store.deadlines where due_at > coalesce($1, '-infinity')")
-            .bind(after)
-            .fetch_one(self.pool())
-            .await
-            .map_err(StoreError::from_read)
+    /// The earliest due time of all deadlines of all logs, and the earliest that is still to come, by the database's clock.
+    pub async fn next_deadline(&self) -> Result<NextDeadline, StoreError> {
+        let row = sqlx::query(
+            "select n.now, (select min(due_at) from store.deadlines) as first,
+                    (select min(due_at) from store.deadlines where due_at > n.now) as next
+             from (select clock_timestamp() as now offset 0) as n",
+        )
+        .fetch_one(self.pool())
+        .await
+        .map_err(StoreError::from_read)?;
+        Ok(NextDeadline {
+            now: column(&row, "now")?,
+            first: column(&row, "first")?,
+            next: column(&row, "next")?,
+        })
     }
 }
 

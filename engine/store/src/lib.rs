@@ -54,6 +54,7 @@
 //! here.
 
 mod append;
+mod clock;
 mod cursor;
 mod deadlines;
 mod entities;
@@ -67,8 +68,9 @@ mod reader;
 mod writer;
 
 pub use append::{Append, Appended};
+pub use clock::DatabaseClock;
 pub use cursor::{LogCursor, MovedLogs};
-pub use deadlines::{Deadline, DeadlineChange};
+pub use deadlines::{Deadline, DeadlineChange, NextDeadline};
 pub use entities::{EntityRow, Seen, Snapshot, tag_hash};
 pub use error::StoreError;
 pub use logs::{Log, MovedLog};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use recount_core::{Environment, LogName};
 use recount_store::{CommitNotifier, LogReader, LogWriter, StoreError};
@@ -20,6 +21,9 @@ use crate::writer::{self, Context, STATEMENT_TIMEOUT};
 /// Writers that read the history of their logs at the same time. More would keep the store busy when a process starts.
 /// A writer that waits looks up each tag and key instead.
 const HISTORY_READS_MAX: usize = 2;
+
+/// How long after the timeout of a submission its writer may still answer: it knows best what went wrong.
+const ANSWER_GRACE: Duration = Duration::from_millis(500);
 
 /// Takes the commands of a domain and returns their outcomes. Cheap to clone.
 #[derive(Debug)]
@@ -94,7 +98,7 @@ impl<D: Domain> CommandEngine<D> {
         let dry_run = submission.dry_run;
         let progress = Arc::new(Progress::default());
         self.enqueue(log, submission, reply, progress.clone())?;
-        if let Ok(answer) = tokio::time::timeout(timeout, &mut outcome).await {
+        if let Ok(answer) = tokio::time::timeout(timeout + ANSWER_GRACE, &mut outcome).await {
             return answer.unwrap_or_else(|_| Err(unanswered(dry_run, &progress)));
         }
         if dry_run || progress.take_back() {

@@ -16,7 +16,6 @@ mod worker;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use recount_core::Environment;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -54,23 +53,15 @@ impl Default for Pace {
 
 /// Submits the commands of due deadlines until the token is cancelled. The engine finishes those that it has by then.
 ///
-/// The time of `environment` tells which deadlines are due. The domain decides by the time of the engine.
-pub async fn run<D: Domain>(
-    engine: CommandEngine<D>,
-    environment: Environment,
-    pace: Pace,
-    stopping: CancellationToken,
-) {
-    stopping.run_until_cancelled(keep_working(engine, environment, pace)).await;
+/// The clock of the database tells which deadlines are due. The domain decides by the time of the engine, so that had
+/// better be the same: see [`DatabaseClock`](recount_store::DatabaseClock).
+pub async fn run<D: Domain>(engine: CommandEngine<D>, pace: Pace, stopping: CancellationToken) {
+    stopping.run_until_cancelled(keep_working(engine, pace)).await;
 }
 
-async fn keep_working<D: Domain>(
-    engine: CommandEngine<D>,
-    environment: Environment,
-    pace: Pace,
-) -> Infallible {
+async fn keep_working<D: Domain>(engine: CommandEngine<D>, pace: Pace) -> Infallible {
     loop {
-        let mut worker = Worker::new(engine.clone(), environment.clone(), pace.clone());
+        let mut worker = Worker::new(engine.clone(), pace.clone());
         let mut task = JoinSet::new();
         task.spawn(async move { worker.work().await });
         if let Some(Err(error)) = task.join_next().await {

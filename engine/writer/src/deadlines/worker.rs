@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use recount_core::{Environment, LogKey, LogName};
-use recount_store::{Deadline, LogReader, StoreError};
+use recount_core::{LogKey, LogName};
+use recount_store::{Deadline, LogReader, NextDeadline, StoreError};
 use tokio::sync::Semaphore;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -41,7 +41,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Worker<D: Domain> {
     engine: CommandEngine<D>,
-    environment: Environment,
     pace: Pace,
     retries: Retries,
     /// The last deadline of the previous look; `None` if the next look starts at the first deadline.
@@ -70,10 +69,9 @@ struct LookOutcome {
 }
 
 impl<D: Domain> Worker<D> {
-    pub(crate) fn new(engine: CommandEngine<D>, environment: Environment, pace: Pace) -> Worker<D> {
+    pub(crate) fn new(engine: CommandEngine<D>, pace: Pace) -> Worker<D> {
         Worker {
             engine,
-            environment,
             pace,
             retries: Retries::default(),
             cursor: None,
@@ -117,14 +115,13 @@ impl<D: Domain> Worker<D> {
 
     /// Reads due deadlines, as many as one look may have, and starts a turn for every log with deadlines to try.
     async fn look(&mut self) -> Result<LookOutcome, StoreError> {
-        let now = self.environment.now();
         let store: LogReader = self.engine.reader().clone();
-        let first = store.next_deadline(None).await?;
+        let NextDeadline { now, first, next } = store.next_deadline().await?;
         let late = first.and_then(|first| (now - first).to_std().ok()).unwrap_or_default();
         metrics::gauge!("recount_deadlines_late_seconds").set(late.as_secs_f64());
         let mut look = LookOutcome { rest: self.pace.poll, waits_for_turn: false };
         for _ in 0..PAGES_PER_LOOK_MAX {
-            let page = store.due_deadlines(now, self.cursor.as_ref(), PAGE_DEADLINES_MAX).await?;
+            let page = store.due_deadlines(self.cursor.as_ref(), PAGE_DEADLINES_MAX).await?;
             let up_to = page.last().filter(|_| page.len() == PAGE_DEADLINES_MAX as usize).cloned();
             self.retries.forget_all_but(&page, self.cursor.as_ref(), up_to.as_ref());
             self.cursor = up_to;
@@ -135,8 +132,8 @@ impl<D: Domain> Worker<D> {
         }
         if self.cursor.is_some() {
             look.rest = Duration::ZERO;
-        } else if let Some(next) = store.next_deadline(Some(now)).await? {
-            look.rest = look.rest.min((next - self.environment.now()).to_std().unwrap_or_default());
+        } else if let Some(next) = next {
+            look.rest = look.rest.min((next - now).to_std().unwrap_or_default());
         }
         self.forget_old_backoffs();
         metrics::gauge!("recount_deadlines_stuck")

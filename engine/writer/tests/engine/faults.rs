@@ -58,9 +58,8 @@ async fn connections_that_break_under_load_lose_and_duplicate_nothing() {
 async fn an_append_that_arrives_after_the_fence_was_raised_changes_nothing() {
     let world = World::create().await;
     let log = world.log.clone();
-    let before = world.store.reader().log(log.key()).await.unwrap().unwrap();
+    let mut late = world.batch(log.key()).await;
     world.store.raise_fence(log.key()).await.unwrap();
-    let mut late = recount_store::Append::new(log.key(), before.head, before.fence, before.recorded_at);
     late.push_event(recount_core::NewEvent {
         id: "018f0000-0000-7000-8000-000000000000".parse().unwrap(),
         event_type: "announced",
@@ -70,7 +69,7 @@ async fn an_append_that_arrives_after_the_fence_was_raised_changes_nothing() {
         meta: "{}".into(),
     });
     let appended = world.store.append(&late, TIMEOUT).await.unwrap();
-    assert_eq!(appended, recount_store::Appended::HeadMoved);
+    assert_eq!(appended, recount_store::Appended::TipMoved);
     assert!(world.events().await.is_empty());
 }
 
@@ -81,8 +80,7 @@ async fn an_unreadable_event_fails_only_commands_that_read_its_entities() {
     let engine: CommandEngine<Theatre> = world.engine(tuning());
     engine.submit(&log, submission(vec![announce("Hamlet", 9), announce("Faust", 9)])).await.unwrap();
     // A newer program has appended an event that the running writer cannot read.
-    let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
-    let mut newer = recount_store::Append::new(log.key(), head.head, head.fence, head.recorded_at);
+    let mut newer = world.batch(log.key()).await;
     newer.push_event(recount_core::NewEvent {
         id: "018f0000-0000-7000-8000-000000000001".parse().unwrap(),
         event_type: "renamed",
@@ -123,10 +121,10 @@ async fn the_service_role_can_append_and_nothing_else() {
     let mut connection = world.pool().acquire().await.unwrap();
     sqlx::query("set role recount_service").execute(&mut *connection).await.unwrap();
     for statement in [
-        "insert into store.events values (1, 1, gen_random_uuid(), 'x', 1, '{}', '{}', '{}', now())",
-        "insert into store.event_tags values (1, 1, 1)",
-        "insert into store.logs (log, name) values (1, 'x')",
-        "update store.logs set head = 0",
+        "insert into store.events values (1, 1, now(), gen_random_uuid(), 1, '', 'x', '', '{}', '{}')",
+        "insert into store.event_tags values (1, 1, 1, 1)",
+        "insert into store.logs (log, id, name, origin) values (1, gen_random_uuid(), 'x', '')",
+        "update store.logs set fence = 0",
         "delete from store.outcomes",
         "insert into store.deadlines values (1, 'x', now())",
         "delete from store.deadlines",

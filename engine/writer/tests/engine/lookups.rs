@@ -18,7 +18,8 @@ async fn rows_read(connection: &mut PgConnection) -> i64 {
 
 async fn load_entities(connection: &mut PgConnection, log: i64) -> i64 {
     sqlx::query_scalar(
-        "select count(*) from store.load_entities($1, '{7, 8}', '{show:Hamlet, show:Faust}', 1::smallint)",
+        "select count(*) from store.tip($1) t, lateral store.load_entities(
+             $1, t.position, t.hash, '{7, 8}', '{show:Hamlet, show:Faust}', 1::smallint)",
     )
     .bind(log)
     .fetch_one(connection)
@@ -45,13 +46,14 @@ async fn a_plan_made_for_an_empty_store_is_still_good_for_a_full_one() {
         (0, 0)
     );
     for sql in [
-        "insert into store.events
-         select $1, n, gen_random_uuid(), 'reserved', 1, array['show:Hamlet'], '{}', '{}', now()
+        "insert into store.events (log, position, recorded_at, id, version, hash, event_type, tags, data, meta)
+         select $1, n, now(), gen_random_uuid(), 1, sha256(n::text::bytea), 'reserved', 'show:Hamlet', '{}', '{}'
          from generate_series(1, $2) as n",
-        "insert into store.event_tags select $1, 7, n from generate_series(1, $2) as n",
-        "insert into store.event_tags select $1, 100 + n, n from generate_series(1, $2) as n",
-        "insert into store.outcomes
-         select $1, md5(n::text)::uuid, gen_random_uuid(), n, '{}', now() from generate_series(1, $2) as n",
+        "insert into store.event_tags select $1, 7, 0, n from generate_series(1, $2) as n",
+        "insert into store.event_tags select $1, 100 + n, 0, n from generate_series(1, $2) as n",
+        "insert into store.outcomes (log, key, request, position, recorded_at, hash, outcome)
+         select $1, md5(n::text)::uuid, gen_random_uuid(), n, now(), sha256(n::text::bytea), '{}'
+         from generate_series(1, $2) as n",
     ] {
         sqlx::query(sql).bind(log).bind(EVENTS).execute(&mut *connection).await.unwrap();
     }

@@ -6,6 +6,7 @@ mod concurrency;
 mod deadlines;
 mod dry_run;
 mod faults;
+mod going_back;
 mod idempotency;
 mod lookups;
 mod memory;

@@ -132,6 +132,10 @@ async fn a_writer_that_has_ended_stops_reading_and_lets_others_read() {
     assert_eq!(caller.await.unwrap(), "1 events");
 }
 
+async fn tip(world: &World) -> recount_core::Tip {
+    world.store.reader().log(world.log.key()).await.unwrap().unwrap().tip
+}
+
 #[tokio::test]
 async fn an_entity_with_an_unreadable_snapshot_is_loaded_from_its_events() {
     let world = World::create().await;
@@ -142,7 +146,7 @@ async fn an_entity_with_an_unreadable_snapshot_is_loaded_from_its_events() {
     let damaged = recount_store::Snapshot {
         entity: show,
         version: 1,
-        position: recount_core::Position(2),
+        tip: tip(&world).await,
         state: "{\"Show\": 7}".to_owned(),
     };
     world.store.save_snapshots(log.key(), &[damaged]).await.unwrap();
@@ -167,7 +171,7 @@ async fn an_entity_in_memory_is_updated_by_events_of_commands_that_do_not_name_i
     let wrong = recount_store::Snapshot {
         entity: guest_tag("a"),
         version: 1,
-        position: world.store.reader().log(log.key()).await.unwrap().unwrap().head,
+        tip: tip(&world).await,
         state: r#"{"Guest":{"last_show":"Faust"}}"#.to_owned(),
     };
     world.store.save_snapshots(log.key(), &[wrong]).await.unwrap();

@@ -93,8 +93,13 @@ async fn a_writer_that_is_far_behind_starts_again_at_the_head() {
     let one = |command| submission(vec![command]);
     assert_eq!(summary(&behind.submit(&log, one(announce("Hamlet", 2))).await), "1 events");
     assert_eq!(summary(&other.submit(&log, one(reserve("Hamlet", "a"))).await), "1 events");
-    // As if the other engine had appended a million events. Reading them would fail, because they do not exist.
-    sqlx::query("update store.logs set head = head + 1000000 where log = $1")
+    // As if the other engine had appended thousands of events. Reading them one by one would fail, because their hashes are
+    // wrong.
+    sqlx::query(
+        "insert into store.events (log, position, recorded_at, id, version, hash, event_type, tags, data, meta)
+         select $1, n, now(), gen_random_uuid(), 1, sha256(n::text::bytea), 'announced', '', '{}', '{}'
+         from generate_series(3, 20000) as n",
+    )
         .bind(log.key().0)
         .execute(world.pool())
         .await

@@ -4,7 +4,7 @@ use crate::theatre::{Theatre, guest_tag, show_tag};
 use crate::world::new_id;
 use crate::world::{World, submission, tuning};
 use recount_core::{LogName, NewEvent, Position, RecordedEvent, Tag};
-use recount_store::{Append, Appended, tag_hash};
+use recount_store::{Appended, tag_hash};
 use recount_writer::CommandEngine;
 use std::time::Duration;
 
@@ -58,12 +58,14 @@ async fn an_event_with_a_colliding_tag_hash_is_ignored_and_ends_no_page() {
     commands.push(reserve("Hamlet", "ann"));
     engine.submit(&log, submission(commands)).await.unwrap();
     // As if the tags of all these events had the same hash as Ann's tag.
-    sqlx::query("insert into store.event_tags (log, tag, position) select $1, $2, generate_series(3, 12)")
-        .bind(log.key().0)
-        .bind(tag_hash(log.key(), &guest_tag("ann")))
-        .execute(world.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into store.event_tags (log, tag, segment, slot) select $1, $2, 0, generate_series(3, 12)",
+    )
+    .bind(log.key().0)
+    .bind(tag_hash(log.key(), &guest_tag("ann")))
+    .execute(world.pool())
+    .await
+    .unwrap();
     for limit in [1, 2, 5] {
         let events = pages(&world, &guest_tag("ann"), limit).await;
         let positions: Vec<i64> = events.iter().map(|event| event.position.0).collect();
@@ -75,9 +77,8 @@ async fn an_event_with_a_colliding_tag_hash_is_ignored_and_ends_no_page() {
 async fn a_page_of_large_events_ends_early_and_the_next_page_continues() {
     let world = World::create().await;
     let log = world.log.clone();
-    let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
     let tag = show_tag("Hamlet");
-    let mut batch = Append::new(log.key(), head.head, head.fence, head.recorded_at);
+    let mut batch = world.batch(log.key()).await;
     for _ in 0..5 {
         batch.push_event(NewEvent {
             id: new_id(),

@@ -18,12 +18,14 @@ async fn long_log() -> World {
     let log = world.log.clone();
     let show = show_tag("Hamlet");
     for sql in [
-        "insert into store.events
-         select $1, n, gen_random_uuid(), 'announced', 1, array[$4], '{\"what\":\"closed\",\"show\":\"Hamlet\"}', '{}', now()
+        "insert into store.events (log, position, recorded_at, id, version, hash, event_type, tags, data, meta)
+         select $1, n, now(), gen_random_uuid(), 1, sha256(n::text::bytea), 'announced', $4,
+                '{\"what\":\"closed\",\"show\":\"Hamlet\"}', '{}'
          from generate_series(1, $2) as n where $3 is not null",
-        "insert into store.event_tags select $1, $3, n from generate_series(1, $2) as n where $4 is not null",
-        "insert into store.outcomes
-         select $1, md5(n::text)::uuid, gen_random_uuid(), n, '{}', now() from generate_series(1, $2) as n
+        "insert into store.event_tags select $1, $3, 0, n from generate_series(1, $2) as n where $4 is not null",
+        "insert into store.outcomes (log, key, request, position, recorded_at, hash, outcome)
+         select $1, md5(n::text)::uuid, gen_random_uuid(), n, now(), sha256(n::text::bytea), '{}'
+         from generate_series(1, $2) as n
          where $3 is not null and $4 is not null",
     ] {
         let insert = sqlx::query(sql).bind(log.key().0).bind(EVENTS).bind(tag_hash(log.key(), &show)).bind(show.as_str());
@@ -82,7 +84,8 @@ async fn loading_an_entity_with_a_long_history_lets_other_tasks_run() {
     let world = long_log().await;
     let mut turns = Turns::watch();
     let show = [show_tag("Hamlet")];
-    let loaded = world.store.reader().load_entities::<StoreError>(world.log.key(), &show, 1, |_| {
+    let tip = world.store.reader().log(world.log.key()).await.unwrap().unwrap().tip;
+    let loaded = world.store.reader().load_entities::<StoreError>(world.log.key(), tip, &show, 1, |_| {
         turns.note();
         Ok(())
     });

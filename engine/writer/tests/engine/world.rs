@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use recount_core::{Environment, LogName, Position, RecordedEvent};
-use recount_store::{LogWriter, migrations};
+use recount_core::{Environment, LogKey, LogName, Position, RecordedEvent};
+use recount_store::{Append, LogWriter, migrations};
 use recount_test_support::TestDatabase;
 use recount_writer::deadlines::{self, Pace};
 use recount_writer::{
     CommandEngine, Domain, IdempotencyKey, Outcome, Submission, SubmissionOutcome, SubmitError, Tuning,
 };
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -39,7 +39,36 @@ impl World {
 
     /// A separate engine, like that of another process.
     pub(crate) fn engine<D: Domain>(&self, tuning: Tuning) -> CommandEngine<D> {
-        CommandEngine::start(self.store.clone(), environment(), tuning)
+        self.engine_at(environment(), tuning)
+    }
+
+    /// An engine with a clock of its own.
+    pub(crate) fn engine_at<D: Domain>(&self, environment: Environment, tuning: Tuning) -> CommandEngine<D> {
+        CommandEngine::start(self.store.clone(), environment, tuning)
+    }
+
+    /// An empty batch for the log as it is.
+    pub(crate) async fn batch(&self, log: LogKey) -> Append {
+        let reader = self.store.reader();
+        let log = reader.log(log).await.expect("the log can be read").expect("it exists");
+        let frontier = reader.frontier(log.key, log.tip).await.expect("the hashes can be read");
+        Append::new(log.key, log.tip.hash, frontier, log.fence, log.recorded_at)
+    }
+
+    /// Takes the last events of the log away, as if the database had lost them.
+    pub(crate) async fn lose_events_after(&self, position: i64) {
+        let log = self.log.key().0;
+        sqlx::raw_sql(AssertSqlSafe(format!(
+            "alter table store.events disable trigger user; alter table store.event_tags disable trigger user;
+             delete from store.events where log = {log} and position > {position};
+             delete from store.event_tags where log = {log} and store.position(segment, slot) > {position};
+             delete from store.outcomes where log = {log} and position > {position};
+             delete from store.frontiers where log = {log} and position > {position};
+             alter table store.events enable trigger user; alter table store.event_tags enable trigger user"
+        )))
+        .execute(self.pool())
+        .await
+        .expect("the owner may");
     }
 
     /// All events of the log. Reading them checks that the positions have no gaps.
@@ -81,17 +110,8 @@ pub(crate) struct DeadlineWorker {
 
 impl DeadlineWorker {
     pub(crate) fn start<D: Domain>(engine: &CommandEngine<D>, pace: Pace) -> DeadlineWorker {
-        DeadlineWorker::start_at(engine, environment(), pace)
-    }
-
-    /// Starts a worker with a clock of its own.
-    pub(crate) fn start_at<D: Domain>(
-        engine: &CommandEngine<D>,
-        environment: Environment,
-        pace: Pace,
-    ) -> DeadlineWorker {
         let stopping = CancellationToken::new();
-        let task = tokio::spawn(deadlines::run(engine.clone(), environment, pace, stopping.clone()));
+        let task = tokio::spawn(deadlines::run(engine.clone(), pace, stopping.clone()));
         DeadlineWorker { task, stopping }
     }
 

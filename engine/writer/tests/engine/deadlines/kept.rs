@@ -1,11 +1,10 @@
 //! The stored deadlines follow from the events of the log, and from nothing else.
 
 use crate::theatre::{Theatre, deadline_name};
-use crate::world::now;
 use crate::world::{World, dry_run, submission, summary, tuning};
 use chrono::{DateTime, TimeDelta, Utc};
 use recount_core::{LogKey, LogName};
-use recount_store::{Append, Appended, Deadline};
+use recount_store::{Appended, Deadline};
 use recount_writer::{CommandEngine, DeadlineChange, Submission};
 
 use super::{
@@ -81,10 +80,9 @@ async fn a_deadline_that_moves_has_one_due_time_and_pages_are_complete() {
     append(&world, one, vec![set("moved", second), DeadlineChange::Clear { name: "never set".to_owned() }])
         .await;
     append(&world, two.key(), vec![set("a", first), set("b", second)]).await;
-    let now = now();
     let mut found: Vec<Deadline> = Vec::new();
     loop {
-        let page = world.store.reader().due_deadlines(now, found.last(), 2).await.unwrap();
+        let page = world.store.reader().due_deadlines(found.last(), 2).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -101,24 +99,23 @@ async fn a_deadline_that_moves_has_one_due_time_and_pages_are_complete() {
     expected.sort();
     let found: Vec<_> = found.iter().map(|found| (found.due_at, found.log, &*found.name)).collect();
     assert_eq!(found, expected);
-    assert_eq!(world.store.reader().next_deadline(None).await.unwrap(), Some(first));
-    assert_eq!(world.store.reader().next_deadline(Some(now)).await.unwrap(), Some(later));
-    assert_eq!(world.store.reader().next_deadline(Some(later)).await.unwrap(), None);
+    let next = world.store.reader().next_deadline().await.unwrap();
+    assert_eq!((next.first, next.next), (Some(first), Some(later)));
+    assert!(next.now > second && next.now < later);
 }
 
 #[tokio::test]
-async fn deadlines_change_only_with_an_event_at_the_expected_head() {
+async fn deadlines_change_only_with_an_event_at_the_expected_tip() {
     let world = World::create().await;
     let log = world.log.clone();
-    let head = world.store.reader().log(log.key()).await.unwrap().unwrap();
-    let mut alone = Append::new(log.key(), head.head, head.fence, head.recorded_at);
+    let mut alone = world.batch(log.key()).await;
+    let mut late = world.batch(log.key()).await;
     alone.push_deadline(set("a", soon()));
     let error = world.store.append(&alone, TIMEOUT).await.unwrap_err();
     assert!(!error.retryable(), "{error:?}");
     append(&world, log.key(), vec![]).await;
-    let mut late = Append::new(log.key(), head.head, head.fence, head.recorded_at);
     late.push_event(meaningless_event());
     late.push_deadline(set("a", soon()));
-    assert_eq!(world.store.append(&late, TIMEOUT).await.unwrap(), Appended::HeadMoved);
+    assert_eq!(world.store.append(&late, TIMEOUT).await.unwrap(), Appended::TipMoved);
     assert!(deadlines(&world).await.is_empty());
 }

@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::world::{new_id, now};
 use chrono::{DateTime, TimeDelta, Utc};
 use recount_core::{LogKey, NewEvent};
-use recount_store::{Append, Appended, Deadline};
+use recount_store::{Appended, Deadline};
 use recount_test_support::eventually;
 use recount_writer::DeadlineChange;
 use recount_writer::deadlines::Pace;
@@ -52,8 +52,17 @@ fn close(show: &str) -> Command {
 
 /// The deadlines of all logs, whenever they fall due.
 async fn deadlines(world: &World) -> Vec<Deadline> {
-    let end = now() + TimeDelta::days(10_000);
-    world.store.reader().due_deadlines(end, None, 100_000).await.unwrap()
+    let all = "select d.due_at, d.log, d.name, l.name from store.deadlines d join store.logs l using (log)
+               order by d.due_at, d.log, d.name";
+    let rows: Vec<(DateTime<Utc>, i64, String, String)> =
+        sqlx::query_as(all).fetch_all(world.pool()).await.unwrap();
+    let deadline = |(due_at, log, name, log_name): (_, _, _, String)| Deadline {
+        due_at,
+        log: LogKey(log),
+        name,
+        log_name: log_name.parse().unwrap(),
+    };
+    rows.into_iter().map(deadline).collect()
 }
 
 async fn names(world: &World) -> Vec<String> {
@@ -87,8 +96,7 @@ fn meaningless_event() -> NewEvent {
 
 /// Appends an event that makes these changes to the deadlines of its log.
 async fn append(world: &World, log: LogKey, changes: Vec<DeadlineChange>) {
-    let head = world.store.reader().log(log).await.unwrap().unwrap();
-    let mut batch = Append::new(log, head.head, head.fence, head.recorded_at);
+    let mut batch = world.batch(log).await;
     batch.push_event(meaningless_event());
     changes.into_iter().for_each(|change| batch.push_deadline(change));
     assert_eq!(world.store.append(&batch, TIMEOUT).await.unwrap(), Appended::Done);

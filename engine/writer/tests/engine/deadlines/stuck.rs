@@ -1,11 +1,11 @@
 //! Deadlines that cannot be met now are met later, and do not delay others.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::theatre::{CURSED, Command, Theatre, deadline_name};
-use crate::world::{DeadlineWorker, World, submission, tuning};
+use crate::world::{DeadlineWorker, World, submission, summary, tuning};
 use crate::world::{new_id, now};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use recount_core::Environment;
 use recount_core::LogName;
 use recount_test_support::eventually;
@@ -16,7 +16,7 @@ use super::{
     NEVER, TIMEOUT, append, close, deadlines, history, long_ago, names, outcomes, quick, reserve_until, set,
     wait_until_none_is_left,
 };
-use crate::announce;
+use crate::{announce, reserve};
 
 #[tokio::test]
 async fn a_rejected_command_delays_no_other_and_is_retried_until_it_succeeds() {
@@ -60,26 +60,26 @@ async fn a_rejected_command_is_retried_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_worker_with_a_fast_clock_retries_until_the_deadline_is_due() {
+async fn a_process_with_a_fast_clock_expires_nothing_and_moves_no_time() {
     let world = World::create().await;
     let engine: CommandEngine<Theatre> = world.engine(tuning());
-    let (until, much_later) = (now() + TimeDelta::seconds(2), now() + TimeDelta::hours(1));
-    let commands = vec![
-        announce("Hamlet", 9),
-        reserve_until("Hamlet", "a", until),
-        reserve_until("Hamlet", "b", much_later),
-    ];
+    let much_later = now() + TimeDelta::hours(1);
+    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", much_later)];
     engine.submit(&world.log, submission(commands)).await.unwrap();
-    let ahead = Environment::new(|| now() + TimeDelta::hours(2), new_id);
-    let worker = DeadlineWorker::start_at(&engine, ahead, quick());
-    let later = [deadline_name("Hamlet", 2)];
-    eventually(TIMEOUT, "the first deadline is met", async || names(&world).await == later).await;
-    eventually(TIMEOUT, "the outcome without events is recorded", async || outcomes(&world).await == 2).await;
+    // A process that lives in the year 2099, with a deadline worker and commands of its own.
+    let ahead = Environment::new(|| "2099-01-01T00:00:00Z".parse().unwrap(), new_id);
+    let wrong: CommandEngine<Theatre> =
+        world.engine_at(ahead, Tuning { command_timeout: Duration::from_secs(1), ..tuning() });
+    let worker = DeadlineWorker::start(&wrong, quick());
+    let refused = wrong.submit(&world.log, submission(vec![reserve("Hamlet", "b")])).await;
+    assert_eq!(summary(&refused), "ClockAhead");
     worker.stop().await;
-    assert_eq!(names(&world).await, later);
+    assert_eq!(names(&world).await, [deadline_name("Hamlet", 2)]);
+    // The others go on in their own time.
+    engine.submit(&world.log, submission(vec![reserve("Hamlet", "b")])).await.unwrap();
     let events = world.events().await;
-    assert_eq!(events.len(), 4);
-    assert!(events[3].recorded_at >= until);
+    assert_eq!(events.len(), 3);
+    assert!(events.iter().all(|event| event.recorded_at < much_later));
 }
 
 #[tokio::test]
@@ -119,24 +119,6 @@ async fn a_command_that_panics_delays_no_other_in_its_log() {
     eventually(TIMEOUT, "all other deadlines are met", async || names(&world).await == cursed).await;
     worker.stop().await;
     assert_eq!(history(&world).await.iter().filter(|event| *event == "lapsed").count(), 300);
-}
-
-#[tokio::test]
-async fn a_worker_that_panics_is_started_again() {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    fn clock_that_panics_first() -> DateTime<Utc> {
-        assert_ne!(CALLS.fetch_add(1, Ordering::SeqCst), 0, "the first look panics");
-        now()
-    }
-    let world = World::create().await;
-    let engine: CommandEngine<Theatre> = world.engine(tuning());
-    let commands = vec![announce("Hamlet", 9), reserve_until("Hamlet", "a", long_ago())];
-    engine.submit(&world.log, submission(commands)).await.unwrap();
-    let worker =
-        DeadlineWorker::start_at(&engine, Environment::new(clock_that_panics_first, new_id), quick());
-    wait_until_none_is_left(&world).await;
-    worker.stop().await;
-    assert!(CALLS.load(Ordering::SeqCst) > 1);
 }
 
 #[tokio::test]
