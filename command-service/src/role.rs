@@ -9,7 +9,7 @@ use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, ApiInfo, BindError, HttpStack, ServeError};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::telemetry;
-use recount_store::{SERVICE_ROLE, migrations};
+use recount_store::{SERVICE_ROLE, StoreError, migrations};
 use secrecy::SecretString;
 use sqlx::PgPool;
 
@@ -48,6 +48,8 @@ pub enum CommandServiceError {
     #[error("the privileges of this login could not be looked up")]
     Rights(#[source] sqlx::Error),
     #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -63,7 +65,8 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
     migrations::verify(&pool).await?;
     let health = Health::new(shutdown.token());
     health.add_database("event store", pool.clone());
-    let service = CommandService::start(pool.clone(), config.topic(), config.engine.tuning());
+    let service = CommandService::start(pool.clone(), config.topic(), config.engine.tuning()).await?;
+    service.watch(&health);
     let (routes, document) = service.router(Authenticator::new(pool)).split_for_parts();
     let router = HttpStack::new(health, metrics)
         .with_catalogue(ledger::catalogue())

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use recount_identity::Authenticator;
 use recount_kafka::{Topic, relay};
-use recount_service_kit::{environment, ids};
-use recount_store::{LogReader, LogWriter};
+use recount_service_kit::commands::StoreClock;
+use recount_service_kit::health::Health;
+use recount_service_kit::ids;
+use recount_store::{LogReader, LogWriter, StoreError};
 use recount_writer::deadlines::{self, Pace};
 use recount_writer::{CommandEngine, Tuning};
 use sqlx::PgPool;
@@ -23,6 +25,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct CommandService {
     engine: CommandEngine<LedgerDomain>,
+    clock: StoreClock,
     deadlines: JoinHandle<()>,
     deadlines_stopping: CancellationToken,
     relay: Option<JoinHandle<()>>,
@@ -32,21 +35,31 @@ pub struct CommandService {
 impl CommandService {
     /// Starts the service on a database whose schema is up to date, including the worker of deadlines. With a topic it
     /// also relays the log to Kafka.
-    pub fn start(pool: PgPool, topic: Option<Topic>, tuning: Tuning) -> CommandService {
+    pub async fn start(
+        pool: PgPool,
+        topic: Option<Topic>,
+        tuning: Tuning,
+    ) -> Result<CommandService, StoreError> {
+        let clock = StoreClock::start(&LogReader::new(pool.clone())).await?;
         let relay_stopping = CancellationToken::new();
         let relay = topic.map(|topic| {
             let (reader, store) = (LogReader::new(pool.clone()), relay::RelayStore::new(pool.clone()));
             tokio::spawn(relay::run(reader, store, topic, ids::new_id(), relay_stopping.clone()))
         });
-        let engine = CommandEngine::start(LogWriter::new(pool), environment(), tuning);
+        let engine = CommandEngine::start(LogWriter::new(pool), clock.environment(), tuning);
         let deadlines_stopping = CancellationToken::new();
-        let worker =
-            deadlines::run(engine.clone(), environment(), Pace::default(), deadlines_stopping.clone());
-        CommandService { engine, deadlines: tokio::spawn(worker), deadlines_stopping, relay, relay_stopping }
+        let worker = deadlines::run(engine.clone(), Pace::default(), deadlines_stopping.clone());
+        let deadlines = tokio::spawn(worker);
+        Ok(CommandService { engine, clock, deadlines, deadlines_stopping, relay, relay_stopping })
     }
 
     pub fn engine(&self) -> &CommandEngine<LedgerDomain> {
         &self.engine
+    }
+
+    /// Adds the checks that tell whether this service can do its work.
+    pub fn watch(&self, health: &Health) {
+        self.clock.watch(health);
     }
 
     /// The command API. Every request needs a key.

@@ -81,7 +81,7 @@ struct Importer<'e> {
 
 impl Importer<'_> {
     async fn import(&self, mut plan: Plan) -> anyhow::Result<Report> {
-        if self.engine.reader().log(self.log).await?.is_some_and(|log| log.head > Position::START) {
+        if self.engine.reader().log(self.log).await?.is_some_and(|log| log.tip.position > Position::START) {
             self.use_assets(&mut plan, true).await?;
             self.refuse_another_journal(&plan).await?;
         }

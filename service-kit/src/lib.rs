@@ -23,8 +23,3 @@ pub mod shutdown;
 pub mod startup;
 pub mod telemetry;
 pub mod test_kit;
-
-/// The real time and new ids, for the engine.
-pub fn environment() -> recount_core::Environment {
-    recount_core::Environment::new(clock::now, ids::new_id)
-}

@@ -6,11 +6,11 @@ use axum::extract::{Extension, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use recount_projection::{ProjectionEngine, Status, migrate};
-use recount_service_kit::commands::{self, LOG_UNKNOWN, ProblemCatalogue};
+use recount_service_kit::commands::{self, LOG_UNKNOWN, ProblemCatalogue, StoreClock};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::{Actor, Path};
 use recount_service_kit::problem::Problem;
-use recount_service_kit::{environment, problem_kinds};
+use recount_service_kit::problem_kinds;
 use recount_store::{LogReader, LogWriter, migrations};
 use recount_writer::deadlines::{self, Pace};
 use recount_writer::{CommandEngine, Tuning};
@@ -41,6 +41,7 @@ static CATALOGUE: ProblemCatalogue = ProblemCatalogue {
 #[derive(Debug)]
 pub struct Service {
     engine: CommandEngine<Theatre>,
+    clock: StoreClock,
     pool: PgPool,
     read_model: Status,
     tasks: JoinSet<()>,
@@ -53,13 +54,15 @@ impl Service {
         migrations::run(&pool).await?;
         migrate(&pool, &Occupancy).await?;
         let stopping = CancellationToken::new();
-        let engine = CommandEngine::start(LogWriter::new(pool.clone()), environment(), Tuning::default());
+        let clock = StoreClock::start(&LogReader::new(pool.clone())).await?;
+        let engine =
+            CommandEngine::start(LogWriter::new(pool.clone()), clock.environment(), Tuning::default());
         let projection = ProjectionEngine::new(Occupancy, LogReader::new(pool.clone()), pool.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(deadlines::run(engine.clone(), environment(), Pace::default(), stopping.clone()));
+        tasks.spawn(deadlines::run(engine.clone(), Pace::default(), stopping.clone()));
         let read_model = projection.status().clone();
         tasks.spawn(recount_projection::run(projection, stopping.clone()));
-        Ok(Service { engine, pool, read_model, tasks, stopping })
+        Ok(Service { engine, clock, pool, read_model, tasks, stopping })
     }
 
     /// The API. This theatre trusts its network, so every request has the same actor; a service with users would check
@@ -71,8 +74,9 @@ impl Service {
             .layer(Extension(Actor(Arc::from("box-office"))))
     }
 
-    /// Adds the check that the read model follows the log.
+    /// Adds the checks that the read model follows the log, and that the clocks agree.
     pub fn watch(&self, health: &Health) {
+        self.clock.watch(health);
         let status = self.read_model.clone();
         health.add("read model", move || std::future::ready(status.report().check_stopped()));
     }

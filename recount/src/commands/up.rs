@@ -156,7 +156,10 @@ impl Roles {
             .await
             .context("the projector cannot start")?;
         projector.watch(health);
-        let command = CommandService::start(pool.clone(), topic, args.engine.tuning());
+        let command = CommandService::start(pool.clone(), topic, args.engine.tuning())
+            .await
+            .context("the command service cannot start")?;
+        command.watch(health);
         let reader = Reader::start(queries, shutdown.token());
         reader.watch(health);
         Ok(Roles { command, projector, reader, pool })

@@ -101,6 +101,10 @@ pub(super) fn submit_problem(error: &SubmitError, catalogue: &ProblemCatalogue) 
         SubmitError::Unavailable => {
             unavailable(&kinds::STORE_UNAVAILABLE, "The event store cannot be reached. Nothing was done.")
         }
+        SubmitError::ClockAhead => unavailable(
+            &kinds::STORE_UNAVAILABLE,
+            "The clock of this service is ahead of the event store's. Nothing was done.",
+        ),
         SubmitError::ShuttingDown => {
             unavailable(&kinds::STORE_UNAVAILABLE, "The service is shutting down. Nothing was done.")
         }

@@ -9,6 +9,7 @@ mod answers;
 mod batch;
 mod caller;
 mod routes;
+mod store_clock;
 mod store_problem;
 mod structured_field;
 
@@ -23,6 +24,7 @@ pub use answers::{LOG_UNKNOWN, PROBLEMS, ProblemCatalogue, emitted_events};
 pub use batch::{NamedCommand, read_batch, unknown_command};
 pub use caller::{Caller, SubmitOptions};
 pub use routes::{log_name, routes};
+pub use store_clock::StoreClock;
 pub use store_problem::store_problem;
 
 /// The commands of one domain over HTTP.

@@ -74,7 +74,7 @@ async fn a_process_with_a_fast_clock_expires_nothing_and_moves_no_time() {
     let refused = wrong.submit(&world.log, submission(vec![reserve("Hamlet", "b")])).await;
     assert_eq!(summary(&refused), "ClockAhead");
     worker.stop().await;
-    assert_eq!(names(&world).await, [deadline_name("Hamlet", 2)]);
+    assert_eq!(names(&world).await, [deadline_name("Hamlet", 1)]);
     // The others go on in their own time.
     engine.submit(&world.log, submission(vec![reserve("Hamlet", "b")])).await.unwrap();
     let events = world.events().await;
