@@ -126,8 +126,8 @@ pub(crate) fn compare(all: &[Figures]) -> Vec<Comparison> {
         goal("p50 at 1 connection, ms", alone, "< 1", |value| value < 1.0),
         known("batch-1000 / raw-1000", ratio("batch-1000", "raw-1000")),
         known("up-spread-64 / spread-64", ratio("up-spread-64", "spread-64")),
-        known("raw-function-1 / raw-cte-1", ratio("raw-function-1", "raw-cte-1")),
-        known("raw-function-64 / raw-cte-64", ratio("raw-function-64", "raw-cte-64")),
+        known("spread-1 / append-1", ratio("spread-1", "append-1")),
+        known("spread-64 / append-64", ratio("spread-64", "append-64")),
     ]
     .into_iter()
     .flatten()

@@ -90,7 +90,7 @@ pub(crate) async fn log_key(pool: &PgPool, ledger: &str) -> anyhow::Result<i64> 
 
 /// The sum of the heads of these logs.
 pub(crate) async fn heads(pool: &PgPool, logs: &[i64]) -> anyhow::Result<i64> {
-    let sum = "select coalesce(sum(head), 0)::bigint from store.logs where log = any($1)";
+    let sum = "select coalesce(sum(t.position), 0)::bigint from store.logs l, store.tip(l.log) t where l.log = any($1)";
     Ok(sqlx::query_scalar(sum).bind(logs).fetch_one(pool).await?)
 }
 

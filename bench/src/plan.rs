@@ -2,7 +2,6 @@
 
 use anyhow::{bail, ensure};
 
-use crate::raw::Way;
 use crate::requests::Aim;
 use crate::service::Role;
 
@@ -23,7 +22,7 @@ pub(crate) enum Work {
     /// Plain inserts of the rows of batches, with one log per connection and without a service.
     Inserts,
     /// Appends of batches of this number of commands in one round trip, without a service.
-    Appends { way: Way, commands: usize },
+    Appends { commands: usize },
 }
 
 /// Scenarios on one database. The rounds of several scenarios are interleaved, because their ratio matters.
@@ -38,8 +37,7 @@ fn all_groups() -> Vec<Group> {
     let singles = |name, connections, aim| Scenario { name, connections, work: Work::Singles(aim) };
     let batches = |name, ledgers| Scenario { name, connections: 4, work: Work::Batches { ledgers } };
     let inserts = |name, connections| Scenario { name, connections, work: Work::Inserts };
-    let appends =
-        |name, way, commands| Scenario { name, connections: 1, work: Work::Appends { way, commands } };
+    let appends = |name, commands| Scenario { name, connections: 1, work: Work::Appends { commands } };
     let group = |scenarios: Vec<Scenario>| Group { role: Role::CommandService, scenarios };
     vec![
         group(vec![singles("spread-1", 1, Aim::Spread)]),
@@ -55,8 +53,7 @@ fn all_groups() -> Vec<Group> {
             batches("batch-1000-logs", 4),
             inserts("raw-1000-1", 1),
         ]),
-        group(vec![appends("raw-function-1", Way::Function, 1), appends("raw-cte-1", Way::Cte, 1)]),
-        group(vec![appends("raw-function-64", Way::Function, 64), appends("raw-cte-64", Way::Cte, 64)]),
+        group(vec![appends("append-1", 1), appends("append-64", 64)]),
         Group { role: Role::Up, scenarios: vec![singles("up-spread-64", 64, Aim::Spread)] },
     ]
 }
@@ -100,7 +97,7 @@ mod tests {
     #[test]
     fn a_name_selects_one_scenario_and_a_prefix_several() {
         assert_eq!(planned(&["hot-1"]), [["hot-1"]]);
-        assert_eq!(planned(&["raw-f"]), [["raw-function-1"], ["raw-function-64"]]);
+        assert_eq!(planned(&["app"]), [["append-1", "append-64"]]);
         assert_eq!(planned(&["hot-64", "spread-64"]), [["spread-64", "hot-64"]]);
     }
 

@@ -145,7 +145,7 @@ impl World<'_> {
         let log = ledger::log_key(&self.pool, &ledger).await?;
         let after = ledger::heads(&self.pool, &[log]).await?;
         let commands = match scenario.work {
-            Work::Appends { commands, .. } => {
+            Work::Appends { commands } => {
                 ledger::post_singles(address, &ledger, commands * CAPTURED_BATCHES_MAX, random).await?;
                 commands
             }
@@ -190,9 +190,9 @@ impl World<'_> {
                 }
                 self.drive(workers).await
             }
-            Work::Appends { way, .. } => {
+            Work::Appends { .. } => {
                 let (log, rows) = (scene.logs[0], Rc::clone(&scene.rows));
-                self.drive(vec![Appender::open(url, log, way, rows, random.next()).await?]).await
+                self.drive(vec![Appender::open(url, log, rows, random.next()).await?]).await
             }
         }
     }
@@ -225,8 +225,9 @@ impl World<'_> {
     }
 
     async fn events_behind(&self, log: i64) -> anyhow::Result<i64> {
-        let behind = "select head - coalesce((select position from read.progress where log = $1), 0)
-                      from store.logs where log = $1";
+        let behind =
+            "select t.position - coalesce((select p.position from read.progress p where p.log = $1), 0)
+                      from store.tip($1) t";
         Ok(sqlx::query_scalar(behind).bind(log).fetch_one(&self.pool).await?)
     }
 }

@@ -19,7 +19,8 @@ pub(crate) struct Rows {
     /// For each hash, the index of its event, from 1.
     pub(super) tag_events: Vec<i32>,
     pub(super) requests: Vec<Uuid>,
-    pub(super) outcome_positions: Vec<i64>,
+    /// For each outcome, the index of its event, from 1.
+    pub(super) outcome_events: Vec<i32>,
     pub(super) outcomes: Vec<String>,
 }
 
@@ -32,6 +33,11 @@ impl Rows {
     pub(super) fn fresh_tag_hashes(&self, random: &mut Random) -> Vec<i64> {
         let salt = random.next().cast_signed();
         self.tag_hashes.iter().map(|hash| hash ^ salt).collect()
+    }
+
+    pub(super) fn fresh_hashes(&self, random: &mut Random) -> Vec<Vec<u8>> {
+        let hash = |_: &Uuid| [random.uuid().into_bytes(), random.uuid().into_bytes()].concat();
+        self.ids.iter().map(hash).collect()
     }
 
     pub(super) fn fresh_keys(&self, random: &mut Random) -> Vec<Uuid> {
@@ -58,7 +64,7 @@ pub(crate) async fn capture(
 async fn capture_one(pool: &PgPool, log: i64, after: i64, events: i64) -> anyhow::Result<Rows> {
     let mut rows = Rows::default();
     let found: Vec<(Uuid, String, i16, String, String, String)> = sqlx::query_as(
-        "select id, event_type, version, array_to_string(tags, e'\\n'), data::text, meta::text
+        "select id, event_type, version, tags, data::text, meta::text
          from store.events where log = $1 and position > $2 and position <= $2 + $3 order by position",
     )
     .bind(log)
@@ -75,8 +81,9 @@ async fn capture_one(pool: &PgPool, log: i64, after: i64, events: i64) -> anyhow
         rows.metas.push(meta);
     }
     let found: Vec<(i64, i32)> = sqlx::query_as(
-        "select tag, (position - $2)::integer from store.event_tags
-         where log = $1 and position > $2 and position <= $2 + $3 order by position",
+        "select t.tag, (store.position(t.segment, t.slot) - $2)::integer from store.event_tags t
+         where t.log = $1 and store.position(t.segment, t.slot) > $2 and store.position(t.segment, t.slot) <= $2 + $3
+         order by 2",
     )
     .bind(log)
     .bind(after)
@@ -84,8 +91,8 @@ async fn capture_one(pool: &PgPool, log: i64, after: i64, events: i64) -> anyhow
     .fetch_all(pool)
     .await?;
     (rows.tag_hashes, rows.tag_events) = found.into_iter().unzip();
-    let found: Vec<(Uuid, i64, String)> = sqlx::query_as(
-        "select request, position - $2, outcome from store.outcomes
+    let found: Vec<(Uuid, i32, String)> = sqlx::query_as(
+        "select request, (position - $2)::integer, outcome from store.outcomes
          where log = $1 and position > $2 and position <= $2 + $3 order by position",
     )
     .bind(log)
@@ -93,9 +100,9 @@ async fn capture_one(pool: &PgPool, log: i64, after: i64, events: i64) -> anyhow
     .bind(events)
     .fetch_all(pool)
     .await?;
-    for (request, position, outcome) in found {
+    for (request, event, outcome) in found {
         rows.requests.push(request);
-        rows.outcome_positions.push(position);
+        rows.outcome_events.push(event);
         rows.outcomes.push(outcome);
     }
     anyhow::ensure!(rows.commands() == events, "the batch to insert again is not in the log");
