@@ -29,6 +29,7 @@ pub struct CommandService {
     deadlines: JoinHandle<()>,
     deadlines_stopping: CancellationToken,
     relay: Option<JoinHandle<()>>,
+    relay_status: relay::Status,
     relay_stopping: CancellationToken,
 }
 
@@ -42,15 +43,25 @@ impl CommandService {
     ) -> Result<CommandService, StoreError> {
         let clock = StoreClock::start(&LogReader::new(pool.clone())).await?;
         let relay_stopping = CancellationToken::new();
+        let relay_status = relay::Status::default();
         let relay = topic.map(|topic| {
             let (reader, store) = (LogReader::new(pool.clone()), relay::RelayStore::new(pool.clone()));
-            tokio::spawn(relay::run(reader, store, topic, ids::new_id(), relay_stopping.clone()))
+            let (status, stopping) = (relay_status.clone(), relay_stopping.clone());
+            tokio::spawn(relay::run(reader, store, topic, ids::new_id(), status, stopping))
         });
         let engine = CommandEngine::start(LogWriter::new(pool), clock.environment(), tuning);
         let deadlines_stopping = CancellationToken::new();
         let worker = deadlines::run(engine.clone(), Pace::default(), deadlines_stopping.clone());
         let deadlines = tokio::spawn(worker);
-        Ok(CommandService { engine, clock, deadlines, deadlines_stopping, relay, relay_stopping })
+        Ok(CommandService {
+            engine,
+            clock,
+            deadlines,
+            deadlines_stopping,
+            relay,
+            relay_status,
+            relay_stopping,
+        })
     }
 
     pub fn engine(&self) -> &CommandEngine<LedgerDomain> {
@@ -60,6 +71,8 @@ impl CommandService {
     /// Adds the checks that tell whether this service can do its work.
     pub fn watch(&self, health: &Health) {
         self.clock.watch(health);
+        let relay = self.relay_status.clone();
+        health.add("relay", move || std::future::ready(relay.check()));
     }
 
     /// The command API. Every request needs a key.

@@ -1,6 +1,6 @@
 //! Following the topic: feeding the events to any sink.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -146,15 +146,18 @@ fn failed<E: std::error::Error + 'static>(
     }
 }
 
-/// The events of each log in rising order. A topic may have events twice, after a relay was interrupted.
+/// The events of each log, ordered by position. A topic may have events twice, after a relay was interrupted. Events with
+/// the same position and another hash are of different histories, and all of them are kept in the order of the topic: the
+/// sink knows which one is of its log.
 fn by_log(events: Vec<(LogName, RecordedEvent)>) -> HashMap<LogName, Vec<RecordedEvent>> {
     let mut logs: HashMap<LogName, Vec<RecordedEvent>> = HashMap::new();
     for (name, event) in events {
         logs.entry(name).or_default().push(event);
     }
     for events in logs.values_mut() {
+        let mut seen = HashSet::with_capacity(events.len());
+        events.retain(|event| seen.insert((event.position, event.hash)));
         events.sort_by_key(|event| event.position);
-        events.dedup_by_key(|event| event.position);
     }
     logs
 }
@@ -163,5 +166,46 @@ async fn is_cancelled_within(token: &CancellationToken, time: Duration) -> bool 
     tokio::select! {
         () = token.cancelled() => true,
         () = sleep(time) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use recount_core::{EventHash, Position, Tip};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(log: &LogName, after: Tip, data: &str) -> RecordedEvent {
+        let mut event = RecordedEvent {
+            log: log.key(),
+            position: after.position.next(),
+            id: Uuid::nil(),
+            event_type: "counted".to_owned(),
+            version: 1,
+            tags: Vec::new(),
+            data: data.to_owned(),
+            meta: "{}".to_owned(),
+            recorded_at: chrono::DateTime::UNIX_EPOCH,
+            previous: after.hash,
+            hash: after.hash,
+        };
+        event.hash = EventHash::of(after.hash, &event.envelope());
+        event
+    }
+
+    #[test]
+    fn both_histories_of_a_log_reach_the_sink_and_each_event_once() {
+        let log: LogName = "main".parse().unwrap();
+        let first = event(&log, Tip::origin(Uuid::nil(), &log), "1");
+        let lost = event(&log, Tip::at(&first), "2");
+        let lost_last = event(&log, Tip::at(&lost), "3");
+        let kept = event(&log, Tip::at(&first), "4");
+        let foreign = event(&log, Tip::origin(Uuid::max(), &log), "1");
+        // The old history, then the new one from its start.
+        let topic = [&first, &lost, &lost_last, &first, &kept, &lost, &foreign];
+        let fed = by_log(topic.into_iter().map(|event| (log.clone(), event.clone())).collect());
+        assert_eq!(fed[&log], [first, foreign, lost, kept, lost_last]);
+        assert_eq!(fed[&log][2].position, Position(2));
     }
 }

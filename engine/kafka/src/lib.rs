@@ -6,7 +6,7 @@
 //! - [`Publisher`] and [`Consumer`] are the two ends of the topic, and [`ensure_topic`] creates it.
 //!
 //! The log in the store is the source of truth, and the topic is a copy of it. Delivery is at least once: a consumer
-//! compares positions to skip duplicates and to find gaps.
+//! compares positions and hashes to skip duplicates, to find gaps, and to tell its log from others.
 //!
 //! ```no_run
 //! use recount_core::EventSink;
@@ -19,7 +19,8 @@
 //! let stopping = CancellationToken::new();
 //! // In the process that writes:
 //! let store = relay::RelayStore::new(pool.clone());
-//! tokio::spawn(relay::run(LogReader::new(pool), store, topic.clone(), uuid::Uuid::now_v7(), stopping.clone()));
+//! let (id, status) = (uuid::Uuid::now_v7(), relay::Status::default());
+//! tokio::spawn(relay::run(LogReader::new(pool), store, topic.clone(), id, status.clone(), stopping.clone()));
 //! // In the process that reads:
 //! let group = format!("box-office-{}", topic.name);
 //! tokio::spawn(follow(projection, topic, &group, stopping)?);

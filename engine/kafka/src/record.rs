@@ -3,6 +3,10 @@
 //! The key is the name of the log, so the events of a log are in one partition and in order. The value is the data of
 //! the event, byte for byte. It is never null, so no record is a tombstone. The rest of the envelope is in headers: see
 //! [`header`].
+//!
+//! The hash of an event commits to everything in its record and to the event before it. So a record that was changed is
+//! no event, and an event of another log of the same name, or of another history of the log, does not follow from those
+//! that a reader has. A record by itself does not show which history it is of: two may have the same position.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rdkafka::message::{Header, Headers, OwnedHeaders};
@@ -27,14 +31,20 @@ pub mod header {
     pub const TAGS: &str = "ce_tags";
     /// The event's `meta`, as exact JSON text.
     pub const META: &str = "ce_meta";
+    /// The hash of the event before it in its log, in hexadecimal digits; of the first event, the log's origin.
+    pub const PREVIOUS: &str = "ce_previous";
+    /// The hash of the event, in hexadecimal digits.
+    pub const HASH: &str = "ce_hash";
     pub const CONTENT_TYPE: &str = "content-type";
     /// The number of headers of a record.
-    pub(super) const COUNT: usize = 10;
+    pub(super) const COUNT: usize = 12;
 }
 
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/json";
 const SOURCE_PREFIX: &str = "/logs/";
+/// A hash can be computed only of types up to this length, and no record with a longer one is an event.
+const TYPE_BYTES_MAX: usize = u16::MAX as usize;
 
 /// Why a record is not an event of a log.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +59,10 @@ pub enum RecordError {
     OtherSource { source_header: String, log: LogName },
     #[error("the position of the record is {0}, but positions start at 1")]
     Position(i64),
+    #[error(
+        "the record is not what was recorded at position {position} of `{log}`: its hash is of other content"
+    )]
+    Changed { log: LogName, position: Position },
 }
 
 /// The headers of the event's record.
@@ -67,6 +81,8 @@ pub fn headers(log: &LogName, event: &RecordedEvent) -> OwnedHeaders {
         (header::SCHEMA_VERSION, &event.version.to_string()),
         (header::TAGS, &tags),
         (header::META, &event.meta),
+        (header::PREVIOUS, &event.previous.to_string()),
+        (header::HASH, &event.hash.to_string()),
         (header::CONTENT_TYPE, CONTENT_TYPE),
     ]
     .into_iter()
@@ -75,7 +91,7 @@ pub fn headers(log: &LogName, event: &RecordedEvent) -> OwnedHeaders {
     })
 }
 
-/// The event that a record carries.
+/// The event that a record carries, if it is one and unchanged.
 pub fn event<H: Headers>(
     key: Option<&[u8]>,
     headers: Option<&H>,
@@ -95,17 +111,26 @@ pub fn event<H: Headers>(
     let recorded_at: DateTime<chrono::FixedOffset> = headers.parsed(header::TIME)?;
     let tags: Vec<Tag> = serde_json::from_str(headers.text(header::TAGS)?)
         .map_err(|error| RecordError::Unreadable(header::TAGS, error.to_string()))?;
+    let event_type = headers.text(header::TYPE)?;
+    if event_type.len() > TYPE_BYTES_MAX {
+        return Err(RecordError::Unreadable(header::TYPE, format!("it has {} bytes", event_type.len())));
+    }
     let event = RecordedEvent {
         log: log.key(),
         position: Position(position),
         id: headers.parsed(header::ID)?,
-        event_type: headers.text(header::TYPE)?.to_owned(),
+        event_type: event_type.to_owned(),
         version: headers.parsed(header::SCHEMA_VERSION)?,
         tags,
         data: json("value", value.ok_or(RecordError::Missing("value"))?)?,
         meta: json(header::META, headers.bytes(header::META)?)?,
         recorded_at: recorded_at.with_timezone(&Utc),
+        previous: headers.parsed(header::PREVIOUS)?,
+        hash: headers.parsed(header::HASH)?,
     };
+    if !event.is_authentic() {
+        return Err(RecordError::Changed { log, position: event.position });
+    }
     Ok((log, event))
 }
 

@@ -1,17 +1,19 @@
 //! The publisher and the consumer against a real Apache Kafka, at `RECOUNT_TEST_KAFKA`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use recount_core::{LogName, Position, RecordedEvent, Tag};
-use recount_kafka::{Batch, Consumer, Publisher, Topic, ensure_topic, reachable};
-use recount_test_support::kafka_brokers;
+use recount_core::{EventHash, EventSink, LogName, RecordedEvent, Tag, Tip};
+use recount_kafka::{Batch, Consumer, Delivered, Publisher, Topic, ensure_topic, reachable};
+use recount_test_support::{eventually, kafka_brokers};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Long enough for a slow and busy machine. A wait ends as soon as its condition holds.
@@ -33,20 +35,39 @@ fn log(name: &str) -> LogName {
     name.parse().unwrap()
 }
 
+/// The log that all tests write, unless they say otherwise.
+const DEPLOYMENT: Uuid = Uuid::from_u128(1);
+
+/// Events of the log of this name in the first deployment.
 fn events(log: &LogName, positions: std::ops::RangeInclusive<i64>) -> Vec<RecordedEvent> {
-    positions
-        .map(|position| RecordedEvent {
+    let all = events_after(Tip::origin(DEPLOYMENT, log), log, *positions.end());
+    all.into_iter().filter(|event| positions.contains(&event.position.0)).collect()
+}
+
+/// The next events after a tip, up to a position.
+fn events_after(tip: Tip, log: &LogName, last: i64) -> Vec<RecordedEvent> {
+    let mut tip = tip;
+    let mut events = Vec::new();
+    while tip.position.0 < last {
+        let position = tip.position.next();
+        let mut event = RecordedEvent {
             log: log.key(),
-            position: Position(position),
-            id: Uuid::from_u64_pair(log.key().0.cast_unsigned(), position.cast_unsigned()),
+            position,
+            id: Uuid::from_u64_pair(log.key().0.cast_unsigned(), position.0.cast_unsigned()),
             event_type: "counted".to_owned(),
             version: 1,
             tags: vec![Tag::new("counter", "one")],
             data: format!("{{\"n\":{position}}}"),
             meta: "{}".to_owned(),
             recorded_at: "2026-11-21T09:30:00.000120Z".parse().unwrap(),
-        })
-        .collect()
+            previous: tip.hash,
+            hash: tip.hash,
+        };
+        event.hash = EventHash::of(tip.hash, &event.envelope());
+        tip = Tip::at(&event);
+        events.push(event);
+    }
+    events
 }
 
 /// The next batch. If Kafka is not ready, the error must be retryable, and the batch is empty.
@@ -272,4 +293,74 @@ async fn publisher_and_consumer_continue_after_a_topic_was_recreated() {
     }
     assert!(read_until(&mut consumer, &name, 1).await.iter().all(|position| *position > 10));
     consumer.close().await;
+}
+
+/// Keeps what it is fed.
+#[derive(Clone, Debug, Default)]
+struct Kept(Arc<Mutex<(Vec<RecordedEvent>, usize)>>);
+
+impl EventSink for Kept {
+    type Error = std::convert::Infallible;
+
+    async fn feed(&self, _log: &LogName, events: &[RecordedEvent]) -> Result<(), Self::Error> {
+        self.0.lock().unwrap().0.extend_from_slice(events);
+        Ok(())
+    }
+
+    fn count_unreadable(&self, records: usize) {
+        self.0.lock().unwrap().1 += records;
+    }
+}
+
+#[tokio::test]
+async fn a_forged_event_at_the_right_position_is_rejected_and_counted() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let name = log("main");
+    let publisher = Publisher::new(&topic).unwrap();
+    let written = events(&name, 1..=3);
+    let mut forged = written[1].clone();
+    forged.data = "{\"n\":2000}".to_owned();
+    for event in [&written[0], &forged, &written[1], &written[2]] {
+        let Delivered { prefix, error } = publisher.publish(&name, std::slice::from_ref(event)).await;
+        assert!(prefix == 1 && error.is_none());
+    }
+    let (kept, stopping) = (Kept::default(), CancellationToken::new());
+    let following =
+        tokio::spawn(recount_kafka::follow(kept.clone(), topic, "readers", stopping.clone()).unwrap());
+    eventually(TIMEOUT, "all events are fed", || async { kept.0.lock().unwrap().0.len() >= 3 }).await;
+    assert_eq!(*kept.0.lock().unwrap(), (written, 1));
+    stopping.cancel();
+    following.await.unwrap();
+}
+
+/// Each of these events is authentic. Only the sink knows which ones are of its log.
+#[tokio::test]
+async fn events_of_another_log_of_the_same_name_and_of_a_lost_history_reach_the_sink() {
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    let name = log("main");
+    let ours = events(&name, 1..=3);
+    let theirs = events_after(Tip::origin(Uuid::from_u128(2), &name), &name, 3);
+    // The log has lost its last event and went on in another way.
+    let mut other = ours[2].clone();
+    other.data = "{}".to_owned();
+    other.hash = EventHash::of(other.previous, &other.envelope());
+    let publisher = Publisher::new(&topic).unwrap();
+    for events in [&ours[..], &theirs, &ours[..2], std::slice::from_ref(&other)] {
+        assert_eq!(publisher.publish(&name, events).await.prefix, events.len());
+    }
+    let (kept, stopping) = (Kept::default(), CancellationToken::new());
+    let following =
+        tokio::spawn(recount_kafka::follow(kept.clone(), topic, "readers", stopping.clone()).unwrap());
+    let expected: HashSet<EventHash> =
+        ours.iter().chain(&theirs).chain([&other]).map(|event| event.hash).collect();
+    assert_eq!(expected.len(), 7);
+    eventually(TIMEOUT, "all histories are fed", || async {
+        let fed: HashSet<EventHash> = kept.0.lock().unwrap().0.iter().map(|event| event.hash).collect();
+        fed == expected
+    })
+    .await;
+    stopping.cancel();
+    following.await.unwrap();
 }

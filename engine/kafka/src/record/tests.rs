@@ -1,5 +1,7 @@
 use rdkafka::message::BorrowedHeaders;
 
+use recount_core::EventHash;
+
 use super::*;
 
 fn log() -> LogName {
@@ -7,7 +9,8 @@ fn log() -> LogName {
 }
 
 fn sample() -> RecordedEvent {
-    RecordedEvent {
+    let previous = EventHash([0xab; 32]);
+    let mut event = RecordedEvent {
         log: log().key(),
         position: Position(7),
         id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
@@ -18,7 +21,11 @@ fn sample() -> RecordedEvent {
         data: "{ \"b\": 1.00,  \"a\": \"\\u00e9 é\" }".to_owned(),
         meta: "{\"request\" :null}".to_owned(),
         recorded_at: "2026-11-21T09:30:00.000120Z".parse().unwrap(),
-    }
+        previous,
+        hash: previous,
+    };
+    event.hash = EventHash::of(previous, &event.envelope());
+    event
 }
 
 fn read_back(headers: &OwnedHeaders, value: &str) -> Result<(LogName, RecordedEvent), RecordError> {
@@ -63,6 +70,8 @@ fn the_headers_are_those_of_a_cloud_event_in_binary_mode() {
             ("ce_schemaversion", "3"),
             ("ce_tags", "[\"seat:users:zoë \\\"quoted\\\"\",\"hall:\"]"),
             ("ce_meta", "{\"request\" :null}"),
+            ("ce_previous", &"ab".repeat(32)),
+            ("ce_hash", &sample().hash.to_string()),
             ("content-type", "application/json"),
         ]
     );
@@ -79,6 +88,8 @@ fn the_error_for_a_missing_header_names_the_header() {
         header::SCHEMA_VERSION,
         header::TAGS,
         header::META,
+        header::PREVIOUS,
+        header::HASH,
     ] {
         let error = read_back(&with_header(name, None), "{}").unwrap_err();
         assert!(matches!(error, RecordError::Missing(missing) if missing == name), "{error}");
@@ -94,12 +105,40 @@ fn a_record_with_an_unreadable_header_is_not_an_event() {
         (header::SCHEMA_VERSION, "99999"),
         (header::TAGS, "seat:a"),
         (header::META, "{"),
+        (header::PREVIOUS, "0xab"),
+        (header::HASH, "not a hash"),
     ] {
         let error = read_back(&with_header(name, Some(value)), "{}").unwrap_err();
         assert!(matches!(error, RecordError::Unreadable(unreadable, _) if unreadable == name), "{error}");
     }
     let error = read_back(&with_header(header::POSITION, Some("0")), "{}").unwrap_err();
     assert!(matches!(error, RecordError::Position(0)));
+}
+
+#[test]
+fn a_record_that_was_changed_is_not_an_event() {
+    let is_changed = |read: Result<(LogName, RecordedEvent), RecordError>| matches!(read, Err(RecordError::Changed { log: of, position: Position(_) }) if of == log());
+    assert!(is_changed(read_back(&headers(&log(), &sample()), "{\"forged\": true}")));
+    for (name, value) in [
+        (header::ID, "01890a5d-ac96-774b-bcce-b302099a8058"),
+        (header::TYPE, "thing-undone"),
+        (header::TIME, "2026-11-21T09:30:00.000121Z"),
+        (header::POSITION, "8"),
+        (header::SCHEMA_VERSION, "2"),
+        (header::TAGS, "[]"),
+        (header::META, "{}"),
+        (header::PREVIOUS, &"cd".repeat(32)),
+        (header::HASH, &"cd".repeat(32)),
+    ] {
+        assert!(is_changed(read_back(&with_header(name, Some(value)), &sample().data)), "{name}");
+    }
+}
+
+#[test]
+fn a_record_whose_type_is_too_long_to_be_hashed_is_not_an_event() {
+    let headers = with_header(header::TYPE, Some(&"x".repeat(TYPE_BYTES_MAX + 1)));
+    let error = read_back(&headers, &sample().data).unwrap_err();
+    assert!(matches!(error, RecordError::Unreadable(header::TYPE, _)), "{error}");
 }
 
 #[test]

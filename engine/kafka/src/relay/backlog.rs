@@ -1,28 +1,26 @@
 //! The logs with unpublished events, and publishing them.
 
+mod stops;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::time::Duration;
 
-use recount_core::{LogKey, LogName, Position};
-use recount_store::{LogCursor, LogReader, StoreError};
-use tokio::sync::Semaphore;
+use recount_core::{LogKey, LogName, Position, Tip};
+use recount_store::{LogCursor, LogReader, MovedLog, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use super::leases::Leases;
 use super::round_robin::RoundRobin;
+use super::status::Status;
 use super::store::{Published, RelayStore};
+use super::turn::{PublishedPage, Turns};
 use super::{RETRY_INTERVAL, RelayError};
 use crate::publisher::Publisher;
 
-/// Events that are read and published in one turn of a log.
-const PAGE_EVENTS_MAX: u32 = 1_000;
 /// Logs that are published at the same time. Most of a turn is spent on waiting for the brokers.
 const CONCURRENT_LOGS_MAX: usize = 16;
-/// Pages that are read at the same time. Commands need connections too.
-const CONCURRENT_READS_MAX: usize = 4;
 /// The interval in which progress is saved and new commits are looked for while events are published.
 const ROUND_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -32,88 +30,152 @@ const ROUND_INTERVAL: Duration = Duration::from_millis(100);
 /// after another.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    reader: LogReader,
+    turns: Turns,
     store: RelayStore,
-    publisher: Arc<Publisher>,
-    reads: Arc<Semaphore>,
+    status: Status,
     cursor: LogCursor,
-    /// How far each log is published, as far as this process has read it.
-    published: HashMap<LogKey, Position>,
+    /// Whether the cursor has more to return at once.
+    has_more_logs: bool,
+    known: HashMap<LogKey, Known>,
+    /// Raised when the saved progress of every log has to be looked at again.
+    generation: u64,
     /// Progress that is not saved yet. It is ordered by key, so that all transactions lock rows in the same order.
     unsaved: BTreeMap<LogKey, Published>,
-    /// The lagging logs, with their heads.
-    lagging: HashMap<LogKey, (LogName, Position)>,
+    /// The lagging logs, with where they end.
+    lagging: HashMap<LogKey, (LogName, Tip)>,
     round_robin: RoundRobin,
     in_flight: JoinSet<PublishedPage>,
     /// Logs whose last turn failed.
     failed: HashSet<LogKey>,
+    /// Logs that may not contain what was published of them, or whose progress somebody else has changed.
+    suspects: BTreeMap<LogKey, LogName>,
+    /// When to look at the progress of the stopped logs again.
+    recheck_at: Instant,
 }
 
-/// The outcome of a turn.
-#[derive(Debug)]
-struct PublishedPage {
-    log: LogName,
-    events: usize,
-    /// The last event that is certainly on the topic, if there is a new one.
-    delivered: Option<Position>,
-    error: Option<RelayError>,
+/// How far a log is published, as far as this process knows.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// `None` if nothing was published yet.
+    tip: Option<Tip>,
+    /// The generation in which it was the saved progress.
+    generation: u64,
 }
 
 impl Backlog {
-    pub(super) fn new(reader: LogReader, store: RelayStore, publisher: Publisher) -> Backlog {
-        let cursor = LogCursor::new(reader.clone());
+    pub(super) fn new(reader: LogReader, store: RelayStore, publisher: Publisher, status: Status) -> Backlog {
         Backlog {
-            reader,
+            cursor: LogCursor::new(reader.clone()),
+            turns: Turns::new(reader, publisher),
             store,
-            publisher: Arc::new(publisher),
-            reads: Arc::new(Semaphore::new(CONCURRENT_READS_MAX)),
-            cursor,
-            published: HashMap::new(),
+            status,
+            has_more_logs: false,
+            known: HashMap::new(),
+            generation: 0,
             unsaved: BTreeMap::new(),
             lagging: HashMap::new(),
             round_robin: RoundRobin::default(),
             in_flight: JoinSet::new(),
             failed: HashSet::new(),
+            suspects: BTreeMap::new(),
+            recheck_at: Instant::now(),
         }
     }
 
     /// Whether there is nothing to do until the next commit, or until a log has rested.
     pub(super) fn is_idle(&self) -> bool {
-        self.round_robin.is_empty() && self.in_flight.is_empty()
+        self.round_robin.is_empty()
+            && self.in_flight.is_empty()
+            && self.suspects.is_empty()
+            && !self.has_more_logs
     }
 
-    /// Starts again from the saved progress: another process may have published in the meantime.
-    pub(super) fn forget(&mut self) {
+    /// Starts again from the saved progress, after a failure. What was delivered is remembered: if the database has lost
+    /// the end of a log, the saved progress may have gone back with it and does not show it.
+    pub(super) fn restart(&mut self) {
         // Records in flight may still arrive. Then they are published twice.
         self.in_flight = JoinSet::new();
         self.cursor.forget();
-        self.published.clear();
+        self.has_more_logs = false;
+        self.generation += 1;
         self.unsaved.clear();
         self.lagging.clear();
         self.round_robin.clear();
         self.failed.clear();
+        self.suspects.clear();
     }
 
-    /// Finds the logs that have moved.
+    /// Starts again after the leases have changed: another process may have published in the meantime.
+    pub(super) fn forget(&mut self, leases: &Leases) {
+        self.restart();
+        self.known.clear();
+        self.status.retain(|log| leases.covers(log));
+    }
+
+    /// Finds the logs that have moved, and those that have gone back.
     pub(super) async fn look(&mut self, leases: &Leases) -> Result<(), StoreError> {
         let look = self.cursor.look().await?;
-        let mine: Vec<_> = look.logs.into_iter().filter(|log| leases.covers(log.key)).collect();
-        let unknown: Vec<LogKey> =
-            mine.iter().map(|log| log.key).filter(|log| !self.published.contains_key(log)).collect();
-        if !unknown.is_empty() {
-            let saved = self.store.published(&unknown).await?;
-            for log in unknown {
-                self.published.insert(log, saved.get(&log).copied().unwrap_or(Position::START));
-            }
-        }
+        self.has_more_logs = look.more;
+        let mine: Vec<MovedLog> = look.logs.into_iter().filter(|log| leases.covers(log.key)).collect();
+        self.compare_progress(&mine).await?;
         for log in mine {
-            if self.published_of(log.key) < log.head
-                && self.lagging.insert(log.key, (log.name, log.head)).is_none()
-            {
-                self.round_robin.wait(log.key);
+            self.sort_in(log);
+        }
+        self.check_stopped().await?;
+        self.check_suspects().await
+    }
+
+    /// Reads the saved progress of logs that are not known, or that seem to have nothing to publish: their progress may
+    /// have been forgotten. That of a log with something to publish is compared when it is saved.
+    async fn compare_progress(&mut self, logs: &[MovedLog]) -> Result<(), StoreError> {
+        let is_compared = |log: &&MovedLog| match self.known.get(&log.key) {
+            Some(known) if known.generation == self.generation => {
+                known.tip.is_some_and(|tip| tip == log.tip) && !self.lagging.contains_key(&log.key)
+            }
+            _ => true,
+        };
+        let compared: Vec<&MovedLog> = logs.iter().filter(is_compared).collect();
+        if compared.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<LogKey> = compared.iter().map(|log| log.key).collect();
+        let saved = self.store.published(&keys).await?;
+        for log in compared {
+            let tip = saved.get(&log.key).copied();
+            let is_other = self.known.get(&log.key).is_some_and(|known| known.tip != tip);
+            if is_other {
+                self.suspects.insert(log.key, log.name.clone());
+            } else {
+                self.known.insert(log.key, Known { tip, generation: self.generation });
             }
         }
         Ok(())
+    }
+
+    /// Decides what to do about a log that may have moved.
+    fn sort_in(&mut self, log: MovedLog) {
+        if self.suspects.contains_key(&log.key) {
+            return;
+        }
+        let published = self.published_of(log.key);
+        let is_ahead = published.is_none_or(|published| published.position < log.tip.position);
+        if self.status.stopped_at(log.key).is_some() {
+            // It may contain again what was published of it. If it does not even reach that far, it does not.
+            if is_ahead || published == Some(log.tip) {
+                self.suspects.insert(log.key, log.name);
+            }
+        } else if is_ahead {
+            self.queue(log);
+        } else if published != Some(log.tip) && !self.lagging.contains_key(&log.key) {
+            self.suspects.insert(log.key, log.name);
+        }
+    }
+
+    fn queue(&mut self, log: MovedLog) {
+        let is_empty = log.tip.position == Position::START;
+        if !is_empty && self.lagging.insert(log.key, (log.name, log.tip)).is_none() {
+            self.round_robin.wait(log.key);
+        }
     }
 
     /// Gives lagging logs their turns for a while, and saves the progress.
@@ -128,10 +190,16 @@ impl Backlog {
                 Ok(None) | Err(_) => break,
             }
         }
-        let lag = self.lagging.iter().map(|(log, (_, head))| head.0 - self.published_of(*log).0);
+        self.save().await
+    }
+
+    /// Sets the gauges.
+    pub(super) fn measure(&self) {
+        let published = |log| self.published_of(log).map_or(0, |published| published.position.0);
+        let lag = self.lagging.iter().map(|(log, (_, end))| end.position.0 - published(*log));
         metrics::gauge!("recount_relay_lag_events")
             .set(u32::try_from(lag.max().unwrap_or(0)).unwrap_or(u32::MAX));
-        self.save().await
+        self.status.measure();
     }
 
     /// Saves the progress of all logs with one statement.
@@ -141,15 +209,15 @@ impl Backlog {
         }
         let progress: Vec<Published> = self.unsaved.values().copied().collect();
         if self.store.save_published(&progress).await? < progress.len() {
-            // Another relay has saved progress, and that counts. Consumers skip the events that both have published.
-            self.forget();
+            // Somebody else has changed the progress of a log. The next looks find out which, and what to do.
+            self.restart();
         }
         self.unsaved.clear();
         Ok(())
     }
 
-    fn published_of(&self, log: LogKey) -> Position {
-        self.published.get(&log).copied().unwrap_or(Position::START)
+    fn published_of(&self, log: LogKey) -> Option<Tip> {
+        self.known.get(&log).and_then(|known| known.tip)
     }
 
     /// Starts turns, up to the limit of logs that are published at the same time.
@@ -164,73 +232,50 @@ impl Backlog {
                 self.cursor.forget();
                 continue;
             }
-            let Some((name, _)) = self.lagging.get(&log).cloned() else { continue };
-            let (reader, publisher) = (self.reader.clone(), Arc::clone(&self.publisher));
-            let (reads, from) = (Arc::clone(&self.reads), self.published_of(log));
-            self.in_flight.spawn(async move { publish_page(&reader, &publisher, &reads, &name, from).await });
+            let Some((name, end)) = self.lagging.get(&log).cloned() else { continue };
+            self.in_flight.spawn(self.turns.clone().take(name, self.published_of(log), end));
         }
     }
 
     fn finish(&mut self, page: Result<PublishedPage, JoinError>) {
         // No task is cancelled before it is joined, so an error is a panic.
-        let PublishedPage { log: name, events, delivered, error } =
-            page.unwrap_or_else(|error| resume_unwind(error.into_panic()));
-        let log = name.key();
-        if let Some(to) = delivered {
+        let page = page.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        let log = page.log.key();
+        if let Some(to) = page.delivered {
             let from = self.published_of(log);
             self.unsaved.entry(log).or_insert(Published { log, from, to }).to = to;
-            self.published.insert(log, to);
-            metrics::counter!("recount_relay_published_total").increment(events as u64);
+            self.known.insert(log, Known { tip: Some(to), generation: self.generation });
+            metrics::counter!("recount_relay_published_total").increment(page.events as u64);
         }
-        if let Some(error) = error {
-            if self.failed.insert(log) {
-                tracing::warn!(log = %name, %error, "a log cannot be published; the relay retries");
-            } else {
-                tracing::debug!(log = %name, %error, "a log still cannot be published");
+        match page.error {
+            None => {}
+            Some(RelayError::Store(StoreError::Diverged(_))) => {
+                self.lagging.remove(&log);
+                self.suspects.insert(log, page.log);
+                return;
             }
-            self.round_robin.rest(log, Instant::now() + RETRY_INTERVAL);
-            return;
+            Some(error) => return self.rest(&page.log, &error),
         }
         self.failed.remove(&log);
         let published = self.published_of(log);
-        if self.lagging.get(&log).is_some_and(|(_, head)| published < *head) {
-            self.round_robin.wait(log);
-        } else {
+        let Some((_, end)) = self.lagging.get(&log) else { return };
+        // A log that has nothing more to read does not reach as far as it did, unless it has moved since.
+        let is_done = published.is_some_and(|published| published.position >= end.position)
+            || (page.is_empty && *end == page.end);
+        if is_done {
             self.lagging.remove(&log);
+        } else {
+            self.round_robin.wait(log);
         }
     }
-}
 
-/// Publishes the next page of a log.
-async fn publish_page(
-    reader: &LogReader,
-    publisher: &Publisher,
-    reads: &Semaphore,
-    name: &LogName,
-    from: Position,
-) -> PublishedPage {
-    let log = name.key();
-    let read = {
-        let _permit = reads.acquire().await.expect("nobody closes the semaphore");
-        reader.read(log, from, PAGE_EVENTS_MAX).await
-    };
-    let events = match read {
-        Ok(events) => events,
-        Err(error) => {
-            return PublishedPage {
-                log: name.clone(),
-                events: 0,
-                delivered: None,
-                error: Some(error.into()),
-            };
+    /// Lets a log rest that could not be published.
+    fn rest(&mut self, log: &LogName, error: &RelayError) {
+        if self.failed.insert(log.key()) {
+            tracing::warn!(%log, %error, "a log cannot be published; the relay retries");
+        } else {
+            tracing::debug!(%log, %error, "a log still cannot be published");
         }
-    };
-    let outcome = publisher.publish(name, &events).await;
-    let last = outcome.prefix.checked_sub(1).and_then(|last| events.get(last));
-    PublishedPage {
-        log: name.clone(),
-        events: outcome.prefix,
-        delivered: last.map(|event| event.position),
-        error: outcome.error.map(RelayError::from),
+        self.round_robin.rest(log.key(), Instant::now() + RETRY_INTERVAL);
     }
 }

@@ -1,6 +1,18 @@
 //! The leases of this process: which shards of the logs it publishes, and until when.
+//!
+//! A lease is a row with its holder and a beat that rises with each renewal. No wall clock takes part, neither the
+//! database's nor a process's, so a clock that goes back or a lease from the future delays nothing.
+//!
+//! Two processes never hold a shard at the same time, because each counts [`LEASE_TTL`] by its own monotonic clock:
+//!
+//! - the holder from *before* it sent the statement that wrote a beat;
+//! - a contender from *after* it saw that beat, which is later than the beat was written and so later than it was sent. It
+//!   takes the shard by compare-and-set on holder and beat, so it fails if the holder has renewed since.
+//!
+//! This holds because an id holds leases in one run of one process only: a beat that was seen does not come back. A
+//! renewal whose answer is lost only makes the contenders wait longer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use recount_core::LogKey;
@@ -8,9 +20,9 @@ use recount_store::StoreError;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::relay::store::{RelayStore, SHARDS, shard_of};
+use crate::relay::store::{Lease, RelayStore, SHARDS, shard_of};
 
-/// How long a lease lasts, and so how long the others wait when a process dies.
+/// How long a lease lasts after its last beat.
 const LEASE_TTL: Duration = Duration::from_secs(10);
 /// A lease is renewed well before it ends, so that one failure does not lose it.
 const RENEW_INTERVAL: Duration = Duration::from_secs(3);
@@ -21,6 +33,8 @@ pub(super) struct Leases {
     store: RelayStore,
     holder: Uuid,
     shards: HashSet<i16>,
+    /// The leases of others, and since when each of them has been seen without a new beat.
+    others: HashMap<i16, (Lease, Instant)>,
     valid_until: Instant,
     renew_at: Instant,
 }
@@ -28,26 +42,64 @@ pub(super) struct Leases {
 impl Leases {
     pub(super) fn new(store: RelayStore, holder: Uuid) -> Leases {
         let now = Instant::now();
-        Leases { store, holder, shards: HashSet::new(), valid_until: now, renew_at: now }
+        Leases {
+            store,
+            holder,
+            shards: HashSet::new(),
+            others: HashMap::new(),
+            valid_until: now,
+            renew_at: now,
+        }
     }
 
-    /// Renews the leases and takes free ones, if it is time. Returns whether the shards have changed.
+    /// Renews the leases and takes free ones, if it is time. Returns whether a shard was lost, or is one that another
+    /// process may have held in the meantime.
     pub(super) async fn renew(&mut self) -> Result<bool, StoreError> {
-        let now = Instant::now();
-        if now < self.renew_at {
+        let asked_at = Instant::now();
+        if asked_at < self.renew_at {
             return Ok(false);
         }
-        // The time counts from before the statement. The database counts from a later time, so its lease ends later.
-        let shards = self.store.hold_shards(self.holder, LEASE_TTL).await?;
-        self.valid_until = now + LEASE_TTL;
-        self.renew_at = now + RENEW_INTERVAL;
-        let shards: HashSet<i16> = shards.into_iter().collect();
-        let changed = shards != self.shards;
+        let ended = self.ended(asked_at);
+        let leases = self.store.hold_shards(self.holder, &ended).await?;
+        self.valid_until = asked_at + LEASE_TTL;
+        let (mine, others): (Vec<Lease>, Vec<Lease>) =
+            leases.into_iter().partition(|lease| lease.holder == self.holder);
+        self.observe(others);
+        let next_end = self.others.values().map(|(_, since)| *since + LEASE_TTL).min();
+        let due = asked_at + RENEW_INTERVAL;
+        self.renew_at = next_end.map_or(due, |end| due.min(end));
+        let shards: HashSet<i16> = mine.iter().map(|lease| lease.shard).collect();
+        let is_new = |lease: &Lease| lease.beat == 0 || ended.iter().any(|ended| ended.shard == lease.shard);
+        let changed = shards != self.shards || mine.iter().any(is_new);
         if changed {
             tracing::info!(held = shards.len(), of = SHARDS, "the relay's leases have changed");
         }
         self.shards = shards;
         Ok(changed)
+    }
+
+    /// The leases of others that have ended by now.
+    fn ended(&self, now: Instant) -> Vec<Lease> {
+        let ended = self.others.values().filter(|(_, since)| now.duration_since(*since) >= LEASE_TTL);
+        ended.map(|(lease, _)| *lease).collect()
+    }
+
+    /// Remembers which leases others hold. One that is seen for the first time counts from now, after it was read.
+    fn observe(&mut self, others: Vec<Lease>) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.others);
+        self.others = others
+            .into_iter()
+            .map(|lease| match before.get(&lease.shard) {
+                Some((seen, since)) if *seen == lease => (lease.shard, (lease, *since)),
+                _ => (lease.shard, (lease, now)),
+            })
+            .collect();
+    }
+
+    /// Whether this process may publish any log now.
+    pub(super) fn holds_any(&self) -> bool {
+        !self.shards.is_empty() && Instant::now() < self.valid_until
     }
 
     /// Whether this process may publish the log now.
