@@ -18,6 +18,7 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("effective-window-set", r#"{"window":{}}"#, &["ledger:"]),
     ("period-closed", r#"{"through":"2026-01-01T00:00:00Z"}"#, &["ledger:"]),
     ("period-reopened", r#"{"from":"2026-01-01T00:00:00Z"}"#, &["ledger:"]),
+    ("time-corrected", r#"{"from":"2099-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z"}"#, &["ledger:"]),
     ("chart-set", r#"{"rules":[]}"#, &["ledger:"]),
     ("chart-removed", "{}", &["ledger:"]),
     ("account-opened", r#"{"account":"a:b","kind":"asset","overdraft":"none"}"#, &["account:a:b"]),

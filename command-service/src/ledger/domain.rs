@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use recount_core::Tag;
 use recount_domain::{Command, Entity, HoldStatus, Rejection, Request, States};
-use recount_events::ledger::{self, HoldId, LedgerEvent};
+use recount_events::ledger::{self, HoldId, LedgerEvent, TimeCorrected};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -80,6 +80,10 @@ impl Domain for LedgerDomain {
             detail: sentence(&rejection.to_string()),
             details: details.collect(),
         }
+    }
+
+    fn time_corrected(from: DateTime<Utc>, to: DateTime<Utc>) -> Option<LedgerEvent> {
+        Some(LedgerEvent::TimeCorrected(TimeCorrected { from, to }))
     }
 
     /// A hold falls due at its deadline while it is open.

@@ -75,6 +75,8 @@ pub fn evolve(tag: &Tag, state: &mut Option<Entity>, event: &LedgerEvent) {
             customer.current =
                 CustomerData { profile: event.profile.clone(), metadata: event.metadata.clone() };
         }),
+        // The time of a log is the engine's; no state depends on it.
+        LedgerEvent::TimeCorrected(_) => {}
         LedgerEvent::CustomerForgotten(_) => with_customer(state, Customer::forget),
         LedgerEvent::AccountLinked(_) => set_linked(tag, state, true),
         LedgerEvent::AccountUnlinked(_) => set_linked(tag, state, false),

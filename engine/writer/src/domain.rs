@@ -89,6 +89,12 @@ pub trait Domain: std::fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// The event that records that the time of a log was set back: see
+    /// [`CommandEngine::correct_time`](crate::CommandEngine::correct_time). `None` if the domain has no such event.
+    fn time_corrected(_from: DateTime<Utc>, _to: DateTime<Utc>) -> Option<Self::Event> {
+        None
+    }
+
     /// The effects of a dry run. `before` and `after` find the entities that the events concern, and no others, as they
     /// were right before the command and would be right after it.
     fn explain(

@@ -74,6 +74,10 @@ impl<D: Domain> CommandEngine<D> {
         CommandEngine { inner: Arc::new(inner) }
     }
 
+    pub(crate) fn context(&self) -> &Context {
+        &self.inner.context
+    }
+
     /// Reads the logs that this engine writes.
     pub fn reader(&self) -> &LogReader {
         self.inner.context.store.reader()

@@ -106,6 +106,7 @@
 
 mod batch;
 mod commit;
+mod correct_time;
 pub mod deadlines;
 mod decide;
 mod domain;

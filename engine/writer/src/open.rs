@@ -44,7 +44,7 @@ impl<D: Domain> Writer<D> {
         }
     }
 
-    async fn open(context: &Context, log: &LogName) -> Result<Option<Writer<D>>, AttemptError> {
+    pub(crate) async fn open(context: &Context, log: &LogName) -> Result<Option<Writer<D>>, AttemptError> {
         let Context { store, tuning, history_reads, .. } = context;
         // Another name may have the same key.
         let found = store.reader().log(log.key()).await?.filter(|found| found.name == *log);

@@ -85,6 +85,7 @@ events! {
     AccountLinked = "account-linked", 1;
     AccountUnlinked = "account-unlinked", 1;
     CustomerForgotten = "customer-forgotten", 1;
+    TimeCorrected = "time-corrected", 1;
 }
 
 impl LedgerEvent {

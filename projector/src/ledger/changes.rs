@@ -46,6 +46,7 @@ impl Changes {
             LedgerEvent::PeriodReopened(event) => self.ledger.reopen_from(at, event.from),
             LedgerEvent::ChartSet(event) => self.ledger.set_chart(at, Some(event.rules)),
             LedgerEvent::ChartRemoved(_) => self.ledger.set_chart(at, None),
+            LedgerEvent::TimeCorrected(_) => self.ledger.touch(at.position),
             LedgerEvent::AssetRegistered(event) => self.assets.register(at, event),
             LedgerEvent::AccountOpened(event) => self.accounts.open(at, event)?,
             LedgerEvent::AccountFrozen(event) => self.accounts.freeze(at, &event.account, event.scope, true),

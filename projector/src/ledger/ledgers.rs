@@ -58,7 +58,7 @@ impl LedgerChange {
         self.chart = Some(rules);
     }
 
-    fn touch(&mut self, position: Position) {
+    pub(super) fn touch(&mut self, position: Position) {
         self.span.get_or_insert(Span::at(position)).last = position;
     }
 

@@ -1,6 +1,7 @@
 //! The subcommands, one module each. The roles have none: their settings and their work are in the libraries of the
 //! services.
 
+mod correct_time;
 mod healthcheck;
 mod import;
 mod keys;
@@ -26,6 +27,7 @@ pub(crate) enum Action {
     QueryService(QueryConfig),
     Migrate(migrate::MigrateArgs),
     Import(import::ImportCommand),
+    CorrectTime(correct_time::CorrectTimeArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -48,6 +50,7 @@ impl Action {
                 Ok(recount_query_service::run(config, Shutdown::on_signals()).await?)
             }
             Action::Migrate(args) => migrate::run(args).await,
+            Action::CorrectTime(args) => correct_time::run(args).await,
             Action::Import(command) => import::run(command).await,
             Action::Keys(command) => keys::run(command).await,
             Action::Healthcheck(args) => healthcheck::run(args).await,

@@ -46,10 +46,9 @@ impl StoreClock {
     fn check(&self) -> Result<(), String> {
         let (own, store) = (clock::now(), self.clock.now());
         let checked = compare(own, store);
-        let ahead = (own - store).num_milliseconds();
-        // A metric is a floating-point number, exact for any difference of clocks.
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real clock fit into 53 bits")]
-        metrics::gauge!("recount_clock_ahead_seconds").set(ahead as f64 / 1_000.0);
+        let sign = if own < store { -1.0 } else { 1.0 };
+        let difference = (own - store).abs().to_std().unwrap_or_default().as_secs_f64();
+        metrics::gauge!("recount_clock_ahead_seconds").set(difference.copysign(sign));
         let was_off = self.is_off.swap(checked.is_err(), Ordering::Relaxed);
         match &checked {
             Err(difference) if !was_off => tracing::error!(%own, event_store = %store, "{difference}"),

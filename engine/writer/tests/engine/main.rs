@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 mod concurrency;
+mod correct_time;
 mod deadlines;
 mod dry_run;
 mod faults;

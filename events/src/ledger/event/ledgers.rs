@@ -74,6 +74,22 @@ impl EventData for PeriodReopened {
     }
 }
 
+/// The time of the ledger, which had run ahead of the true one, was set back. This event is the first one that is recorded
+/// at the true time; no other event is recorded at an earlier time than the one before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TimeCorrected {
+    /// When the event before this one was recorded, by a clock that was ahead.
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+}
+
+impl EventData for TimeCorrected {
+    fn tags(&self) -> Vec<Tag> {
+        vec![tag::ledger()]
+    }
+}
+
 /// The chart of accounts was replaced. A new account needs a name that one of the rules allows; the first rule that
 /// matches applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
