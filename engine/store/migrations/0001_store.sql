@@ -451,6 +451,9 @@ end
 $$;
 
 revoke all on all functions in schema store from public;
+-- These read with the rights of their caller.
+grant execute on function store.segment, store.slot, store.position, store.is_of_log, store.tip, store.tagged,
+    store.load_entities, store.find_outcomes to public;
 
 do $$
 begin
