@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use recount_kafka::Topic;
-use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
-
+use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs, SafetyArgs};
 use recount_writer::Tuning;
 
 /// The settings of `recount command-service`.
@@ -13,6 +12,8 @@ use recount_writer::Tuning;
 pub struct CommandServiceConfig {
     #[command(flatten)]
     pub database: DatabaseArgs,
+    #[command(flatten)]
+    pub safety: SafetyArgs,
     #[command(flatten)]
     pub listen: ListenArgs,
     #[command(flatten)]

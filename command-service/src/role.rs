@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use recount_identity::Authenticator;
 use recount_service_kit::config::NoDatabase;
-use recount_service_kit::database::{self, ConnectError};
+use recount_service_kit::database::{self, ConnectError, Database, Settings, Workload};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, ApiInfo, BindError, HttpStack, ServeError};
 use recount_service_kit::shutdown::Shutdown;
 use recount_service_kit::telemetry;
 use recount_store::{SERVICE_ROLE, StoreError, migrations};
 use secrecy::SecretString;
-use sqlx::PgPool;
 
 use crate::config::CommandServiceConfig;
 use crate::ledger;
@@ -20,6 +19,8 @@ use crate::service::CommandService;
 const APPLICATION_NAME: &str = "recount-command-service";
 /// Connections in the pool. Each log's writer uses one at a time, and so does each read of the log.
 const CONNECTIONS_MAX: u32 = 16;
+/// How long the look at the login's rights may take.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time that open requests have to finish: slightly more than the default timeout of a command.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(12);
 const API: ApiInfo = ApiInfo {
@@ -61,13 +62,14 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
     let listener = http::bind(config.listen.listen).await?;
     // Before anything records a metric.
     let metrics = telemetry::metrics_handle();
-    let pool = connect(config.database.required()?).await?;
-    migrations::verify(&pool).await?;
+    let unsafe_allowed = config.safety.allow_unsafe_database;
+    let database = connect(config.database.required()?, unsafe_allowed).await?;
+    migrations::verify(&database).await?;
     let health = Health::new(shutdown.token());
-    health.add_database("event store", pool.clone());
-    let service = CommandService::start(pool.clone(), config.topic(), config.engine.tuning()).await?;
+    health.add_database("event store", database.clone());
+    let service = CommandService::start(&database, config.topic(), config.engine.tuning()).await?;
     service.watch(&health);
-    let (routes, document) = service.router(Authenticator::new(pool)).split_for_parts();
+    let (routes, document) = service.router(Authenticator::new(database)).split_for_parts();
     let router = HttpStack::new(health, metrics)
         .with_catalogue(ledger::catalogue())
         .wrap(routes.merge(http::openapi(document, API)));
@@ -78,14 +80,17 @@ pub async fn run(config: CommandServiceConfig, shutdown: Shutdown) -> Result<(),
 }
 
 /// Connects and, if this login may, acts as the role that can append to the log but not change it.
-pub async fn connect(url: &SecretString) -> Result<PgPool, CommandServiceError> {
-    let login = database::connect(url, 1, APPLICATION_NAME, None).await?;
+pub async fn connect(url: &SecretString, allow_unsafe: bool) -> Result<Database, CommandServiceError> {
+    let settings = Settings::new(APPLICATION_NAME, Workload::Commands)
+        .connections_max(CONNECTIONS_MAX)
+        .allow_unsafe(allow_unsafe);
+    let login = database::connect(url, &settings.clone().connections_max(1)).await?;
     let may: Option<bool> = sqlx::query_scalar(MAY_ACT_AS)
         .bind(SERVICE_ROLE)
-        .fetch_optional(&login)
+        .fetch_optional(login.within(LOOK_UP_TIMEOUT))
         .await
         .map_err(CommandServiceError::Rights)?;
-    login.close().await;
+    login.close(LOOK_UP_TIMEOUT).await;
     let role = (may == Some(true)).then_some(SERVICE_ROLE);
     if role.is_none() {
         tracing::warn!(
@@ -93,5 +98,5 @@ pub async fn connect(url: &SecretString) -> Result<PgPool, CommandServiceError> 
             "this login may not act as the service role; only triggers protect the log from changes"
         );
     }
-    Ok(database::connect(url, CONNECTIONS_MAX, APPLICATION_NAME, role).await?)
+    Ok(database::connect(url, &settings.role(role)).await?)
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use recount_identity::Authenticator;
 use recount_kafka::{Topic, relay};
 use recount_service_kit::commands::StoreClock;
+use recount_service_kit::database::Database;
 use recount_service_kit::health::Health;
 use recount_service_kit::ids;
 use recount_store::{LogReader, LogWriter, StoreError};
 use recount_writer::deadlines::{self, Pace};
 use recount_writer::{CommandEngine, Tuning};
-use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -37,19 +37,19 @@ impl CommandService {
     /// Starts the service on a database whose schema is up to date, including the worker of deadlines. With a topic it
     /// also relays the log to Kafka.
     pub async fn start(
-        pool: PgPool,
+        database: &Database,
         topic: Option<Topic>,
         tuning: Tuning,
     ) -> Result<CommandService, StoreError> {
-        let clock = StoreClock::start(&LogReader::new(pool.clone())).await?;
+        let clock = StoreClock::start(&LogReader::new(database)).await?;
         let relay_stopping = CancellationToken::new();
         let relay_status = relay::Status::default();
         let relay = topic.map(|topic| {
-            let (reader, store) = (LogReader::new(pool.clone()), relay::RelayStore::new(pool.clone()));
+            let (reader, store) = (LogReader::new(database), relay::RelayStore::new(database));
             let (status, stopping) = (relay_status.clone(), relay_stopping.clone());
             tokio::spawn(relay::run(reader, store, topic, ids::new_id(), status, stopping))
         });
-        let engine = CommandEngine::start(LogWriter::new(pool), clock.environment(), tuning);
+        let engine = CommandEngine::start(LogWriter::new(database), clock.environment(), tuning);
         let deadlines_stopping = CancellationToken::new();
         let worker = deadlines::run(engine.clone(), Pace::default(), deadlines_stopping.clone());
         let deadlines = tokio::spawn(worker);

@@ -5,9 +5,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use recount_service_kit::database;
+use recount_service_kit::database::{Database, read_again};
 use recount_service_kit::problem::{Problem, kinds};
-use sqlx::PgPool;
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 
@@ -33,7 +32,7 @@ pub struct Authenticator {
 }
 
 struct Inner {
-    pool: PgPool,
+    database: Database,
     cache: RwLock<HashMap<Box<str>, CachedKey>>,
     lookups: Semaphore,
 }
@@ -51,10 +50,10 @@ impl fmt::Debug for Authenticator {
 }
 
 impl Authenticator {
-    pub fn new(pool: PgPool) -> Authenticator {
+    pub fn new(database: impl Into<Database>) -> Authenticator {
         Authenticator {
             inner: Arc::new(Inner {
-                pool,
+                database: database.into(),
                 cache: RwLock::new(HashMap::new()),
                 lookups: Semaphore::new(LOOKUPS_MAX),
             }),
@@ -82,8 +81,8 @@ impl Authenticator {
         if let Some(answer) = self.cached(id, hash) {
             return answer;
         }
-        let pool = &self.inner.pool;
-        let key = database::read_again(pool, || store::find_valid(pool, id))
+        let database = &self.inner.database;
+        let key = read_again(database, || store::find_valid(database, id))
             .await
             .map_err(|error| Problem::of_database(&error))?;
         let answer = compare(key.as_ref(), hash);

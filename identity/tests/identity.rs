@@ -5,20 +5,24 @@
 use recount_identity::{
     Authenticator, IdentityError, create_key, ensure_first_admin_key, list_keys, migrate, revoke_key,
 };
-use recount_service_kit::database::connect;
+use recount_postgres::{Database, Settings, Workload};
 use recount_test_support::TestDatabase;
 use secrecy::{ExposeSecret, SecretString};
 
+fn door(database: &TestDatabase) -> Database {
+    Database::from(database.pool())
+}
+
 async fn database() -> TestDatabase {
     let database = TestDatabase::create().await;
-    migrate(database.pool()).await.unwrap();
+    migrate(&door(&database)).await.unwrap();
     database
 }
 
 #[tokio::test]
 async fn several_processes_can_create_the_schema_at_once_and_repeatedly() {
     let database = TestDatabase::create().await;
-    let pool = database.pool();
+    let pool = &door(&database);
     let (one, two, three) = tokio::join!(migrate(pool), migrate(pool), migrate(pool));
     one.and(two).and(three).unwrap();
     migrate(pool).await.unwrap();
@@ -27,7 +31,7 @@ async fn several_processes_can_create_the_schema_at_once_and_repeatedly() {
 #[tokio::test]
 async fn a_key_is_accepted_only_with_its_secret() {
     let database = database().await;
-    let key = create_key(database.pool(), "till 7").await.unwrap();
+    let key = create_key(&door(&database), "till 7").await.unwrap();
     let authenticator = Authenticator::new(database.pool().clone());
 
     let identity = authenticator.identify(key.plaintext.expose_secret()).await.unwrap();
@@ -43,7 +47,7 @@ async fn a_key_is_accepted_only_with_its_secret() {
 #[tokio::test]
 async fn the_secret_is_not_stored() {
     let database = database().await;
-    let key = create_key(database.pool(), "till").await.unwrap();
+    let key = create_key(&door(&database), "till").await.unwrap();
     let row: String = sqlx::query_scalar("select api_keys::text from identity.api_keys")
         .fetch_one(database.pool())
         .await
@@ -55,7 +59,7 @@ async fn the_secret_is_not_stored() {
 #[tokio::test]
 async fn a_revoked_key_is_listed_as_revoked_and_refused() {
     let database = database().await;
-    let pool = database.pool();
+    let pool = &door(&database);
     let key = create_key(pool, "till").await.unwrap();
     revoke_key(pool, &key.key_id).await.unwrap();
     let listed = list_keys(pool).await.unwrap();
@@ -69,7 +73,7 @@ async fn a_revoked_key_is_listed_as_revoked_and_refused() {
 #[tokio::test]
 async fn when_several_processes_start_at_once_one_creates_the_first_key() {
     let database = database().await;
-    let pool = database.pool();
+    let pool = &door(&database);
     let starts = futures_util::future::join_all((0..6).map(|_| ensure_first_admin_key(pool, None))).await;
     let made: Vec<_> = starts.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(made.len(), 1);
@@ -81,7 +85,7 @@ async fn when_several_processes_start_at_once_one_creates_the_first_key() {
 #[tokio::test]
 async fn a_provided_first_key_is_accepted() {
     let database = database().await;
-    let pool = database.pool();
+    let pool = &door(&database);
     let text = format!("rk_ops_{}", "s3cret".repeat(8));
     let made = ensure_first_admin_key(pool, Some(SecretString::from(&*text))).await.unwrap();
     assert_eq!(made.unwrap().key_id, "ops");
@@ -94,12 +98,12 @@ async fn a_provided_first_key_is_accepted() {
 #[tokio::test]
 async fn a_cached_key_works_while_the_database_is_unavailable() {
     let database = database().await;
-    let pool = database.pool();
+    let pool = &door(&database);
     let known = create_key(pool, "seen").await.unwrap();
     let unknown = create_key(pool, "not seen").await.unwrap();
     let authenticator = Authenticator::new(pool.clone());
     authenticator.identify(known.plaintext.expose_secret()).await.unwrap();
-    pool.close().await;
+    database.pool().close().await;
     authenticator.identify(known.plaintext.expose_secret()).await.unwrap();
     let problem = authenticator.identify(unknown.plaintext.expose_secret()).await.unwrap_err();
     assert_eq!(problem.kind().code, "store-unavailable");
@@ -108,11 +112,13 @@ async fn a_cached_key_works_while_the_database_is_unavailable() {
 #[tokio::test]
 async fn a_look_up_survives_connections_that_died_while_idle() {
     let database = database().await;
-    let url = SecretString::from(database.url());
-    let pool = connect(&url, 3, "tests", None).await.unwrap();
+    let settings = Settings::new("tests", Workload::Queries).connections_max(3);
+    let pool = Database::connect(database.url(), &settings).await.unwrap();
     let key = create_key(&pool, "till").await.unwrap();
-    let (one, two, three) = tokio::join!(pool.acquire(), pool.acquire(), pool.acquire());
-    drop((one.unwrap(), two.unwrap(), three.unwrap()));
+    let (one, two, three) = tokio::join!(pool.lease(), pool.lease(), pool.lease());
+    for lease in [one, two, three] {
+        lease.unwrap().give_back();
+    }
     sqlx::query(
         "select pg_terminate_backend(pid) from pg_stat_activity \
          where datname = current_database() and application_name = 'tests'",
@@ -128,7 +134,7 @@ async fn a_look_up_survives_connections_that_died_while_idle() {
 async fn a_key_needs_a_printable_name() {
     let database = database().await;
     for name in ["", "a\nb", &"x".repeat(101)] {
-        let refused = create_key(database.pool(), name).await;
+        let refused = create_key(&door(&database), name).await;
         assert!(matches!(refused, Err(IdentityError::BadName)), "{name:?}");
     }
 }
@@ -144,8 +150,8 @@ async fn the_service_role_reads_keys_and_cannot_change_them() {
     .execute(database.pool())
     .await
     .unwrap();
-    migrate(database.pool()).await.unwrap();
-    let key = create_key(database.pool(), "till").await.unwrap();
+    migrate(&door(&database)).await.unwrap();
+    let key = create_key(&door(&database), "till").await.unwrap();
 
     let mut connection = database.pool().acquire().await.unwrap();
     sqlx::query("set role recount_service").execute(&mut *connection).await.unwrap();

@@ -6,7 +6,7 @@ use axum::Router;
 use clap::Args;
 use recount_kafka::Topic;
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs, NoDatabase, secret};
-use recount_service_kit::database::{self, ConnectError};
+use recount_service_kit::database::{self, ConnectError, Settings, Workload};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, BindError, HttpStack, ServeError};
 use recount_service_kit::telemetry;
@@ -72,16 +72,17 @@ pub async fn run(config: &ProjectorConfig, token: CancellationToken) -> Result<(
     // Before anything counts.
     let metrics = telemetry::metrics_handle();
     let url = config.database.required()?;
-    let store_pool = database::connect(url, STORE_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
-    migrations::verify(&store_pool).await?;
+    let settings = Settings::new(APPLICATION_NAME, Workload::Following);
+    let store = database::connect(url, &settings.clone().connections_max(STORE_CONNECTIONS_MAX)).await?;
+    migrations::verify(&store).await?;
     let read_url = config.read_database_url.as_ref().unwrap_or(url);
-    let read_pool = database::connect(read_url, READ_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
-    let projector =
-        Projector::start(LogReader::new(store_pool.clone()), read_pool.clone(), config.topic()).await?;
+    let read = database::connect(read_url, &settings.connections_max(READ_CONNECTIONS_MAX)).await?;
+    let reader = LogReader::new(&store);
+    let projector = Projector::start(reader, &read, config.topic()).await?;
 
     let health = Health::new(token.clone());
-    health.add_database("event store", store_pool);
-    health.add_database("read database", read_pool);
+    health.add_database("event store", store);
+    health.add_database("read database", read);
     projector.watch(&health);
     projector.watch_stopped(&health);
     let router = HttpStack::new(health, metrics).wrap(Router::new());

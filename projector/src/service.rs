@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use recount_kafka::{MessagingError, Topic};
 use recount_projection::{ProjectionEngine, SchemaError, Status, go_live, repair_from_store};
+use recount_service_kit::database::Database;
 use recount_service_kit::health::Health;
 use recount_store::LogReader;
-use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +18,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates the read models of the ledger if they do not exist. If readers see those of an older version, they go on doing
 /// so until a [`Projector`] has filled the new ones and brought them to the readers.
-pub async fn migrate(read_pool: &PgPool) -> Result<(), SchemaError> {
-    recount_projection::migrate(read_pool, &LedgerProjection).await
+pub async fn migrate(read_models: &Database) -> Result<(), SchemaError> {
+    recount_projection::migrate(read_models.pool(), &LedgerProjection).await
 }
 
 /// Why a projector did not start.
@@ -45,11 +45,11 @@ impl Projector {
     /// brings nothing; without one, from the store. The read models may live in another database.
     pub async fn start(
         reader: LogReader,
-        read_pool: PgPool,
+        read_models: &Database,
         topic: Option<Topic>,
     ) -> Result<Projector, StartError> {
-        recount_projection::verify(&read_pool, &LedgerProjection).await?;
-        let engine = ProjectionEngine::new(LedgerProjection, reader, read_pool);
+        recount_projection::verify(read_models.pool(), &LedgerProjection).await?;
+        let engine = ProjectionEngine::new(LedgerProjection, reader, read_models.pool().clone());
         let status = engine.status().clone();
         let token = CancellationToken::new();
         let work = match topic {

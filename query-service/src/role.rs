@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recount_identity::Authenticator;
 use recount_service_kit::config::NoDatabase;
-use recount_service_kit::database::{self, ConnectError};
+use recount_service_kit::database::{self, ConnectError, Settings, Workload};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, ApiInfo, BindError, HttpStack, ServeError};
 use recount_service_kit::shutdown::Shutdown;
@@ -60,10 +60,11 @@ pub async fn run(config: QueryConfig, shutdown: Shutdown) -> Result<(), QuerySer
 
     let reader = open(&config, shutdown.token(), &health).await?;
     let store_url = config.database.required()?;
-    let store = database::connect(store_url, STORE_CONNECTIONS_MAX, APPLICATION_NAME, None).await?;
+    let settings = Settings::new(APPLICATION_NAME, Workload::Queries);
+    let store = database::connect(store_url, &settings.connections_max(STORE_CONNECTIONS_MAX)).await?;
     health.add_database("identity", store.clone());
 
-    let log_reader = LogReader::new(store.clone());
+    let log_reader = LogReader::new(&store);
     let (routes, document) = rest::router(reader, log_reader, Authenticator::new(store)).split_for_parts();
     let router = HttpStack::new(health, metrics)
         .with_catalogue(rest::catalogue())
@@ -79,12 +80,14 @@ async fn open(
     finishing: CancellationToken,
     health: &Health,
 ) -> Result<Reader, QueryServiceError> {
-    let pool = database::connect(config.read_url()?, config.read_connections, APPLICATION_NAME, None).await?;
+    let settings =
+        Settings::new(APPLICATION_NAME, Workload::Queries).connections_max(config.read_connections);
+    let database = database::connect(config.read_url()?, &settings).await?;
     // A rebuild that has begun will end; without one, the read models would never appear.
-    if read::build_state(&pool).await.map_err(QueryServiceError::Unreadable)? == BuildState::Missing {
+    if read::build_state(&database).await.map_err(QueryServiceError::Unreadable)? == BuildState::Missing {
         return Err(QueryServiceError::NoReadModels);
     }
-    let reader = Reader::start(pool, finishing);
+    let reader = Reader::start(database, finishing);
     reader.watch(health);
     Ok(reader)
 }

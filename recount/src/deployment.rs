@@ -1,15 +1,15 @@
 //! The Postgres that a subcommand works on: the user's, or the private one in the data folder.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use recount_embedded::postgres::{Options, Postgres};
-use recount_service_kit::config::secret;
-use recount_service_kit::database;
+use recount_service_kit::config::{SafetyArgs, secret};
+use recount_service_kit::database::{self, Database, Settings, Workload};
 use recount_store::migrations;
 use secrecy::SecretString;
-use sqlx::PgPool;
 
 use crate::commands::migrate;
 use crate::supervise::STOP_TIMEOUT;
@@ -19,6 +19,8 @@ const EMBEDDED_DATABASE: &str = "postgres";
 
 /// Connections of the owner, which migrates the schemas and writes the keys.
 const OWNER_CONNECTIONS_MAX: u32 = 2;
+/// How long the connections in use may take to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The location of the database.
 #[derive(Args, Clone, Debug)]
@@ -29,13 +31,16 @@ pub(crate) struct DeploymentArgs {
     /// Your Postgres (15 or newer), as postgres://user:password@host:port/database
     #[arg(long, env = "RECOUNT_DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub(crate) database_url: Option<SecretString>,
+    #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
 }
 
 /// A database with the schemas that this version needs.
 #[derive(Debug)]
 pub(crate) struct Deployment {
     url: SecretString,
-    owner: PgPool,
+    safety: SafetyArgs,
+    owner: Database,
     postgres: Option<Postgres>,
 }
 
@@ -71,12 +76,14 @@ impl Deployment {
     async fn connect(args: &DeploymentArgs, postgres: Option<Postgres>) -> anyhow::Result<Deployment> {
         let embedded = postgres.as_ref().map(|postgres| SecretString::from(postgres.url(EMBEDDED_DATABASE)));
         let url = embedded.or_else(|| args.database_url.clone()).context("no database was specified")?;
-        let owner = database::connect(&url, OWNER_CONNECTIONS_MAX, "recount", None).await?;
-        Ok(Deployment { url, owner, postgres })
+        let settings =
+            Settings::new("recount", Workload::Maintenance).connections_max(OWNER_CONNECTIONS_MAX);
+        let owner = database::connect(&url, &settings).await?;
+        Ok(Deployment { url, safety: args.safety, owner, postgres })
     }
 
     /// The pool of the owner of the schemas.
-    pub(crate) fn owner(&self) -> &PgPool {
+    pub(crate) fn owner(&self) -> &Database {
         &self.owner
     }
 
@@ -89,14 +96,14 @@ impl Deployment {
         self.postgres.take_if(|postgres| postgres.is_ours())
     }
 
-    /// A pool that may append to the event log but not change it.
-    pub(crate) async fn service_pool(&self) -> anyhow::Result<PgPool> {
-        Ok(recount_command_service::connect(&self.url).await?)
+    /// Connections that may append to the event log but not change it.
+    pub(crate) async fn service(&self) -> anyhow::Result<Database> {
+        Ok(recount_command_service::connect(&self.url, self.safety.allow_unsafe_database).await?)
     }
 
     /// Disconnects, and stops the private Postgres if this process started it.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        self.owner.close().await;
+        self.owner.close(CLOSE_TIMEOUT).await;
         match self.postgres {
             Some(postgres) => Ok(postgres.stop(STOP_TIMEOUT).await?),
             None => Ok(()),

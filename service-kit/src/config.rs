@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueHint};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -28,6 +29,14 @@ impl DatabaseArgs {
     pub fn required(&self) -> Result<&SecretString, NoDatabase> {
         self.database_url.as_ref().ok_or(NoDatabase)
     }
+}
+
+/// Whether a database may be used that does not keep what it acknowledges.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct SafetyArgs {
+    /// Write to a Postgres whose fsync is off. A power failure may then lose events that were acknowledged: for tests only.
+    #[arg(long, env = "RECOUNT_ALLOW_UNSAFE_DATABASE", value_parser = BoolishValueParser::new(), hide = true)]
+    pub allow_unsafe_database: bool,
 }
 
 /// The address of a role.

@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use sqlx::PgPool;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::database;
+use crate::database::{Database, read_again};
 
 /// How long a check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the database may take to answer such a check.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// How long a report is reused: frequent probes must not load what is checked.
 const REPORT_AGE_MAX: Duration = Duration::from_millis(500);
 
@@ -81,11 +82,13 @@ impl Health {
     }
 
     /// Adds a check that the database answers.
-    pub fn add_database(&self, name: &'static str, pool: PgPool) {
+    pub fn add_database(&self, name: &'static str, database: impl Into<Database>) {
+        let database = database.into();
         self.add(name, move || {
-            let pool = pool.clone();
+            let database = database.clone();
             async move {
-                match database::read_again(&pool, || sqlx::query("select 1").execute(&pool)).await {
+                let ask = || sqlx::query("select 1").execute(database.within(ANSWER_TIMEOUT));
+                match read_again(&database, ask).await {
                     Ok(_) => Ok(()),
                     Err(error) => {
                         tracing::warn!(check = name, %error, "the database does not answer");

@@ -7,11 +7,10 @@ use axum::Router;
 use clap::Parser;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 
-use crate::config::{OutputArgs, secret};
-use crate::database::{self, ConnectError};
+use crate::config::{OutputArgs, SafetyArgs, secret};
+use crate::database::{self, ConnectError, Database, Settings, Workload};
 use crate::health::Health;
 use crate::http::{self, BindError, HttpStack, ServeError};
 use crate::problem::ProblemKind;
@@ -31,6 +30,8 @@ pub struct ServiceArgs {
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
     #[command(flatten)]
+    pub safety: SafetyArgs,
+    #[command(flatten)]
     pub output: OutputArgs,
 }
 
@@ -46,7 +47,7 @@ pub enum StartError {
 /// A service that is about to serve: it listens, and it is connected.
 #[derive(Debug)]
 pub struct Startup {
-    pub pool: PgPool,
+    pub database: Database,
     pub health: Health,
     pub shutdown: Shutdown,
     listener: TcpListener,
@@ -63,10 +64,13 @@ impl Startup {
         let listener = http::bind(args.listen).await?;
         // Before anything records a metric.
         let metrics = telemetry::metrics_handle();
-        let pool = database::connect(&args.database_url, connections_max, name, None).await?;
+        let settings = Settings::new(name, Workload::Commands)
+            .connections_max(connections_max)
+            .allow_unsafe(args.safety.allow_unsafe_database);
+        let database = database::connect(&args.database_url, &settings).await?;
         let health = Health::new(shutdown.token());
-        health.add_database("database", pool.clone());
-        Ok(Startup { pool, health, shutdown, listener, metrics })
+        health.add_database("database", database.clone());
+        Ok(Startup { database, health, shutdown, listener, metrics })
     }
 
     /// Serves the routes, with health, metrics and the pages of these problems, until a signal asks the process to stop.

@@ -9,14 +9,15 @@ use std::process::Command;
 /// The arrows that are allowed. Every crate of the repository is here.
 const LAYERS: &[(&str, &[&str])] = &[
     ("recount-core", &[]),
-    ("recount-store", &["recount-core"]),
+    ("recount-postgres", &[]),
+    ("recount-store", &["recount-core", "recount-postgres"]),
     ("recount-writer", &["recount-core", "recount-store"]),
     ("recount-projection", &["recount-core", "recount-store"]),
-    ("recount-kafka", &["recount-core", "recount-store"]),
+    ("recount-kafka", &["recount-core", "recount-postgres", "recount-store"]),
     ("recount-events", &["recount-core"]),
     ("recount-domain", &["recount-core", "recount-events"]),
-    ("recount-service-kit", &["recount-core", "recount-store", "recount-writer"]),
-    ("recount-identity", &["recount-service-kit"]),
+    ("recount-service-kit", &["recount-core", "recount-postgres", "recount-store", "recount-writer"]),
+    ("recount-identity", &["recount-postgres", "recount-service-kit"]),
     ("recount-embedded", &[]),
     (
         "recount-command-service",
@@ -87,8 +88,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// The engine: publishable, and without a word of a domain.
-const ENGINE: [&str; 5] =
-    ["recount-core", "recount-store", "recount-writer", "recount-projection", "recount-kafka"];
+const ENGINE: [&str; 6] =
+    ["recount-core", "recount-postgres", "recount-store", "recount-writer", "recount-projection", "recount-kafka"];
 
 /// The crates that do no I/O.
 const PURE: [&str; 3] = ["recount-core", "recount-events", "recount-domain"];

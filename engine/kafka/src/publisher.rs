@@ -26,7 +26,7 @@ const IN_FLIGHT_KIB_MAX: u32 = 64 * 1024;
 const QUEUE_KIB_MAX: &str = "262144";
 const QUEUE_RECORDS_MAX: &str = "200000";
 /// About how many bytes the headers and the bookkeeping add to a record.
-const OVERHEAD_BYTES: usize = 400;
+const OVERHEAD_BYTES: usize = 600;
 
 /// Publishes events to the topic. Shared by reference; any number of logs may be published at once.
 pub struct Publisher {
@@ -72,7 +72,7 @@ impl Publisher {
     /// its delivery has failed. If Kafka is unreachable, that happens after a timeout.
     ///
     /// After an error the caller publishes the events beyond the prefix again. Consumers may see duplicates, and skip
-    /// them by position.
+    /// them by position and hash.
     pub async fn publish(&self, log: &LogName, events: &[RecordedEvent]) -> Delivered {
         let current = self.current();
         let mut sent = SentRecords::default();

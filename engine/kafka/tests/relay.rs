@@ -3,15 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use recount_core::{EventHash, LogKey, LogName, NewEvent, Position, Tag, Tip};
 use recount_kafka::relay::{self, Lease, Published, RelayStore, SHARDS, StoppedLog};
-use recount_kafka::{Consumer, Topic};
+use recount_kafka::{Consumer, Topic, ensure_topic};
 use recount_store::{Append, Appended, LogReader, LogWriter, migrations};
 use recount_test_support::{TestDatabase, eventually, kafka_brokers, unique_name, unique_topic};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -53,22 +59,51 @@ async fn append(store: &LogWriter, log: &LogName, events: i64, text: &str) -> Ti
     batch.next_tip()
 }
 
-/// What a restore of an old backup or a failover does to a log: the events after this position are gone. Runs `also` in
-/// the same transaction.
-async fn lose_events_after(pool: &PgPool, log: &LogName, position: i64, also: &str) {
+/// What a restore of an old backup or a failover does to a log: the events after this position are gone.
+fn loss(log: &LogName, position: i64) -> AssertSqlSafe<String> {
     let log = log.key().0;
-    sqlx::raw_sql(AssertSqlSafe(format!(
-        "begin;
-         alter table store.events disable trigger user;
+    AssertSqlSafe(format!(
+        "alter table store.events disable trigger user;
+         alter table store.event_tags disable trigger user;
          delete from store.events where log = {log} and position > {position};
+         delete from store.event_tags where log = {log} and store.position(segment, slot) > {position};
          delete from store.news where log = {log} and position > {position};
-         alter table store.events enable trigger user;
-         {also};
-         commit"
-    )))
-    .execute(pool)
-    .await
-    .unwrap();
+         alter table store.event_tags enable trigger user;
+         alter table store.events enable trigger user"
+    ))
+}
+
+async fn lose_events_after(pool: &PgPool, log: &LogName, position: i64) {
+    // The server makes one transaction of it.
+    sqlx::raw_sql(loss(log, position)).execute(pool).await.unwrap();
+}
+
+/// A failover to a server that lacks the last events and the relay's progress of them. The connections of the relay
+/// break in the middle of a query.
+async fn fail_over(pool: &PgPool, log: &LogName, kept: Tip) {
+    let mut server = pool.begin().await.unwrap();
+    sqlx::raw_sql("lock table store.news").execute(&mut *server).await.unwrap();
+    eventually(TIMEOUT, "the relay is in a query", || async {
+        let waiting = "select count(*) from pg_stat_activity where datname = current_database()
+                       and application_name = 'relay' and wait_event_type = 'Lock'";
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(pool).await.unwrap() > 0
+    })
+    .await;
+    sqlx::raw_sql(loss(log, kept.position.0)).execute(&mut *server).await.unwrap();
+    for statement in [
+        format!(
+            "update relay.progress set position = {}, hash = '\\x{}' where log = {}",
+            kept.position,
+            kept.hash,
+            log.key().0
+        ),
+        "select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name = 'relay'"
+            .to_owned(),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *server).await.unwrap();
+    }
+    server.commit().await.unwrap();
 }
 
 /// A relay that runs.
@@ -132,19 +167,23 @@ async fn until_saved(pool: &PgPool, log: &LogName, tip: Tip) {
     eventually(TIMEOUT, "the progress is saved", || async { saved(pool, log).await == Some(tip) }).await;
 }
 
-/// Reads events of the topic, which has one partition, until there are this many: their positions and hashes in order.
-async fn read(topic: &Topic, wanted: usize) -> Vec<Tip> {
+/// Reads events of the topic, which has one partition, until it has read enough: their positions and hashes in order.
+async fn read_enough(topic: &Topic, is_enough: impl Fn(&[Tip]) -> bool) -> Vec<Tip> {
     let mut consumer = Consumer::new(topic, &unique_name("recount-relay-")).unwrap();
     let mut tips = Vec::new();
     let reading = async {
-        while tips.len() < wanted {
+        while !is_enough(&tips) {
             let Ok(batch) = consumer.next_batch(500, Duration::from_millis(500)).await else { continue };
             tips.extend(batch.events.iter().map(|(_, event)| Tip::at(event)));
         }
     };
-    assert!(timeout(TIMEOUT, reading).await.is_ok(), "not {wanted} events came within {TIMEOUT:?}");
+    assert!(timeout(TIMEOUT, reading).await.is_ok(), "not enough events came within {TIMEOUT:?}");
     consumer.close().await;
     tips
+}
+
+async fn read(topic: &Topic, events: usize) -> Vec<Tip> {
+    read_enough(topic, |tips| tips.len() >= events).await
 }
 
 fn positions(tips: &[Tip]) -> Vec<i64> {
@@ -255,7 +294,7 @@ async fn a_log_that_lost_its_end_is_stopped_until_its_progress_is_forgotten() {
     let relay = Relay::start(pool, &topic);
     let lost = append(&store, log, 5, "old").await;
     until_saved(pool, log, lost).await;
-    lose_events_after(pool, log, 3, "").await;
+    lose_events_after(pool, log, 3).await;
     relay.until_stopped(log, lost).await;
 
     // It does not go on with another history, not even one that is longer.
@@ -292,17 +331,13 @@ async fn a_log_that_went_back_together_with_its_progress_is_stopped() {
     let store = LogWriter::new(pool.clone());
     let log = &new_logs(&store, 1).await[0];
     let topic = new_topic();
-    let relay = Relay::start(pool, &topic);
+    let named = PgConnectOptions::from_str(database.url()).unwrap().application_name("relay");
+    let relay = Relay::start(&PgPool::connect_lazy_with(named), &topic);
     let kept = append(&store, log, 3, "old").await;
     until_saved(pool, log, kept).await;
     let lost = append(&store, log, 2, "old").await;
     until_saved(pool, log, lost).await;
-    let progress = format!(
-        "update relay.progress set position = 3, hash = '\\x{}' where log = {}",
-        kept.hash,
-        log.key().0
-    );
-    lose_events_after(pool, log, 3, &progress).await;
+    fail_over(pool, log, kept).await;
     append(&store, log, 9, "new").await;
     relay.until_stopped(log, lost).await;
     assert_eq!(saved(pool, log).await, Some(lost));
@@ -323,12 +358,12 @@ async fn a_log_that_was_rewritten_to_the_same_length_is_stopped_until_it_is_itse
     let published = append(&store, log, 5, "old").await;
     until_saved(pool, log, published).await;
     relay.stop().await;
-    lose_events_after(pool, log, 0, "").await;
+    lose_events_after(pool, log, 0).await;
     append(&store, log, 5, "new").await;
     let relay = Relay::start(pool, &topic);
     relay.until_stopped(log, published).await;
     // The other history turns up again, for instance because the right backup was found.
-    lose_events_after(pool, log, 0, "").await;
+    lose_events_after(pool, log, 0).await;
     assert_eq!(append(&store, log, 5, "old").await, published);
     relay.until_resumed().await;
     let next = append(&store, log, 1, "old").await;
@@ -401,4 +436,46 @@ async fn the_leases_of_a_relay_that_was_killed_are_taken_over_and_those_of_a_sto
     third.stop().await;
     let left: i64 = sqlx::query_scalar("select count(*) from relay.leases").fetch_one(pool).await.unwrap();
     assert_eq!(left, 0);
+}
+
+/// Allows records of up to this many bytes in the topic.
+async fn limit_records(topic: &Topic, bytes: &str) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &topic.brokers).create().unwrap();
+    let resource = ResourceSpecifier::Topic(&topic.name);
+    let changed = AlterConfig::new(resource).set("max.message.bytes", bytes);
+    admin.alter_configs([&changed], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_too_large_for_the_topic_does_not_repeat_those_around_it_for_ever() {
+    const LATER_EVENTS: i64 = 900;
+    let database = database().await;
+    let pool = database.pool();
+    let store = LogWriter::new(pool.clone());
+    let log = &new_logs(&store, 1).await[0];
+    let before = append(&store, log, 2, "").await;
+    // Nothing that compression makes small.
+    let random = RandomState::new();
+    let text: String = (0..20_000).map(|n| format!("{:016x}", random.hash_one(n))).collect();
+    let large = append(&store, log, 1, &text).await;
+    let last = append(&store, log, LATER_EVENTS, "").await;
+    let topic = new_topic();
+    ensure_topic(&topic).await.unwrap();
+    limit_records(&topic, "100000").await;
+    let relay = Relay::start(pool, &topic);
+    // Those before it are published, although they are first tried together with it.
+    until_saved(pool, log, before).await;
+    limit_records(&topic, "8388608").await;
+    until_saved(pool, log, last).await;
+    relay.stop().await;
+
+    let is_complete = |tips: &[Tip]| {
+        let large_at = tips.iter().position(|tip| *tip == large);
+        large_at.is_some_and(|large_at| tips[large_at..].contains(&last))
+    };
+    let tips = read_enough(&topic, is_complete).await;
+    // The page had a thousand events, then 125, then 15, then one.
+    assert!(tips.iter().filter(|tip| **tip == last).count() <= 2);
+    assert!(tips.len() < 2_500, "{}", tips.len());
 }

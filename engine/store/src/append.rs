@@ -220,11 +220,7 @@ impl LogWriter {
             .bind(&batch.outcomes)
             .bind(deadlines)
             .bind(due_at);
-        let Ok(appended) = tokio::time::timeout(timeout, statement.fetch_one(&mut *connection)).await else {
-            connection.close_on_drop();
-            self.forget_warm();
-            return Err(StoreError::OutcomeUnknown(sqlx::Error::PoolTimedOut));
-        };
+        let appended = statement.fetch_one(connection.within(timeout)).await;
         let code = |error: &dyn sqlx::error::DatabaseError, code: &str| error.code().as_deref() == Some(code);
         let answer = match appended {
             Ok(true) => Appended::Done,
@@ -250,7 +246,7 @@ impl LogWriter {
     pub async fn raise_fence(&self, log: LogKey) -> Result<(), StoreError> {
         sqlx::query("select store.raise_fence($1)")
             .bind(log.0)
-            .execute(self.pool())
+            .execute(self.brief())
             .await
             .map(|_| ())
             .map_err(StoreError::from_read)

@@ -74,7 +74,7 @@ impl DatabaseClock {
 
 async fn read(reader: &LogReader) -> Result<Reading, StoreError> {
     let time = sqlx::query_scalar("select clock_timestamp()")
-        .fetch_one(reader.pool())
+        .fetch_one(reader.brief())
         .await
         .map_err(StoreError::from_read)?;
     // The database read its clock before now, so a time that counts from now is late and never early.

@@ -78,7 +78,7 @@ impl LogReader {
         .bind(after.map_or(i64::MIN, |after| after.log.0))
         .bind(after.map_or("", |after| &after.name))
         .bind(i64::from(limit))
-        .fetch_all(self.pool())
+        .fetch_all(self.scan())
         .await
         .map_err(StoreError::from_read)?;
         rows.iter().map(read_deadline).collect()
@@ -91,7 +91,7 @@ impl LogReader {
                     (select min(due_at) from store.deadlines where due_at > n.now) as next
              from (select clock_timestamp() as now offset 0) as n",
         )
-        .fetch_one(self.pool())
+        .fetch_one(self.brief())
         .await
         .map_err(StoreError::from_read)?;
         Ok(NextDeadline {

@@ -1,5 +1,7 @@
 //! Loading entities: a snapshot, if there is one, and the later events with the entity's tag.
 
+use std::time::Duration;
+
 use recount_core::{LogKey, Position, Tag, Tip};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -27,6 +29,9 @@ pub struct Snapshot {
     pub tip: Tip,
     pub state: String,
 }
+
+/// How long reading all tags or keys of a log may take: tens of millions of rows.
+const SEEN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The part of the one row that says that the log does not end at the tip.
 const TIP_MOVED: i32 = -1;
@@ -86,13 +91,13 @@ impl LogReader {
     ) -> Result<bool, StoreError> {
         let tags = sqlx::query("select tag from store.event_tags where log = $1").bind(log.0);
         let seen_tag = |row: &PgRow| row.try_get(0).map(Seen::Tag).map_err(StoreError::from_read);
-        if !self.visit_rows(tags, |row| Ok::<_, StoreError>(visit(seen_tag(row)?))).await? {
+        if !self.visit_rows_for(SEEN_TIMEOUT, tags, |row| Ok::<_, StoreError>(visit(seen_tag(row)?))).await? {
             return Ok(false);
         }
         let keys = sqlx::query("select key from store.outcomes where log = $1").bind(log.0);
         let seen_key =
             |row: &PgRow| row.try_get(0).map(KeyHash).map(Seen::Key).map_err(StoreError::from_read);
-        self.visit_rows(keys, |row| Ok(visit(seen_key(row)?))).await
+        self.visit_rows_for(SEEN_TIMEOUT, keys, |row| Ok(visit(seen_key(row)?))).await
     }
 }
 
@@ -124,7 +129,7 @@ impl LogWriter {
         .bind(positions)
         .bind(hashes)
         .bind(states)
-        .execute(self.pool())
+        .execute(self.reader().scan())
         .await
         .map(|_| ())
         .map_err(StoreError::from_read)

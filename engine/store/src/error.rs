@@ -1,6 +1,7 @@
 //! The errors of the store, and which of them a retry may resolve.
 
 use recount_core::Tip;
+use recount_postgres::{Failure, rolled_back};
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
@@ -32,47 +33,23 @@ pub enum StoreError {
 impl StoreError {
     /// The error of a statement that changed nothing, or whose change does not matter.
     pub fn from_read(error: sqlx::Error) -> StoreError {
-        if is_definite_refusal(&error) { StoreError::Refused(error) } else { StoreError::Unavailable(error) }
+        if Failure::of(&error).may_pass() {
+            StoreError::Unavailable(error)
+        } else {
+            StoreError::Refused(error)
+        }
     }
 
     /// The error of a statement that was sent to change the log.
     ///
-    /// Only a refusal is certain. A server that reports its shutdown may have committed the change before.
+    /// An error of the statement is certain, a lock or a time limit of the server included: the server has undone it. A
+    /// server that reports its shutdown may have committed the change before.
     pub(crate) fn from_change(error: sqlx::Error) -> StoreError {
-        if is_definite_refusal(&error) {
-            StoreError::Refused(error)
-        } else {
-            StoreError::OutcomeUnknown(error)
-        }
+        if rolled_back(&error) { StoreError::from_read(error) } else { StoreError::OutcomeUnknown(error) }
     }
 
     /// Whether the same call may succeed later although nobody changes anything.
     pub fn retryable(&self) -> bool {
         matches!(self, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) | StoreError::ClockAhead(_))
-    }
-}
-
-/// Whether the server understood the statement and will never accept it. Decided by SQLSTATE, never by text.
-fn is_definite_refusal(error: &sqlx::Error) -> bool {
-    const RETRYABLE_CLASSES: [&str; 7] = [
-        "08", // connection exception
-        "25", // invalid transaction state, read-only after a failover among them
-        "40", // transaction rollback
-        "53", // insufficient resources
-        "55", // object not in prerequisite state
-        "57", // operator intervention
-        "58", // system error
-    ];
-    match error {
-        sqlx::Error::Database(error) => {
-            error.code().is_none_or(|code| !RETRYABLE_CLASSES.iter().any(|class| code.starts_with(class)))
-        }
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => false,
-        _ => true,
     }
 }

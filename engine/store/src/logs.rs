@@ -48,7 +48,7 @@ impl LogWriter {
         let existing: String = sqlx::query_scalar("select store.create_log($1, $2)")
             .bind(name.key().0)
             .bind(name.as_str())
-            .fetch_one(self.pool())
+            .fetch_one(self.brief())
             .await
             .map_err(StoreError::from_read)?;
         if existing == name.as_str() {
@@ -67,7 +67,7 @@ impl LogReader {
              from store.logs l cross join lateral store.tip(l.log) t where l.log = $1",
         )
         .bind(log.0)
-        .fetch_optional(self.pool())
+        .fetch_optional(self.brief())
         .await
         .map_err(StoreError::from_read)?;
         row.as_ref().map(read_log).transpose()
@@ -79,7 +79,7 @@ impl LogReader {
             .bind(log.0)
             .bind(tip.position.0)
             .bind(&tip.hash.0[..])
-            .fetch_one(self.pool())
+            .fetch_one(self.brief())
             .await
             .map_err(StoreError::from_read)
     }
@@ -96,7 +96,7 @@ impl LogReader {
         )
         .bind(after.map_or(i64::MIN, |after| after.0))
         .bind(i64::from(limit))
-        .fetch_all(self.pool())
+        .fetch_all(self.scan())
         .await
         .map_err(StoreError::from_read)?;
         rows.iter().map(read_moved_log).collect()
@@ -120,7 +120,7 @@ impl LogReader {
              left join store.logs l on l.log = n.log",
         )
         .bind(since)
-        .fetch_all(self.pool())
+        .fetch_all(self.scan())
         .await
         .map_err(StoreError::from_read)?;
         let first = rows.first().ok_or_else(|| StoreError::Corrupt("a look has no mark".to_owned()))?;
@@ -140,7 +140,7 @@ impl LogReader {
         )
         .bind(log.0)
         .bind(tip.position.0)
-        .fetch_optional(self.pool())
+        .fetch_optional(self.brief())
         .await
         .map_err(StoreError::from_read)?;
         let mut frontier = match kept {

@@ -1,13 +1,18 @@
 //! The schema of the event store, in numbered steps.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use recount_postgres::Database;
+use sqlx::SqlStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{PgPool, SqlStr};
 
 /// The table that records which steps were applied. Each part of Recount with a schema has such a table of its own, so
 /// that the parts can share a database or not.
 const TABLE: &str = "public.recount_store_migrations";
+
+/// How long looking at the version of the schema may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The first step that this program works with. Between it and the last step that the program has, everything it needs
 /// is there; so processes can be replaced one by one, before or after the migration.
@@ -54,25 +59,29 @@ fn known() -> i64 {
 
 /// Brings the schema up to date. Several processes may call this at the same time; one of them does the work. A schema
 /// that a newer program has brought further stays as it is, if this program can work with it.
-pub async fn run(pool: &PgPool) -> Result<(), MigrationError> {
+pub async fn run(database: impl Into<Database>) -> Result<(), MigrationError> {
+    let database = database.into();
     let mut migrator = migrator();
     migrator.set_ignore_missing(true);
-    migrator.run(pool).await.map_err(|error| match error {
+    let mut lease = database.lease().await.map_err(MigrationError::Unreadable)?;
+    migrator.run(&mut *lease).await.map_err(|error| match error {
         MigrateError::VersionMismatch(version) => MigrationError::Changed(version),
         other => MigrationError::Failed(other),
     })?;
-    verify(pool).await
+    lease.give_back();
+    verify(&database).await
 }
 
 /// Checks that this program can work with the schema: it has every step that the program needs, and no step that
 /// requires a newer program. Changes nothing.
-pub async fn verify(pool: &PgPool) -> Result<(), MigrationError> {
+pub async fn verify(database: impl Into<Database>) -> Result<(), MigrationError> {
+    let database = database.into();
     let failed = MigrationError::Unreadable;
     let exists: bool = sqlx::query_scalar(
         "select to_regclass($1) is not null and to_regclass('store.compatibility') is not null",
     )
     .bind(TABLE)
-    .fetch_one(pool)
+    .fetch_one(database.within(STATEMENT_TIMEOUT))
     .await
     .map_err(failed)?;
     if !exists {
@@ -82,7 +91,7 @@ pub async fn verify(pool: &PgPool) -> Result<(), MigrationError> {
         "select (select coalesce(max(version), 0) from public.recount_store_migrations where success),
                 (select max(oldest_program) from store.compatibility)",
     )
-    .fetch_one(pool)
+    .fetch_one(database.within(STATEMENT_TIMEOUT))
     .await
     .map_err(failed)?;
     if latest < NEEDED {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use recount_postgres::{Database, Listener};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::reader::LogReader;
 use crate::writer::LogWriter;
@@ -15,6 +15,8 @@ const CHANNEL: &str = "recount_store";
 
 /// How long commits are gathered into one notification: shorter than a reader's work, longer than a commit.
 const COALESCE_INTERVAL: Duration = Duration::from_millis(5);
+/// How long sending a notification, or removing some news, may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it may take until the task notices that the last notifier is gone.
 const LIVENESS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often news of long ago are removed.
@@ -31,14 +33,17 @@ pub struct CommitNotifier {
 impl CommitNotifier {
     /// Starts the task that sends the notifications, one for many commits and outside their transactions.
     pub fn start(writer: &LogWriter) -> CommitNotifier {
-        let pool = writer.pool().clone();
+        let database = writer.database().clone();
         let moved = Arc::new(Notify::new());
         let watched = Arc::downgrade(&moved);
         tokio::spawn(async move {
             let mut trim_at = Instant::now() + TRIM_INTERVAL;
+            // Beside the notifications, which must not wait for it.
+            let mut trimming = JoinSet::new();
             while let Some(moved) = watched.upgrade() {
-                if trim_at <= Instant::now() {
-                    trim_news(&pool).await;
+                while trimming.try_join_next().is_some() {}
+                if trim_at <= Instant::now() && trimming.is_empty() {
+                    trimming.spawn(trim_news(database.clone()));
                     trim_at = Instant::now() + TRIM_INTERVAL;
                 }
                 if timeout_at(Instant::now() + LIVENESS_INTERVAL, moved.notified()).await.is_err() {
@@ -46,8 +51,8 @@ impl CommitNotifier {
                 }
                 drop(moved);
                 sleep(COALESCE_INTERVAL).await;
-                if let Err(error) = sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&pool).await
-                {
+                let notify = sqlx::query("select pg_notify($1, '')").bind(CHANNEL);
+                if let Err(error) = notify.execute(database.within(STATEMENT_TIMEOUT)).await {
                     tracing::debug!(%error, "no notification was sent; readers find the commits by polling");
                 }
             }
@@ -62,11 +67,11 @@ impl CommitNotifier {
 }
 
 /// Removes news that no reader needs any more.
-async fn trim_news(pool: &PgPool) {
+async fn trim_news(database: Database) {
     loop {
         let trimmed = sqlx::query_scalar::<_, i64>("select store.trim_news($1)")
             .bind(NEWS_TRANSACTIONS_KEPT)
-            .fetch_one(pool)
+            .fetch_one(database.within(STATEMENT_TIMEOUT))
             .await;
         match trimmed {
             Ok(0) => return,
@@ -81,48 +86,16 @@ async fn trim_news(pool: &PgPool) {
 
 /// Receives the notifications that a log has moved.
 #[derive(Debug)]
-pub struct CommitListener {
-    pool: PgPool,
-    listener: Option<PgListener>,
-}
+pub struct CommitListener(Listener);
 
 impl CommitListener {
     /// Starts listening. While there is no connection, it only polls and tries to reconnect.
     pub async fn listen(reader: &LogReader) -> CommitListener {
-        let mut listening = CommitListener { pool: reader.pool().clone(), listener: None };
-        listening.connect().await;
-        listening
+        CommitListener(Listener::start(reader.database(), CHANNEL).await)
     }
 
     /// Waits until a log may have moved: for a notification, or for `timeout`.
     pub async fn changed(&mut self, timeout: Duration) {
-        let end = Instant::now() + timeout;
-        if self.listener.is_none() {
-            self.connect().await;
-        }
-        let Some(listener) = &mut self.listener else {
-            sleep_until(end).await;
-            return;
-        };
-        match timeout_at(end, listener.recv()).await {
-            Ok(Ok(_)) | Err(_) => {}
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the connection for notifications is lost");
-                self.listener = None;
-                sleep_until(end).await;
-            }
-        }
-    }
-
-    async fn connect(&mut self) {
-        let connect = async {
-            let mut listener = PgListener::connect_with(&self.pool).await?;
-            listener.listen(CHANNEL).await?;
-            Ok::<_, sqlx::Error>(listener)
-        };
-        match connect.await {
-            Ok(listener) => self.listener = Some(listener),
-            Err(error) => tracing::debug!(%error, "cannot listen for notifications; only polling"),
-        }
+        self.0.wait(timeout).await;
     }
 }

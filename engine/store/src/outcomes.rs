@@ -40,7 +40,7 @@ impl LogReader {
         let rows = sqlx::query("select * from store.find_outcomes($1, $2)")
             .bind(log.0)
             .bind(keys)
-            .fetch_all(self.pool())
+            .fetch_all(self.brief())
             .await
             .map_err(StoreError::from_read)?;
         let read = |row: &sqlx::postgres::PgRow| {

@@ -98,7 +98,7 @@ impl LogReader {
     async fn origin(&self, log: LogKey) -> Result<Option<EventHash>, StoreError> {
         let row = sqlx::query("select origin from store.logs where log = $1")
             .bind(log.0)
-            .fetch_optional(self.pool())
+            .fetch_optional(self.brief())
             .await
             .map_err(StoreError::from_read)?;
         row.as_ref().map(|row| hash(row, "origin")).transpose()

@@ -1,40 +1,80 @@
 //! The handle for reading logs. It has no method that changes anything.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
-use sqlx::pool::PoolConnection;
+use recount_postgres::{Database, Within};
+use sqlx::Postgres;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{PgPool, Postgres};
 
 use crate::error::StoreError;
+
+/// How long a statement that reads or changes few rows by their keys may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for a statement about many rows, or for the next one of them. The server ends such a statement
+/// sooner.
+const ROW_TIMEOUT: Duration = Duration::from_secs(32);
 
 /// Reads the logs of one database. It cannot write: code that only follows logs gets this type and no other. Cheap to
 /// clone.
 #[derive(Clone, Debug)]
 pub struct LogReader {
-    pool: PgPool,
+    database: Database,
 }
 
 impl LogReader {
-    pub fn new(pool: PgPool) -> LogReader {
-        LogReader { pool }
+    pub fn new(database: impl Into<Database>) -> LogReader {
+        LogReader { database: database.into() }
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.pool
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Executes a statement about few rows, within a time limit.
+    pub(crate) fn brief(&self) -> Within<'_> {
+        self.database.within(STATEMENT_TIMEOUT)
+    }
+
+    /// Executes a statement about many rows, within a time limit.
+    pub(crate) fn scan(&self) -> Within<'_> {
+        self.database.within(ROW_TIMEOUT)
     }
 
     /// Calls `visit` with each row of a statement that may return very many, until it returns false or fails. Returns
-    /// whether it saw all of them.
+    /// whether it saw all of them. If it did not, the connection is closed: the server is still sending.
     pub(crate) async fn visit_rows<E: From<StoreError>>(
         &self,
         statement: Query<'_, Postgres, PgArguments>,
+        visit: impl FnMut(&PgRow) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        self.visit(statement, None, visit).await
+    }
+
+    /// The same for a statement that may run longer than others.
+    pub(crate) async fn visit_rows_for<E: From<StoreError>>(
+        &self,
+        limit: Duration,
+        statement: Query<'_, Postgres, PgArguments>,
+        visit: impl FnMut(&PgRow) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        self.visit(statement, Some(limit), visit).await
+    }
+
+    async fn visit<E: From<StoreError>>(
+        &self,
+        statement: Query<'_, Postgres, PgArguments>,
+        limit: Option<Duration>,
         mut visit: impl FnMut(&PgRow) -> Result<bool, E>,
     ) -> Result<bool, E> {
-        let mut reading =
-            Reading { connection: self.pool.acquire().await.map_err(StoreError::from_read)?, is_over: false };
+        let mut lease = self.database.lease().await.map_err(StoreError::from_read)?;
+        if let Some(limit) = limit {
+            let allowing = self.database.bounded(STATEMENT_TIMEOUT, lease.allow(limit));
+            allowing.await.map_err(StoreError::from_read)?;
+        }
         {
-            let mut rows = statement.fetch(&mut *reading.connection);
+            let mut rows = statement.fetch(lease.within(ROW_TIMEOUT));
             while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {
                 if !visit(&row)? {
                     return Ok(false);
@@ -43,23 +83,7 @@ impl LogReader {
                 tokio::task::consume_budget().await;
             }
         }
-        reading.is_over = true;
+        lease.give_back();
         Ok(true)
-    }
-}
-
-/// A connection with a running statement. If it is dropped before the statement ends, the connection is closed: the
-/// pool would have to read all remaining rows before it can lend the connection again.
-#[derive(Debug)]
-struct Reading {
-    connection: PoolConnection<Postgres>,
-    is_over: bool,
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.connection.close_on_drop();
-        }
     }
 }

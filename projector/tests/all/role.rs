@@ -6,6 +6,7 @@ use recount_projection::Projection;
 use recount_projector::ledger::LedgerProjection;
 use recount_projector::{ProjectorConfig, ProjectorError, StartError, migrate, run};
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
+use recount_service_kit::database::Database;
 use recount_test_support::free_address;
 use sqlx::AssertSqlSafe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,7 +43,7 @@ async fn readiness(address: SocketAddr) -> String {
 #[tokio::test]
 async fn the_role_is_ready_until_a_log_stops_and_ends_when_cancelled() {
     let world = World::new().await;
-    migrate(&world.pool).await.unwrap();
+    migrate(&Database::from(&world.pool)).await.unwrap();
     let config = config(&world);
     let address = config.listen.listen;
     let token = CancellationToken::new();
@@ -65,7 +66,7 @@ async fn the_role_is_ready_until_a_log_stops_and_ends_when_cancelled() {
 #[tokio::test]
 async fn the_role_replaces_the_read_models_of_an_older_program() {
     let world = World::new().await;
-    migrate(&world.pool).await.unwrap();
+    migrate(&Database::from(&world.pool)).await.unwrap();
     // As if an older program had created them.
     let version = i32::from(LedgerProjection.version());
     sqlx::raw_sql(AssertSqlSafe(format!(
@@ -82,7 +83,7 @@ async fn the_role_replaces_the_read_models_of_an_older_program() {
     let error = run(&config, CancellationToken::new()).await.unwrap_err();
     assert!(error.to_string().contains("recount migrate"), "{error}");
 
-    migrate(&world.pool).await.unwrap();
+    migrate(&Database::from(&world.pool)).await.unwrap();
     assert_eq!(world.text(builds).await.len(), 2);
     let token = CancellationToken::new();
     let role = tokio::spawn({

@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{FromRow, Postgres, QueryBuilder, Row};
 use utoipa::ToSchema;
 
 use super::policy::ChartRule;
 use super::{PageRequest, QuestionError, Rows};
-use crate::read::Snapshot;
+use crate::read::{Moment, Snapshot};
 
 const COLUMNS: &str = "ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at, \
      ledgers.window_past_days, ledgers.window_future_days, ledgers.closed_through";
@@ -75,16 +75,16 @@ impl FromRow<'_, PgRow> for Ledger {
     }
 }
 
-/// All ledgers, by name in byte order, on the connection of a snapshot of all ledgers.
+/// All ledgers, by name in byte order.
 pub(crate) async fn list(
-    connection: &mut PgConnection,
+    moment: &mut Moment,
     page: &PageRequest<String>,
 ) -> Result<Rows<LedgerSummary, String>, QuestionError> {
     let mut query = QueryBuilder::<Postgres>::new("select ");
     query.push(COLUMNS).push(FROM);
     query.push("ledgers.ledger collate \"C\" > ").push_bind(page.after.as_deref().unwrap_or_default());
     query.push(" order by ledgers.ledger collate \"C\" limit ").push_bind(page.fetch_limit());
-    let ledgers = query.build_query_as().fetch_all(connection).await?;
+    let ledgers = query.build_query_as().fetch_all(moment.connection()).await?;
     Ok(page.rows(ledgers, |ledger: &LedgerSummary| ledger.ledger.clone()))
 }
 

@@ -1,5 +1,6 @@
 //! Why the read models could not answer.
 
+use recount_service_kit::database::{is_undefined_table, sqlstate};
 use sqlx::Error;
 
 /// Why the read models could not answer.
@@ -14,6 +15,8 @@ pub(crate) enum ReadError {
     NotReached { ledger: String, position: i64, at_least: i64 },
     #[error("too many requests are waiting for a position")]
     TooManyWaiters,
+    #[error("too many reads of whole ledgers are running")]
+    TooManyLongReads,
     /// The live views lack something that the queries need, and their successor is being built.
     #[error("the read models are being rebuilt: {events_applied} of {events} events have been applied")]
     Rebuilding { events_applied: i64, events: i64 },
@@ -33,16 +36,9 @@ impl From<Error> for ReadError {
         if is_undefined_table(&error) {
             return ReadError::Missing(Some(error));
         }
-        let code = error.as_database_error().and_then(|error| error.code());
-        match code.as_deref() {
+        match sqlstate(&error).as_deref() {
             Some(CHARACTER_NOT_IN_REPERTOIRE) => ReadError::ZeroByte,
             _ => ReadError::Database(error),
         }
     }
-}
-
-/// Whether a table or view that the statement names does not exist.
-pub(super) fn is_undefined_table(error: &Error) -> bool {
-    const UNDEFINED_TABLE: &str = "42P01";
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some(UNDEFINED_TABLE)
 }

@@ -9,34 +9,51 @@ mod progress;
 mod snapshot;
 mod version;
 
-use recount_service_kit::database;
+use std::sync::Arc;
+use std::time::Duration;
+
+use recount_service_kit::database::{Database, read_again};
 use recount_service_kit::health::Health;
-use sqlx::{PgPool, Postgres, Transaction};
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use error::ReadError;
 pub(crate) use freshness::Freshness;
 use progress::Progress;
-pub(crate) use snapshot::Snapshot;
+pub(crate) use snapshot::{Moment, Snapshot};
 pub use version::VERSION_MIN;
 use version::Version;
 pub(crate) use version::{BuildState, build_state};
 
+/// The number of reads that may last minutes: a part of the connections, so that other questions are answered too.
+const LONG_READS_MAX: usize = 4;
+/// How long to wait for one of them to end.
+const LONG_READ_WAIT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Gives snapshots of the read models. Clones share the connections and the watch over progress.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    pool: PgPool,
+    database: Database,
     progress: Progress,
     version: Version,
+    long_reads: Arc<Semaphore>,
+}
+
+/// The right to read for long. Others wait for it to be dropped.
+#[derive(Debug)]
+pub(crate) struct LongRead {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Reader {
     /// Watches the progress of the read models in the background until the token is cancelled.
-    pub fn start(pool: PgPool, finishing: CancellationToken) -> Reader {
-        let progress = Progress::start(pool.clone(), finishing);
-        let version = Version::new(pool.clone());
-        Reader { pool, progress, version }
+    pub fn start(database: impl Into<Database>, finishing: CancellationToken) -> Reader {
+        let database = database.into();
+        let progress = Progress::start(database.clone(), finishing);
+        let version = Version::new(database.clone());
+        let long_reads = Arc::new(Semaphore::new(LONG_READS_MAX));
+        Reader { database, progress, version, long_reads }
     }
 
     /// Adds the check that queries can be answered.
@@ -60,16 +77,27 @@ impl Reader {
 
     async fn probe(&self) -> Result<(), ReadError> {
         self.version.require().await?;
-        let pool = &self.pool;
-        database::read_again(pool, || sqlx::query("select 1 from read.progress limit 1").execute(pool))
-            .await?;
+        let database = &self.database;
+        let look = || {
+            sqlx::query("select 1 from read.progress limit 1").execute(database.within(snapshot::BEGIN_TIMEOUT))
+        };
+        read_again(database, look).await?;
         Ok(())
     }
 
+    /// Waits for a turn to read for long. Takes no connection.
+    pub(crate) async fn long_read(&self) -> Result<LongRead, ReadError> {
+        let turn = timeout(LONG_READ_WAIT_TIMEOUT, Arc::clone(&self.long_reads).acquire_owned()).await;
+        match turn {
+            Ok(Ok(permit)) => Ok(LongRead { _permit: permit }),
+            _ => Err(ReadError::TooManyLongReads),
+        }
+    }
+
     /// A snapshot of all ledgers, which reflects no position of any one of them.
-    pub(crate) async fn all_ledgers(&self) -> Result<Transaction<'static, Postgres>, ReadError> {
+    pub(crate) async fn all_ledgers(&self) -> Result<Moment, ReadError> {
         self.version.require().await?;
-        snapshot::begin(&self.pool).await
+        Moment::begin(&self.database).await
     }
 
     /// A snapshot of a ledger that is as fresh as the caller needs it; waits for its position if necessary.
@@ -78,16 +106,16 @@ impl Reader {
         let at_least = freshness.at_least();
         let deadline = Instant::now() + freshness.timeout();
         loop {
-            let (transaction, progress) = snapshot::begin_of_ledger(&self.pool, ledger).await?;
+            let (moment, progress) = snapshot::begin_of_ledger(&self.database, ledger).await?;
             let position = progress.map_or(0, |progress| progress.position);
             let known = progress.filter(|progress| progress.known);
             let unknown = || ReadError::LedgerUnknown { ledger: ledger.to_owned() };
             if position >= at_least {
                 let progress = known.ok_or_else(unknown)?;
-                return Ok(Snapshot::new(transaction, progress, freshness));
+                return Ok(Snapshot::new(moment, progress, freshness));
             }
             // Waiting holds no connection.
-            drop(transaction);
+            drop(moment);
             if !self.progress.wait_for(ledger, at_least, deadline).await? {
                 return Err(match known {
                     Some(_) => ReadError::NotReached { ledger: ledger.to_owned(), position, at_least },

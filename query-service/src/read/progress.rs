@@ -7,18 +7,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use recount_service_kit::database::{Database, Listener};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::ReadError;
+use super::snapshot::BEGIN_TIMEOUT;
 
 /// The channel that the projector notifies after its commits. The payload is empty.
 const CHANNEL: &str = "recount_read";
 /// The longest delay of an answer when a notification is lost.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How long to listen at a time. Between two times, a connection that has been silent is checked.
+const LISTEN_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause after an error of the database.
 const ERROR_BACKOFF: Duration = Duration::from_millis(500);
 /// Callers that may wait at the same time. Each costs an open client connection and a little memory; more would mean that
@@ -48,7 +50,7 @@ struct Awaited {
 }
 
 impl Progress {
-    pub(super) fn start(pool: PgPool, finishing: CancellationToken) -> Progress {
+    pub(super) fn start(database: Database, finishing: CancellationToken) -> Progress {
         let inner = Arc::new(ProgressInner {
             awaited: Mutex::new(HashMap::new()),
             permits: Semaphore::new(WAITERS_MAX),
@@ -56,8 +58,8 @@ impl Progress {
             projector_committed: Notify::new(),
             finishing,
         });
-        tokio::spawn(listen(pool.clone(), Arc::clone(&inner)));
-        tokio::spawn(poll(pool, Arc::clone(&inner)));
+        tokio::spawn(listen(database.clone(), Arc::clone(&inner)));
+        tokio::spawn(poll(database, Arc::clone(&inner)));
         Progress { inner }
     }
 
@@ -122,13 +124,14 @@ impl Drop for Waiter<'_> {
 }
 
 /// Wakes the poller on each notification of the projector, until the process finishes.
-async fn listen(pool: PgPool, inner: Arc<ProgressInner>) {
+async fn listen(database: Database, inner: Arc<ProgressInner>) {
     let finishing = inner.finishing.clone();
     let listening = async {
+        let mut listener = Listener::start(&database, CHANNEL).await;
         loop {
-            let error = listen_until_error(&pool, &inner).await;
-            tracing::debug!(%error, "notifications are interrupted; polling continues");
-            tokio::time::sleep(ERROR_BACKOFF).await;
+            if listener.wait(LISTEN_INTERVAL).await {
+                inner.projector_committed.notify_one();
+            }
         }
     };
     tokio::select! {
@@ -137,24 +140,8 @@ async fn listen(pool: PgPool, inner: Arc<ProgressInner>) {
     }
 }
 
-async fn listen_until_error(pool: &PgPool, inner: &ProgressInner) -> sqlx::Error {
-    let mut listener = match PgListener::connect_with(pool).await {
-        Ok(listener) => listener,
-        Err(error) => return error,
-    };
-    if let Err(error) = listener.listen(CHANNEL).await {
-        return error;
-    }
-    loop {
-        match listener.recv().await {
-            Ok(_) => inner.projector_committed.notify_one(),
-            Err(error) => return error,
-        }
-    }
-}
-
 /// Asks the database for the progress of the awaited ledgers while callers wait, until the process finishes.
-async fn poll(pool: PgPool, inner: Arc<ProgressInner>) {
+async fn poll(database: Database, inner: Arc<ProgressInner>) {
     let finishing = inner.finishing.clone();
     let polling = async {
         loop {
@@ -163,7 +150,7 @@ async fn poll(pool: PgPool, inner: Arc<ProgressInner>) {
                 inner.waiter_added.notified().await;
                 continue;
             }
-            if let Err(error) = update_positions(&pool, &inner, &names).await {
+            if let Err(error) = update_positions(&database, &inner, &names).await {
                 tracing::debug!(%error, "the progress of the read models cannot be read");
                 tokio::time::sleep(ERROR_BACKOFF).await;
             }
@@ -180,11 +167,11 @@ async fn poll(pool: PgPool, inner: Arc<ProgressInner>) {
     }
 }
 
-async fn update_positions(pool: &PgPool, inner: &ProgressInner, names: &[String]) -> Result<(), sqlx::Error> {
+async fn update_positions(database: &Database, inner: &ProgressInner, names: &[String]) -> Result<(), sqlx::Error> {
     let rows: Vec<(String, i64)> =
         sqlx::query_as("select log_name, position from read.progress where log_name = any($1)")
             .bind(names)
-            .fetch_all(pool)
+            .fetch_all(database.within(BEGIN_TIMEOUT))
             .await?;
     let awaited = inner.awaited();
     for (name, position) in rows {

@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use recount_service_kit::database;
-use sqlx::PgPool;
+use recount_service_kit::database::{Database, is_undefined_table, read_again};
 
 use super::ReadError;
-use super::error::is_undefined_table;
+use super::snapshot::BEGIN_TIMEOUT;
 
 /// The projection whose views are read.
 const PROJECTION: &str = "ledger";
@@ -32,13 +31,13 @@ pub(crate) enum BuildState {
 /// Requires a version of the read models. Once it has been seen, it is not looked up again: versions only go up.
 #[derive(Clone, Debug)]
 pub(super) struct Version {
-    pool: PgPool,
+    database: Database,
     seen: Arc<AtomicBool>,
 }
 
 impl Version {
-    pub(super) fn new(pool: PgPool) -> Version {
-        Version { pool, seen: Arc::default() }
+    pub(super) fn new(database: Database) -> Version {
+        Version { database, seen: Arc::default() }
     }
 
     /// Fails unless the live views have what the queries need.
@@ -46,8 +45,8 @@ impl Version {
         if self.seen.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let pool = &self.pool;
-        match database::read_again(pool, || build_state(pool)).await? {
+        let database = &self.database;
+        match read_again(database, || build_state(database)).await? {
             BuildState::Live => {
                 self.seen.store(true, Ordering::Relaxed);
                 Ok(())
@@ -61,18 +60,18 @@ impl Version {
 }
 
 /// Looks up the state of the read models.
-pub(crate) async fn build_state(pool: &PgPool) -> Result<BuildState, sqlx::Error> {
-    match look_up(pool).await {
+pub(crate) async fn build_state(database: &Database) -> Result<BuildState, sqlx::Error> {
+    match look_up(database).await {
         Err(error) if is_undefined_table(&error) => Ok(BuildState::Missing),
         looked_up => looked_up,
     }
 }
 
-async fn look_up(pool: &PgPool) -> Result<BuildState, sqlx::Error> {
+async fn look_up(database: &Database) -> Result<BuildState, sqlx::Error> {
     let live: Option<i32> =
         sqlx::query_scalar("select version from public.recount_read_models where projection = $1")
             .bind(PROJECTION)
-            .fetch_optional(pool)
+            .fetch_optional(database.within(BEGIN_TIMEOUT))
             .await?;
     match live {
         None => return Ok(BuildState::Missing),
@@ -85,7 +84,7 @@ async fn look_up(pool: &PgPool) -> Result<BuildState, sqlx::Error> {
     )
     .bind(PROJECTION)
     .bind(VERSION_MIN)
-    .fetch_optional(pool)
+    .fetch_optional(database.within(BEGIN_TIMEOUT))
     .await?;
     Ok(successor.map_or(BuildState::Missing, |(events_applied, events)| BuildState::Rebuilding {
         events_applied,

@@ -101,7 +101,7 @@ impl From<ReadError> for Problem {
                     .with("position", position)
                     .with("at_least", at_least)
             }
-            ReadError::TooManyWaiters => Problem::new(&kinds::BUSY, detail),
+            ReadError::TooManyWaiters | ReadError::TooManyLongReads => Problem::new(&kinds::BUSY, detail),
             ReadError::Rebuilding { events_applied, events } => {
                 Problem::new(&kinds::READ_MODELS_REBUILDING, detail)
                     .with("events_applied", events_applied)

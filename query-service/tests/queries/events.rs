@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use recount_core::LogName;
-use recount_service_kit::database::connect;
+use recount_service_kit::database::{Database, Settings, Workload};
 use recount_store::migrations;
 use recount_test_support::{TestDatabase, unique_name};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -172,8 +171,8 @@ async fn a_login_needs_only_the_rights_to_read_three_tables() {
     let tables = "store.logs, store.events, store.event_tags";
     execute(database.pool(), format!("grant select on {tables} to {role}")).await;
 
-    let url = SecretString::from(database.url());
-    let logs = connect(&url, 2, "tests", Some(&role)).await.unwrap();
+    let settings = Settings::new("tests", Workload::Queries).connections_max(2).role(Some(&role));
+    let logs = Database::connect(database.url(), &settings).await.unwrap().pool().clone();
     let read_models = database.pool().clone();
     let world = World::with_pools(database, read_models, logs.clone()).await;
     world.write_log("books", &EVENTS).await;

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use recount_query_service::{Reader, VERSION_MIN, catalogue};
-use recount_service_kit::database::connect;
+use recount_service_kit::database::{Database, Settings, Workload};
 use recount_test_support::TestDatabase;
-use secrecy::SecretString;
 use sqlx::Connection;
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
@@ -119,9 +118,9 @@ async fn callers_do_not_notice_connections_that_died_while_idle() {
     let database = TestDatabase::create().await;
     sqlx::raw_sql(include_str!("read.sql")).execute(database.pool()).await.unwrap();
     // The service's own kind of pool, which does not test a connection before use.
-    let url = SecretString::from(database.url());
-    let pool = connect(&url, 4, "tests", None).await.unwrap();
-    let world = World::on(database, pool).await;
+    let settings = Settings::new("tests", Workload::Queries).connections_max(4);
+    let read_models = Database::connect(database.url(), &settings).await.unwrap();
+    let world = World::on(database, read_models).await;
     world.create_ledger("books").await;
     let (one, two) = tokio::join!(world.get("/v1/ledgers/books"), world.get("/v1/ledgers/books/assets"));
     assert_eq!((one.status.as_u16(), two.status.as_u16()), (200, 200));

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use recount_core::{LogName, NewEvent, Tag};
 use recount_identity::{self as identity, Authenticator};
 use recount_query_service::{Reader, VERSION_MIN, catalogue, router};
+use recount_service_kit::database::Database;
 use recount_service_kit::health::Health;
 use recount_service_kit::http::HttpStack;
 use recount_service_kit::telemetry;
@@ -83,14 +84,18 @@ impl World {
     }
 
     /// Reads the read models through this pool; the keys and the logs are in the database.
-    pub(crate) async fn on(database: TestDatabase, read_models: PgPool) -> World {
+    pub(crate) async fn on(database: TestDatabase, read_models: impl Into<Database>) -> World {
         let logs = database.pool().clone();
         World::with_pools(database, read_models, logs).await
     }
 
     /// Reads the read models and the logs through these pools; the keys are in the database.
-    pub(crate) async fn with_pools(database: TestDatabase, read_models: PgPool, logs: PgPool) -> World {
-        let keys = database.pool().clone();
+    pub(crate) async fn with_pools(
+        database: TestDatabase,
+        read_models: impl Into<Database>,
+        logs: PgPool,
+    ) -> World {
+        let keys = Database::from(database.pool());
         identity::migrate(&keys).await.unwrap();
         let key = identity::create_key(&keys, "tests").await.unwrap();
         let token = CancellationToken::new();

@@ -52,14 +52,14 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
 }
 
 async fn execute(command: &KeysCommand, deployment: &Deployment) -> anyhow::Result<()> {
-    let pool = deployment.owner();
+    let database = deployment.owner();
     match command {
         KeysCommand::Create(args) => {
-            let key = identity::create_key(pool, &args.name).await?;
+            let key = identity::create_key(database, &args.name).await?;
             println!("{}", key.plaintext.expose_secret());
         }
         KeysCommand::List(_) => {
-            for key in identity::list_keys(pool).await? {
+            for key in identity::list_keys(database).await? {
                 let state = if key.revoked_at.is_some() { "revoked" } else { "valid" };
                 println!(
                     "{}  {}  {state}  {}",
@@ -70,7 +70,7 @@ async fn execute(command: &KeysCommand, deployment: &Deployment) -> anyhow::Resu
             }
         }
         KeysCommand::Revoke(args) => {
-            identity::revoke_key(pool, &args.key_id).await?;
+            identity::revoke_key(database, &args.key_id).await?;
             println!("{} is revoked.", args.key_id);
         }
     }

@@ -1,17 +1,21 @@
 //! `recount migrate`: brings every schema up to date.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use clap::Args;
 use recount_identity as identity;
 use recount_projection as projection;
 use recount_projector::ledger::LedgerProjection;
 use recount_service_kit::config::{self, secret};
-use recount_service_kit::database;
+use recount_service_kit::database::{self, Database, Settings, Workload};
 use recount_store::{SERVICE_ROLE, migrations};
 use secrecy::SecretString;
-use sqlx::PgPool;
 
 use crate::banner;
+
+/// How long granting rights may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bring the schemas up to date, and create the first admin key
 #[derive(Debug, Args)]
@@ -28,9 +32,10 @@ pub(crate) struct MigrateArgs {
 
 pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
     let url = args.database.required()?;
-    let store = database::connect(url, 1, "recount migrate", None).await?;
+    let settings = Settings::new("recount migrate", Workload::Maintenance).connections_max(1);
+    let store = database::connect(url, &settings).await?;
     let read = match &args.read_database_url {
-        Some(url) => database::connect(url, 1, "recount migrate", None).await?,
+        Some(url) => database::connect(url, &settings).await?,
         None => store.clone(),
     };
     migrate(&store, &read).await?;
@@ -43,22 +48,22 @@ pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
 }
 
 /// Brings all schemas up to date. Several processes may do so at once.
-pub(crate) async fn migrate(store: &PgPool, read: &PgPool) -> anyhow::Result<()> {
+pub(crate) async fn migrate(store: &Database, read: &Database) -> anyhow::Result<()> {
     migrations::run(store).await?;
     identity::migrate(store).await?;
-    projection::migrate(read, &LedgerProjection).await?;
+    projection::migrate(read.pool(), &LedgerProjection).await?;
     grant(store).await.context("the rights of the service role could not be granted")
 }
 
 /// Lets the service role check the version of the store's schema. Its other rights come with the schemas.
-async fn grant(store: &PgPool) -> Result<(), sqlx::Error> {
+async fn grant(store: &Database) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
         .bind(SERVICE_ROLE)
-        .fetch_one(store)
+        .fetch_one(store.within(STATEMENT_TIMEOUT))
         .await?;
     if there {
         sqlx::raw_sql("grant select on public.recount_store_migrations to recount_service")
-            .execute(store)
+            .execute(store.within(STATEMENT_TIMEOUT))
             .await?;
     }
     Ok(())

@@ -15,10 +15,10 @@ use recount_service_kit::config::{KafkaArgs, ListenArgs, secret};
 use recount_service_kit::health::Health;
 use recount_service_kit::http::{self, HttpStack};
 use recount_service_kit::shutdown::Shutdown;
-use recount_service_kit::{database, telemetry};
+use recount_service_kit::database::{self, Database, Settings, Workload};
+use recount_service_kit::telemetry;
 use recount_store::LogReader;
 use secrecy::SecretString;
-use sqlx::PgPool;
 
 use crate::banner;
 use crate::deployment::{Deployment, DeploymentArgs};
@@ -135,7 +135,7 @@ struct Roles {
     command: CommandService,
     projector: Projector,
     reader: Reader,
-    pool: PgPool,
+    store: Database,
 }
 
 impl Roles {
@@ -146,28 +146,30 @@ impl Roles {
         shutdown: &Shutdown,
         health: &Health,
     ) -> anyhow::Result<Roles> {
-        let pool = deployment.service_pool().await?;
-        health.add_database("event store", pool.clone());
-        let read =
-            database::connect(deployment.url(), PROJECTOR_CONNECTIONS_MAX, "recount-projector", None).await?;
-        let queries =
-            database::connect(deployment.url(), QUERY_CONNECTIONS_MAX, "recount-query-service", None).await?;
-        let projector = Projector::start(LogReader::new(read.clone()), read, topic.clone())
+        let store = deployment.service().await?;
+        health.add_database("event store", store.clone());
+        let following = Settings::new("recount-projector", Workload::Following)
+            .connections_max(PROJECTOR_CONNECTIONS_MAX);
+        let read = database::connect(deployment.url(), &following).await?;
+        let answering =
+            Settings::new("recount-query-service", Workload::Queries).connections_max(QUERY_CONNECTIONS_MAX);
+        let queries = database::connect(deployment.url(), &answering).await?;
+        let projector = Projector::start(LogReader::new(&read), &read, topic.clone())
             .await
             .context("the projector cannot start")?;
         projector.watch(health);
-        let command = CommandService::start(pool.clone(), topic, args.engine.tuning())
+        let command = CommandService::start(&store, topic, args.engine.tuning())
             .await
             .context("the command service cannot start")?;
         command.watch(health);
         let reader = Reader::start(queries, shutdown.token());
         reader.watch(health);
-        Ok(Roles { command, projector, reader, pool })
+        Ok(Roles { command, projector, reader, store })
     }
 
     fn router(&self, health: Health) -> axum::Router {
-        let authenticator = Authenticator::new(self.pool.clone());
-        let log_reader = LogReader::new(self.pool.clone());
+        let authenticator = Authenticator::new(self.store.clone());
+        let log_reader = LogReader::new(&self.store);
         let api = self.command.router(authenticator.clone()).merge(recount_query_service::router(
             self.reader.clone(),
             log_reader,

@@ -20,7 +20,7 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::database;
+use crate::database::Failure;
 
 pub use openapi::responses;
 
@@ -92,7 +92,7 @@ impl Problem {
 
     /// A failed read. Not for writes: a failed write may have been executed.
     pub fn of_database(error: &sqlx::Error) -> Problem {
-        if database::is_unavailable(error) {
+        if Failure::of(error).may_pass() {
             Problem::new(&kinds::STORE_UNAVAILABLE, "The database is unavailable.").caused_by(error)
         } else {
             Problem::internal(error)

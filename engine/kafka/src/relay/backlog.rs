@@ -15,12 +15,15 @@ use super::leases::Leases;
 use super::round_robin::RoundRobin;
 use super::status::Status;
 use super::store::{Published, RelayStore};
-use super::turn::{PublishedPage, Turns};
+use super::turn::{PAGE_EVENTS_MAX, PublishedPage, Turns};
 use super::{RETRY_INTERVAL, RelayError};
 use crate::publisher::Publisher;
 
 /// Logs that are published at the same time. Most of a turn is spent on waiting for the brokers.
 const CONCURRENT_LOGS_MAX: usize = 16;
+/// How much smaller the page is after a turn that failed; it doubles with each turn that succeeds. After four failures an
+/// event is alone.
+const PAGE_SHRINKS_BY: u32 = 8;
 /// The interval in which progress is saved and new commits are looked for while events are published.
 const ROUND_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -47,6 +50,9 @@ pub(super) struct Backlog {
     in_flight: JoinSet<PublishedPage>,
     /// Logs whose last turn failed.
     failed: HashSet<LogKey>,
+    /// The events in the next turn of logs that failed lately. If Kafka refuses one event, those after it are not
+    /// published again and again: the page shrinks until the event is alone.
+    page_limits: HashMap<LogKey, u32>,
     /// Logs that may not contain what was published of them, or whose progress somebody else has changed.
     suspects: BTreeMap<LogKey, LogName>,
     /// When to look at the progress of the stopped logs again.
@@ -77,6 +83,7 @@ impl Backlog {
             round_robin: RoundRobin::default(),
             in_flight: JoinSet::new(),
             failed: HashSet::new(),
+            page_limits: HashMap::new(),
             suspects: BTreeMap::new(),
             recheck_at: Instant::now(),
         }
@@ -102,6 +109,7 @@ impl Backlog {
         self.lagging.clear();
         self.round_robin.clear();
         self.failed.clear();
+        self.page_limits.clear();
         self.suspects.clear();
     }
 
@@ -199,6 +207,7 @@ impl Backlog {
         let lag = self.lagging.iter().map(|(log, (_, end))| end.position.0 - published(*log));
         metrics::gauge!("recount_relay_lag_events")
             .set(u32::try_from(lag.max().unwrap_or(0)).unwrap_or(u32::MAX));
+        metrics::gauge!("recount_relay_failing").set(u32::try_from(self.failed.len()).unwrap_or(u32::MAX));
         self.status.measure();
     }
 
@@ -233,7 +242,8 @@ impl Backlog {
                 continue;
             }
             let Some((name, end)) = self.lagging.get(&log).cloned() else { continue };
-            self.in_flight.spawn(self.turns.clone().take(name, self.published_of(log), end));
+            let limit = self.page_limits.get(&log).copied().unwrap_or(PAGE_EVENTS_MAX);
+            self.in_flight.spawn(self.turns.clone().take(name, self.published_of(log), end, limit));
         }
     }
 
@@ -257,6 +267,7 @@ impl Backlog {
             Some(error) => return self.rest(&page.log, &error),
         }
         self.failed.remove(&log);
+        self.grow_page(log);
         let published = self.published_of(log);
         let Some((_, end)) = self.lagging.get(&log) else { return };
         // A log that has nothing more to read does not reach as far as it did, unless it has moved since.
@@ -264,6 +275,7 @@ impl Backlog {
             || (page.is_empty && *end == page.end);
         if is_done {
             self.lagging.remove(&log);
+            self.page_limits.remove(&log);
         } else {
             self.round_robin.wait(log);
         }
@@ -276,6 +288,17 @@ impl Backlog {
         } else {
             tracing::debug!(%log, %error, "a log still cannot be published");
         }
+        let limit = self.page_limits.entry(log.key()).or_insert(PAGE_EVENTS_MAX);
+        *limit = (*limit / PAGE_SHRINKS_BY).max(1);
         self.round_robin.rest(log.key(), Instant::now() + RETRY_INTERVAL);
+    }
+
+    /// Lets the pages of a log grow again after a turn that succeeded.
+    fn grow_page(&mut self, log: LogKey) {
+        let Some(limit) = self.page_limits.get_mut(&log) else { return };
+        *limit *= 2;
+        if *limit >= PAGE_EVENTS_MAX {
+            self.page_limits.remove(&log);
+        }
     }
 }

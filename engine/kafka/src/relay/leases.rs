@@ -10,7 +10,9 @@
 //!   takes the shard by compare-and-set on holder and beat, so it fails if the holder has renewed since.
 //!
 //! This holds because an id holds leases in one run of one process only: a beat that was seen does not come back. A
-//! renewal whose answer is lost only makes the contenders wait longer.
+//! renewal whose answer is lost only makes the contenders wait longer. Only a database that loses commits, as in a failover
+//! to a replica that lags, can take beats back; then two processes may publish the same events for a moment, and the
+//! compare-and-set of the progress shows it.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -117,5 +119,33 @@ impl Leases {
         if let Err(error) = self.store.release_shards(self.holder).await {
             tracing::debug!(%error, "the relay's leases end by themselves");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn lease(shard: i16, beat: i64) -> Lease {
+        Lease { shard, holder: Uuid::from_u128(2), beat }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_has_ended_once_the_same_beat_was_seen_for_its_whole_time() {
+        let pool = sqlx::PgPool::connect_lazy("postgres://nobody@localhost/none").unwrap();
+        let mut leases = Leases::new(RelayStore::new(pool), Uuid::from_u128(1));
+        leases.observe(vec![lease(0, 7), lease(1, i64::MAX - 1)]);
+        advance(LEASE_TTL / 2).await;
+        // The holder of shard 0 is alive.
+        leases.observe(vec![lease(0, 8), lease(1, i64::MAX - 1)]);
+        advance(LEASE_TTL / 2).await;
+        assert_eq!(leases.ended(Instant::now()), [lease(1, i64::MAX - 1)]);
+        // Somebody else has taken shard 1, and counts anew.
+        let taken = Lease { holder: Uuid::from_u128(3), ..lease(1, i64::MAX) };
+        leases.observe(vec![lease(0, 8), taken]);
+        advance(LEASE_TTL / 2).await;
+        assert_eq!(leases.ended(Instant::now()), [lease(0, 8)]);
     }
 }

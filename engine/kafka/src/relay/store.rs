@@ -1,15 +1,20 @@
 //! The tables of the relay: who holds which shard of the logs, and how far each log is published.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use recount_core::{EventHash, LogKey, Position, Tip};
+use recount_postgres::Database;
 use recount_store::StoreError;
+use sqlx::Row;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
 /// The number of shards, which limits how many processes share the work of publishing.
 pub const SHARDS: i16 = 16;
+
+/// How long a statement may take. A lease ends after ten seconds without a sign of life.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The shard of a log.
 pub(super) fn shard_of(log: LogKey) -> i16 {
@@ -37,12 +42,12 @@ pub struct Lease {
 /// The relay's own tables in the database of the log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RelayStore {
-    pool: PgPool,
+    database: Database,
 }
 
 impl RelayStore {
-    pub fn new(pool: PgPool) -> RelayStore {
-        RelayStore { pool }
+    pub fn new(database: impl Into<Database>) -> RelayStore {
+        RelayStore { database: database.into() }
     }
 
     /// Renews the leases of `holder`, takes every shard that nobody holds, and takes over the leases in `ended` that are
@@ -80,7 +85,7 @@ impl RelayStore {
         .bind(holders)
         .bind(beats)
         .bind(i32::from(SHARDS))
-        .fetch_all(&self.pool)
+        .fetch_all(self.database.within(STATEMENT_TIMEOUT))
         .await
         .map_err(StoreError::from_read)?;
         let lease = |row: &PgRow| {
@@ -93,7 +98,7 @@ impl RelayStore {
     pub async fn release_shards(&self, holder: Uuid) -> Result<(), StoreError> {
         sqlx::query("delete from relay.leases where holder = $1")
             .bind(holder)
-            .execute(&self.pool)
+            .execute(self.database.within(STATEMENT_TIMEOUT))
             .await
             .map(|_| ())
             .map_err(StoreError::from_read)
@@ -104,7 +109,7 @@ impl RelayStore {
         let keys: Vec<i64> = logs.iter().map(|log| log.0).collect();
         let rows = sqlx::query("select log, position, hash from relay.progress where log = any($1)")
             .bind(keys)
-            .fetch_all(&self.pool)
+            .fetch_all(self.database.within(STATEMENT_TIMEOUT))
             .await
             .map_err(StoreError::from_read)?;
         rows.iter().map(read_progress).collect()
@@ -143,7 +148,7 @@ impl RelayStore {
         .bind(hashes)
         .bind(progress.iter().map(|step| step.to.position.0).collect::<Vec<i64>>())
         .bind(progress.iter().map(|step| step.to.hash.0.to_vec()).collect::<Vec<Vec<u8>>>())
-        .fetch_one(&self.pool)
+        .fetch_one(self.database.within(STATEMENT_TIMEOUT))
         .await
         .map(|moved| usize::try_from(moved).expect("no more rows than steps"))
         .map_err(StoreError::from_read)
@@ -154,7 +159,7 @@ impl RelayStore {
     pub async fn forget(&self, log: LogKey) -> Result<(), StoreError> {
         sqlx::query("delete from relay.progress where log = $1")
             .bind(log.0)
-            .execute(&self.pool)
+            .execute(self.database.within(STATEMENT_TIMEOUT))
             .await
             .map(|_| ())
             .map_err(StoreError::from_read)

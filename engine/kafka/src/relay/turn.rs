@@ -10,7 +10,7 @@ use super::RelayError;
 use crate::publisher::Publisher;
 
 /// Events that are read and published in one turn of a log.
-const PAGE_EVENTS_MAX: u32 = 1_000;
+pub(super) const PAGE_EVENTS_MAX: u32 = 1_000;
 /// Pages that are read at the same time. Commands need connections too.
 const CONCURRENT_READS_MAX: usize = 4;
 
@@ -45,10 +45,10 @@ impl Turns {
         }
     }
 
-    /// Publishes the next page of a log that is published up to `from` and ends at `end`.
-    pub(super) async fn take(self, log: LogName, from: Option<Tip>, end: Tip) -> PublishedPage {
+    /// Publishes the next page of a log that is published up to `from` and ends at `end`: up to `limit` events.
+    pub(super) async fn take(self, log: LogName, from: Option<Tip>, end: Tip, limit: u32) -> PublishedPage {
         let mut page = PublishedPage { log, end, events: 0, delivered: None, is_empty: false, error: None };
-        let events = match self.read(&page.log, from).await {
+        let events = match self.read(&page.log, from, limit).await {
             Ok(events) => events,
             Err(error) => {
                 page.error = Some(error.into());
@@ -63,7 +63,12 @@ impl Turns {
         page
     }
 
-    async fn read(&self, name: &LogName, from: Option<Tip>) -> Result<Vec<RecordedEvent>, StoreError> {
+    async fn read(
+        &self,
+        name: &LogName,
+        from: Option<Tip>,
+        limit: u32,
+    ) -> Result<Vec<RecordedEvent>, StoreError> {
         let log = name.key();
         let _permit = self.reads.acquire().await.expect("nobody closes the semaphore");
         let from = match from {
@@ -74,6 +79,6 @@ impl Turns {
                 None => return Ok(Vec::new()),
             },
         };
-        self.reader.read_after(log, from, PAGE_EVENTS_MAX).await
+        self.reader.read_after(log, from, limit).await
     }
 }

@@ -61,14 +61,18 @@ pub(in crate::rest) async fn show(
 ) -> Result<Response, Problem> {
     let before = parameters.effective_before.map(|Moment(moment)| moment);
     let format = parameters.format.unwrap_or_else(|| accepted_format(&headers));
-    let snapshot = reader.ledger(&ledger, freshness).await?;
+    // Waiting for the position takes no turn, and waiting for a turn takes no connection.
+    drop(reader.ledger(&ledger, freshness).await?);
+    let turn = reader.long_read().await?;
+    let mut snapshot = reader.ledger(&ledger, freshness).await?;
+    snapshot.allow(stream::BODY_TIMEOUT).await?;
     let snapshot_headers = SnapshotHeaders::of(&snapshot);
     let answer = match format {
         Format::Json => {
-            stream::answer("application/json", |sink| json::write(snapshot, ledger, before, sink)).await
+            stream::answer("application/json", turn, |sink| json::write(snapshot, ledger, before, sink)).await
         }
         Format::Csv => {
-            stream::answer("text/csv; charset=utf-8", |sink| csv::write(snapshot, before, sink)).await
+            stream::answer("text/csv; charset=utf-8", turn, |sink| csv::write(snapshot, before, sink)).await
         }
     };
     Ok(snapshot_headers.add_to(answer))

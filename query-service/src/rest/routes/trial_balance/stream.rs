@@ -1,19 +1,22 @@
 //! A body that is written while the database is read.
 //!
-//! The writer is a task of its own that holds the snapshot. A client that stops reading is dropped after a timeout, so that
-//! it cannot hold a database connection forever.
+//! The writer is a task of its own that holds the snapshot, and with it a connection and the dead rows of the database. So
+//! it is bounded three ways: how many write at the same time, how long a client may leave a part unread, and how long the
+//! whole may take. It also ends as soon as the client has left.
 
 use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use http::header::CONTENT_TYPE;
 use recount_service_kit::problem::Problem;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::questions::QuestionError;
+use crate::read::LongRead;
 
 /// A part of the body is sent once it has this length.
 const PART_BYTES: usize = 32 * 1024;
@@ -21,12 +24,23 @@ const PART_BYTES: usize = 32 * 1024;
 const PARTS_MAX: usize = 2;
 /// How long to wait for the client to read the next part.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the whole body may take: 100 MB at 3 Mbit/s. Its snapshot keeps the database from cleaning up.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Takes what is written to the body.
 #[derive(Debug)]
 pub(super) struct Sink {
     buffer: Vec<u8>,
-    parts: mpsc::Sender<Result<Bytes, Problem>>,
+    parts: mpsc::Sender<Part>,
+}
+
+/// What the writer sends to the body.
+#[derive(Debug)]
+enum Part {
+    Bytes(Bytes),
+    /// The body is complete. Without it the client must notice that something is missing.
+    End,
+    Failure(Problem),
 }
 
 /// Why a body was not completed.
@@ -34,6 +48,8 @@ pub(super) struct Sink {
 pub(super) enum StreamError {
     #[error("the client has gone or has stopped reading")]
     ClientGone,
+    #[error("the client did not read everything within {} s", BODY_TIMEOUT.as_secs())]
+    TooSlow,
     #[error(transparent)]
     Question(#[from] QuestionError),
 }
@@ -51,37 +67,75 @@ impl Sink {
     /// Sends what has been added since the last part.
     pub(super) async fn flush(&mut self) -> Result<(), StreamError> {
         let part = std::mem::take(&mut self.buffer);
-        self.parts.send_timeout(Ok(part.into()), READ_TIMEOUT).await.map_err(|_| StreamError::ClientGone)
+        send(&self.parts, Part::Bytes(part.into())).await
     }
+}
+
+async fn send(parts: &mpsc::Sender<Part>, part: Part) -> Result<(), StreamError> {
+    parts.send_timeout(part, READ_TIMEOUT).await.map_err(|_| StreamError::ClientGone)
 }
 
 /// The response with the body that the writer writes. If the writer fails before the first part, the response is a problem;
 /// if it fails later, the body ends early with an error that the client notices.
-pub(super) async fn answer<F>(media_type: &'static str, writer: impl FnOnce(Sink) -> F) -> Response
+pub(super) async fn answer<F>(
+    media_type: &'static str,
+    turn: LongRead,
+    writer: impl FnOnce(Sink) -> F,
+) -> Response
 where
     F: Future<Output = Result<(), StreamError>> + Send + 'static,
 {
     let (parts, mut written) = mpsc::channel(PARTS_MAX);
-    let failures = parts.clone();
-    let writer = writer(Sink { buffer: Vec::with_capacity(PART_BYTES), parts });
+    let writer = writer(Sink { buffer: Vec::with_capacity(PART_BYTES), parts: parts.clone() });
     tokio::spawn(async move {
-        if let Err(StreamError::Question(error)) = writer.await {
-            let problem = Problem::from(error);
-            tracing::debug!(%problem, "a trial balance could not be completed");
-            // An error here means that the client has gone.
-            let _ = failures.send_timeout(Err(problem), READ_TIMEOUT).await;
-        }
+        let outcome = write(&parts, writer).await;
+        // Its snapshot has ended with it; telling the client how it ended may take longer.
+        drop(turn);
+        let last = match outcome {
+            Ok(()) => Part::End,
+            Err(StreamError::Question(error)) => Part::Failure(Problem::from(error)),
+            Err(StreamError::ClientGone | StreamError::TooSlow) => return,
+        };
+        // An error here means that the client has gone.
+        let _ = send(&parts, last).await;
     });
     let first = match written.recv().await {
-        Some(Ok(part)) => part,
-        Some(Err(problem)) => return problem.into_response(),
-        None => Bytes::new(),
+        Some(Part::Failure(problem)) => return problem.into_response(),
+        first => first,
     };
-    let rest = stream::unfold(written, async |mut written| {
-        let part = written.recv().await?.map_err(io::Error::other);
-        Some((part, written))
+    let rest = stream::unfold(Some(written), async |written| {
+        let mut written = written?;
+        let part = written.recv().await;
+        Some((part, Some(written)))
     });
-    let first = stream::once(async { Ok(first) });
-    let body = Body::from_stream(stream::StreamExt::chain(first, rest));
-    ([(CONTENT_TYPE, media_type)], body).into_response()
+    let parts = stream::once(async { first }).chain(rest).scan(false, |ended, part| {
+        let next = if *ended { None } else { body_part(part) };
+        *ended = !matches!(next, Some(Ok(_)));
+        std::future::ready(next)
+    });
+    ([(CONTENT_TYPE, media_type)], Body::from_stream(parts)).into_response()
+}
+
+/// The next part of the body, an error if it does not come, or `None` at its end.
+fn body_part(part: Option<Part>) -> Option<Result<Bytes, io::Error>> {
+    match part {
+        Some(Part::Bytes(bytes)) => Some(Ok(bytes)),
+        Some(Part::End) => None,
+        Some(Part::Failure(problem)) => {
+            tracing::debug!(%problem, "a trial balance could not be completed");
+            Some(Err(io::Error::other(problem)))
+        }
+        None => Some(Err(io::Error::other("the trial balance is not complete"))),
+    }
+}
+
+/// Runs the writer within the time of a body, and only while there is a client.
+async fn write(
+    parts: &mpsc::Sender<Part>,
+    writer: impl Future<Output = Result<(), StreamError>>,
+) -> Result<(), StreamError> {
+    tokio::select! {
+        written = timeout(BODY_TIMEOUT, writer) => written.unwrap_or(Err(StreamError::TooSlow)),
+        () = parts.closed() => Err(StreamError::ClientGone),
+    }
 }
