@@ -76,8 +76,7 @@ impl Deployment {
     async fn connect(args: &DeploymentArgs, postgres: Option<Postgres>) -> anyhow::Result<Deployment> {
         let embedded = postgres.as_ref().map(|postgres| SecretString::from(postgres.url(EMBEDDED_DATABASE)));
         let url = embedded.or_else(|| args.database_url.clone()).context("no database was specified")?;
-        let settings =
-            Settings::new("recount", Workload::Maintenance).connections_max(OWNER_CONNECTIONS_MAX);
+        let settings = Settings::new("recount", Workload::Maintenance).connections_max(OWNER_CONNECTIONS_MAX);
         let owner = database::connect(&url, &settings).await?;
         Ok(Deployment { url, safety: args.safety, owner, postgres })
     }

@@ -6,8 +6,12 @@
 //!
 //! - [`follow`]: keeping a build up to date, from the store ([`tail_store`]) or from any feed, with
 //!   [`repair_from_store`] beside it for the events that the feed does not deliver;
-//! - [`builds`]: creating the tables of a build ([`migrate`]), and replacing the live build with a newer one while
-//!   readers go on reading ([`go_live()`]).
+//! - [`builds`]: creating the tables of a build ([`migrate`]), replacing the live build with a newer one while readers go
+//!   on reading ([`go_live()`]), and making the read models of one log again ([`remake`]).
+//!
+//! Progress is a [`Tip`](recount_core::Tip), a position and the hash there, so each event is known to follow from those
+//! before it. If the log in the store is not the one that a build was made from, because it went back or was rewritten,
+//! the log has diverged: it stops, durably, until its read models are remade.
 //!
 //! ```
 //! use recount_projection::{ApplyError, LogBatch, Projection};
@@ -74,10 +78,11 @@ pub mod follow;
 mod projection;
 
 pub use builds::go_live::go_live;
+pub use builds::remake::{Remade, diverged_logs, remake};
 pub use builds::schema::{SchemaError, migrate, verify};
 pub use follow::apply::{Applied, ApplyFailure};
 pub use follow::engine::{CatchUpError, FeedOutcome, ProjectionEngine};
-pub use follow::progress::{Progress, Stopped};
+pub use follow::progress::{Progress, StopCause, Stopped};
 pub use follow::repair::repair_from_store;
 pub use follow::status::{CatchingUp, Status, StatusReport};
 pub use follow::tail::tail_store;

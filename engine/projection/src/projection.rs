@@ -25,6 +25,9 @@ pub trait Projection: Send + Sync + 'static {
     fn version(&self) -> u16;
 
     /// Creates the tables. The search path is the schema of the build, so the SQL names no schema.
+    ///
+    /// Every table has a column `log bigint`, the key of the log that a row comes from: without it,
+    /// [`remake`](crate::remake) could not delete the rows of one log, and [`migrate`](crate::migrate) refuses the table.
     fn tables_sql(&self) -> &'static str;
 
     /// The views that readers see: the name of each, and its query, which names tables as `tables_sql` does.

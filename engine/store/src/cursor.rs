@@ -41,6 +41,9 @@ pub struct LogCursor {
 #[derive(Debug)]
 pub struct MovedLogs {
     pub logs: Vec<MovedLog>,
+    /// The keys, after the first one and up to the second one, of which all logs that exist are in `logs`. So a reader
+    /// that remembers logs notices those that are gone.
+    pub covered: Option<(i64, i64)>,
     /// Whether the looks until now have returned all logs of the store since the cursor was new or told to forget. It is
     /// set once.
     pub complete: bool,
@@ -74,12 +77,17 @@ impl LogCursor {
             self.forget();
         }
         let mut moved: HashMap<LogKey, MovedLog> = logs.into_iter().map(|log| (log.key, log)).collect();
-        let mut complete = false;
+        let (mut complete, mut covered) = (false, None);
         let limit = if self.is_fast { FAST_PAGE_LOGS } else { SLOW_PAGE_LOGS };
         if self.is_fast || self.next_page_at <= Instant::now() {
             // Read after the news, so it knows at least as much.
             let page = self.store.logs_after(self.page_after, limit).await?;
             let is_last = page.len() < limit as usize;
+            let last = page.last().map_or(i64::MAX, |log| log.key.0);
+            covered = Some((
+                self.page_after.map_or(i64::MIN, |after| after.0),
+                if is_last { i64::MAX } else { last },
+            ));
             self.page_after = page.last().map(|log| log.key).filter(|_| !is_last);
             moved.extend(page.into_iter().map(|log| (log.key, log)));
             complete = self.is_fast && is_last;
@@ -88,7 +96,7 @@ impl LogCursor {
         }
         // Only now: if reading the page failed, the news are read again.
         (self.mark, self.timeline) = (Some(mark), timeline);
-        Ok(MovedLogs { logs: moved.into_values().collect(), complete, more: self.is_fast })
+        Ok(MovedLogs { logs: moved.into_values().collect(), covered, complete, more: self.is_fast })
     }
 
     /// Whether news may have been missed: the server's transactions or its history are not the ones of the previous look,

@@ -208,7 +208,9 @@ async fn a_database_that_lost_its_last_commits_catches_up_again() {
     engine.catch_up(&main, Position(20)).await.unwrap();
     // A crash loses commits that had not reached the disk: progress and data go back together.
     sqlx::raw_sql(
-        "update tally_v1.progress set position = 12; update tally_v1.tallies set events = 12;
+        "update tally_v1.progress set position = 12,
+             hash = (select hash from store.events where log = progress.log and position = 12);
+         update tally_v1.tallies set events = 12;
          delete from tally_v1.seen where position > 12",
     )
     .execute(&world.pool)

@@ -2,6 +2,7 @@
 //! `cargo xtask test` starts both and sets these variables.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod diverged;
 mod engine;
 mod kafka;
 mod ledger;

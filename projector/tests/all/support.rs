@@ -90,13 +90,14 @@ impl World {
         events: Vec<(&'static str, i16, String, Vec<Tag>)>,
     ) -> Position {
         self.store.create_log(log).await.unwrap();
-        let head = self.store.reader().log(log.key()).await.unwrap().unwrap();
-        let mut batch = Append::new(log.key(), head.head, head.fence, clock::now());
+        let found = self.store.reader().log(log.key()).await.unwrap().unwrap();
+        let frontier = self.store.reader().frontier(found.key, found.tip).await.unwrap();
+        let mut batch = Append::new(found.key, found.tip.hash, frontier, found.fence, clock::now());
         for (event_type, version, data, tags) in events {
             let (id, meta) = (ids::new_id(), "{}".into());
             batch.push_event(NewEvent { id, event_type, version, tags, data, meta });
         }
-        let end = batch.next_position();
+        let end = batch.next_tip().position;
         assert_eq!(self.store.append(&batch, PATIENCE).await.unwrap(), Appended::Done);
         end
     }

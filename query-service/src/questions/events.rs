@@ -99,7 +99,7 @@ pub(crate) async fn page(
     // An empty page is the end: the last event of an entity's history may lie far before the head.
     let last = events.last().map(|event| event.position);
     Ok(EventPage {
-        next: last.filter(|last| *last < log.head).map(|last| last.0),
+        next: last.filter(|last| *last < log.tip.position).map(|last| last.0),
         events: events.into_iter().map(EventRecord::try_from).collect::<Result<_, _>>()?,
     })
 }

@@ -13,7 +13,7 @@ use super::{PageRequest, QuestionError, Rows};
 use crate::read::{Moment, Snapshot};
 
 const COLUMNS: &str = "ledgers.ledger, ledgers.created_at, progress.position, progress.stopped_at, \
-     ledgers.window_past_days, ledgers.window_future_days, ledgers.closed_through";
+     progress.diverged, ledgers.window_past_days, ledgers.window_future_days, ledgers.closed_through";
 /// The progress comes first: the lock on its view delays a swap of the read models until the answer has been read.
 const FROM: &str = " from read.progress join read.ledgers on ledgers.log = progress.log where ";
 
@@ -26,8 +26,11 @@ pub(crate) struct LedgerSummary {
     /// The position that the ledger's read model has reached.
     #[schema(example = 885)]
     pub(crate) position: i64,
-    /// The position of an event that the read model could not apply; null if there is none.
+    /// The position at which the read model stopped, because it could not apply the event or because it has diverged;
+    /// null if it goes on.
     pub(crate) stopped_at: Option<i64>,
+    /// Whether the log went back or was rewritten under the read model. Until it is remade, queries of the ledger fail.
+    pub(crate) diverged: bool,
     pub(crate) effective_window: EffectiveWindow,
     /// No transaction may take effect at this time or earlier; null if no period has been closed.
     pub(crate) closed_through: Option<DateTime<Utc>>,
@@ -59,6 +62,7 @@ impl FromRow<'_, PgRow> for LedgerSummary {
             created_at: row.try_get("created_at")?,
             position: row.try_get("position")?,
             stopped_at: row.try_get("stopped_at")?,
+            diverged: row.try_get("diverged")?,
             effective_window: EffectiveWindow {
                 past_days: row.try_get("window_past_days")?,
                 future_days: row.try_get("window_future_days")?,

@@ -13,6 +13,11 @@ pub(crate) enum ReadError {
     /// The read model did not reach the position before the timeout.
     #[error("the read model of `{ledger}` is at position {position} and has not reached {at_least} yet")]
     NotReached { ledger: String, position: i64, at_least: i64 },
+    /// The read model was made from another history of the log than the one in the store, so its rows are wrong.
+    #[error(
+        "the read model of `{ledger}` is not made from the ledger's log as it is now, and has to be remade"
+    )]
+    Diverged { ledger: String },
     #[error("too many requests are waiting for a position")]
     TooManyWaiters,
     #[error("too many reads of whole ledgers are running")]

@@ -107,6 +107,9 @@ impl Reader {
         let deadline = Instant::now() + freshness.timeout();
         loop {
             let (moment, progress) = snapshot::begin_of_ledger(&self.database, ledger).await?;
+            if progress.is_some_and(|progress| progress.diverged) {
+                return Err(ReadError::Diverged { ledger: ledger.to_owned() });
+            }
             let position = progress.map_or(0, |progress| progress.position);
             let known = progress.filter(|progress| progress.known);
             let unknown = || ReadError::LedgerUnknown { ledger: ledger.to_owned() };

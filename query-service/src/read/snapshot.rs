@@ -21,6 +21,8 @@ pub(super) struct ProgressAt {
     pub(super) position: i64,
     /// Whether the read model has the ledger itself, and not only progress of its log.
     pub(super) known: bool,
+    /// Whether the log is another one than that which the read model was made from.
+    pub(super) diverged: bool,
 }
 
 /// The read models as they were at one moment. If it is dropped while a statement runs, because the request has ended or
@@ -116,7 +118,7 @@ async fn try_begin_of_ledger(
 ) -> Result<(Moment, Option<ProgressAt>), sqlx::Error> {
     let mut moment = Moment::try_begin(database).await?;
     let row = sqlx::query(
-        "select progress.log, progress.position, ledgers.log is not null as known \
+        "select progress.log, progress.position, progress.diverged, ledgers.log is not null as known \
          from read.progress left join read.ledgers on ledgers.log = progress.log \
          where progress.log_name = $1",
     )
@@ -132,5 +134,6 @@ fn progress_at(row: &PgRow) -> Result<ProgressAt, sqlx::Error> {
         log: row.try_get("log")?,
         position: row.try_get("position")?,
         known: row.try_get("known")?,
+        diverged: row.try_get("diverged")?,
     })
 }

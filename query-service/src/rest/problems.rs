@@ -17,6 +17,8 @@ use crate::read::ReadError;
 
 /// A rebuild takes a while, so that an early retry would be useless.
 const REBUILDING_RETRY_AFTER_SECONDS: u64 = 5;
+/// Somebody has to do something first.
+const DIVERGED_RETRY_AFTER_SECONDS: u64 = 30;
 /// For a log that cannot be read, the same as for a command that cannot be recorded.
 const STORE_RETRY_AFTER_SECONDS: u64 = 2;
 
@@ -61,10 +63,25 @@ static CUSTOMER_NOT_FOUND: ProblemKind = ProblemKind {
              the position that the answer gave.",
 };
 
+static READ_MODEL_DIVERGED: ProblemKind = ProblemKind {
+    code: "read-model-diverged",
+    status: 503,
+    title: "The read model is not that of the ledger's log",
+    advice: "The ledger's log went back or was rewritten after the read model was made from it, for instance by a failover \
+             or a restored backup. Tell the operator to run `recount read-models remake LEDGER`. Commands are accepted \
+             meanwhile, and the ledger's events can be read.",
+};
+
 /// The problem kinds of the ledger's queries, beside those that every service has.
 pub fn catalogue() -> &'static [&'static ProblemKind] {
-    static CATALOGUE: [&ProblemKind; 5] =
-        [&LEDGER_UNKNOWN, &ACCOUNT_NOT_FOUND, &TRANSACTION_NOT_FOUND, &HOLD_NOT_FOUND, &CUSTOMER_NOT_FOUND];
+    static CATALOGUE: [&ProblemKind; 6] = [
+        &LEDGER_UNKNOWN,
+        &ACCOUNT_NOT_FOUND,
+        &TRANSACTION_NOT_FOUND,
+        &HOLD_NOT_FOUND,
+        &CUSTOMER_NOT_FOUND,
+        &READ_MODEL_DIVERGED,
+    ];
     &CATALOGUE
 }
 
@@ -101,6 +118,9 @@ impl From<ReadError> for Problem {
                     .with("position", position)
                     .with("at_least", at_least)
             }
+            ReadError::Diverged { ledger } => Problem::new(&READ_MODEL_DIVERGED, detail)
+                .with("ledger", ledger)
+                .retry_after_seconds(DIVERGED_RETRY_AFTER_SECONDS),
             ReadError::TooManyWaiters | ReadError::TooManyLongReads => Problem::new(&kinds::BUSY, detail),
             ReadError::Rebuilding { events_applied, events } => {
                 Problem::new(&kinds::READ_MODELS_REBUILDING, detail)
@@ -159,7 +179,8 @@ const COMMON: [&ProblemKind; 7] = [
 ];
 
 /// The further problems of every operation on a ledger.
-const OF_LEDGER: [&ProblemKind; 3] = [&LEDGER_UNKNOWN, &kinds::POSITION_NOT_REACHED, &kinds::BUSY];
+const OF_LEDGER: [&ProblemKind; 4] =
+    [&LEDGER_UNKNOWN, &READ_MODEL_DIVERGED, &kinds::POSITION_NOT_REACHED, &kinds::BUSY];
 
 macro_rules! problem_responses {
     ($(#[$doc:meta])* $name:ident: $($rows:expr),+) => {
@@ -229,9 +250,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_the_catalogue_is_a_404_with_a_title_and_advice() {
+    fn every_kind_of_the_catalogue_has_a_title_and_advice_and_is_a_404_or_a_503() {
         for kind in catalogue() {
-            assert_eq!(kind.status, 404, "{}", kind.code);
+            assert!([404, 503].contains(&kind.status), "{}", kind.code);
             assert!(!kind.title.is_empty() && !kind.title.ends_with('.'), "{}", kind.code);
             assert!(kind.advice.ends_with('.'), "{}", kind.code);
         }

@@ -171,6 +171,7 @@ async fn a_ledger_shows_its_effective_window_its_closed_period_and_its_chart() {
         "created_at": "2026-01-01T00:00:00Z",
         "position": 9,
         "stopped_at": null,
+        "diverged": false,
         "effective_window": { "past_days": 30, "future_days": 0 },
         "closed_through": "2026-01-31T23:59:59.999999Z",
     });

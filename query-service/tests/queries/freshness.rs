@@ -61,6 +61,29 @@ async fn a_position_that_is_not_reached_in_time_is_a_problem_with_the_position_o
 }
 
 #[tokio::test]
+async fn a_ledger_whose_log_was_rewritten_is_not_answered_with_wrong_figures() {
+    let world = World::with_books().await;
+    sqlx::query("update read.progress set diverged = true, stopped_at = 9, stopped_reason = 'it went back'")
+        .execute(world.database.pool())
+        .await
+        .unwrap();
+    for path in [ACCOUNT, "/v1/ledgers/books", "/v1/ledgers/books/trial-balance"] {
+        // At once, whatever position is asked for.
+        for headers in [&[][..], &[("recount-at-least", "1000"), ("prefer", "wait=60")]] {
+            let answer = world.get_with(path, headers).await;
+            assert_eq!(answer.problem(), (503, "read-model-diverged".into()), "{path}");
+            assert_eq!(answer.json()["ledger"], "books");
+            assert_eq!(answer.header("retry-after"), "30");
+        }
+    }
+    let ledgers = world.get("/v1/ledgers").await;
+    assert_eq!(
+        (ledgers.column("diverged"), ledgers.column("stopped_at")),
+        (vec![true.into()], vec![9.into()])
+    );
+}
+
+#[tokio::test]
 async fn a_query_waits_for_a_ledger_that_does_not_exist_yet() {
     let world = World::empty().await;
     let headers = [("recount-at-least", "1"), ("prefer", "wait=60")];

@@ -8,7 +8,8 @@ create table public.recount_builds (
 insert into public.recount_read_models values ('ledger', 2);
 create table read.progress (
     log bigint primary key, log_name text not null unique, position bigint not null,
-    stopped_at bigint, stopped_reason text, updated_at timestamptz not null
+    hash bytea not null, stopped_at bigint, stopped_reason text, diverged bool not null default false,
+    updated_at timestamptz not null
 );
 create table read.ledgers (
     log bigint primary key, ledger text not null, created_position bigint not null, created_at timestamptz not null,

@@ -203,7 +203,7 @@ async fn read_models_of_a_newer_program_are_read() {
 #[tokio::test]
 async fn every_problem_kind_of_the_queries_has_a_page() {
     let world = World::empty().await;
-    assert_eq!(catalogue().len(), 5);
+    assert_eq!(catalogue().len(), 6);
     for kind in catalogue() {
         let page = world.get(&format!("/problems/{}", kind.code)).await;
         assert_eq!((&page.json()["code"], &page.json()["status"]), (&kind.code.into(), &kind.status.into()));

@@ -179,7 +179,8 @@ impl World {
         writer.create_log(&name).await.unwrap();
         let log = writer.reader().log(name.key()).await.unwrap().unwrap();
         let recorded_at: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut batch = Append::new(log.key, log.head, log.fence, recorded_at);
+        let frontier = writer.reader().frontier(log.key, log.tip).await.unwrap();
+        let mut batch = Append::new(log.key, log.tip.hash, frontier, log.fence, recorded_at);
         for (n, (tag, data)) in (1..).zip(events) {
             batch.push_event(NewEvent {
                 id: Uuid::from_u128(n),
@@ -274,7 +275,7 @@ impl World {
             .execute(self.pool())
             .await
             .unwrap();
-        sqlx::query("insert into read.progress values ($1, $2, 1, null, null, now())")
+        sqlx::query("insert into read.progress values ($1, $2, 1, sha256(''), null, null, false, now())")
             .bind(LOG)
             .bind(name)
             .execute(self.pool())

@@ -26,7 +26,7 @@ pub(crate) struct CorrectTimeArgs {
 
 pub(crate) async fn run(args: CorrectTimeArgs) -> anyhow::Result<()> {
     let deployment = Deployment::open(&args.deployment).await?;
-    let service = CommandService::start(deployment.service_pool().await?, None, Tuning::default()).await?;
+    let service = CommandService::start(&deployment.service().await?, None, Tuning::default()).await?;
     let corrected = service.engine().correct_time(&args.ledger, META.into()).await;
     service.stop().await;
     deployment.close().await?;

@@ -25,7 +25,7 @@ pub(crate) async fn run(command: ImportCommand) -> anyhow::Result<()> {
     // Finds every error in the file before anything is changed.
     let import = Import::read(&command.import)?;
     let deployment = Deployment::open(&command.deployment).await?;
-    let service = CommandService::start(deployment.service_pool().await?, None, Tuning::default()).await?;
+    let service = CommandService::start(&deployment.service().await?, None, Tuning::default()).await?;
     let result = import.run(service.engine()).await;
     service.stop().await;
     deployment.close().await?;

@@ -5,15 +5,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use recount_core::{ErrorChain, LogKey, Position};
-use recount_store::StoreError;
+use recount_core::{ErrorChain, LogKey, Position, Tip};
+use recount_store::{MovedLog, StoreError};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::builds::schema;
 use crate::builds::swap::{self, SwapOutcome};
+use crate::follow::apply::{self, ApplyFailure};
 use crate::follow::engine::ProjectionEngine;
-use crate::follow::progress::{self, Progress};
+use crate::follow::progress::{self, Progress, Selection, Stopped};
 use crate::follow::status::CatchingUp;
 use crate::projection::{Projection, schema_of_version};
 
@@ -22,6 +23,8 @@ use crate::projection::{Projection, schema_of_version};
 /// seconds.
 const CAUGHT_UP_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// Logs that are compared with one query.
+const PAGE_LOGS: u32 = 5_000;
 /// The pause after others blocked the swap or the drop.
 const BLOCKED_BACKOFF: Duration = Duration::from_secs(1);
 /// The pause after an error.
@@ -50,6 +53,8 @@ enum GoLiveError {
     Store(#[from] StoreError),
     #[error("the builds could not be compared, swapped or dropped")]
     Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Apply(#[from] ApplyFailure),
 }
 
 async fn make_live<P: Projection>(engine: &ProjectionEngine<P>) -> Result<(), GoLiveError> {
@@ -79,7 +84,8 @@ async fn swap_when_caught_up<P: Projection>(
     engine: &ProjectionEngine<P>,
     live: &str,
 ) -> Result<(), GoLiveError> {
-    if !Goal::set(engine, live).await?.is_reached_in_time(engine).await? {
+    let mut goal = Goal::set(engine, live).await?;
+    if !goal.is_reached_in_time(engine).await? {
         return Ok(());
     }
     match swap::swap(engine.pool(), engine.projection()).await? {
@@ -102,42 +108,89 @@ async fn swap_when_caught_up<P: Projection>(
 /// The positions that the build has to reach.
 struct Goal {
     set_at: Instant,
-    logs: HashMap<LogKey, ProgressAt>,
+    /// All events that the build needs.
+    events: i64,
+    /// Those of them that the build cannot apply, although it has reached the goal.
+    events_stopped: i64,
+    /// The logs that it has not been seen to have reached.
+    missing: HashMap<LogKey, End>,
 }
 
 /// The positions of a log when the goal was set.
 #[derive(Clone, Copy, Debug, Default)]
-struct ProgressAt {
+struct End {
     head: Position,
-    /// The position of the live build. It was read after the head, so it may be ahead of it.
+    /// The position of the live build, if that is of the same history. It was read after the head, so it may be ahead of
+    /// it.
     live: Position,
+}
+
+impl End {
+    fn position(self) -> Position {
+        self.head.max(self.live)
+    }
 }
 
 impl Goal {
     async fn set<P: Projection>(engine: &ProjectionEngine<P>, live: &str) -> Result<Goal, GoLiveError> {
-        let set_at = Instant::now();
-        let mut logs: HashMap<LogKey, ProgressAt> = HashMap::new();
-        for log in engine.reader().logs_moved_since(None).await? {
-            logs.entry(log.key).or_default().head = log.head;
+        let mut goal = Goal { set_at: Instant::now(), events: 0, events_stopped: 0, missing: HashMap::new() };
+        let mut after = None;
+        loop {
+            let logs = engine.reader().logs_after(after, PAGE_LOGS).await?;
+            let is_last = logs.len() < PAGE_LOGS as usize;
+            let last = logs.last().map(|log| log.key).filter(|_| !is_last);
+            let range = (after.map_or(i64::MIN, |log: LogKey| log.0), last.map_or(i64::MAX, |last| last.0));
+            goal.add_page(engine, live, &logs, range).await?;
+            if is_last {
+                return Ok(goal);
+            }
+            after = last;
         }
-        for (log, progress) in progress::read(engine.pool(), live, None).await? {
-            logs.entry(log).or_default().live = progress.position;
+    }
+
+    /// Adds the logs of a range of keys: those in the store, and those that only the live build has.
+    async fn add_page<P: Projection>(
+        &mut self,
+        engine: &ProjectionEngine<P>,
+        live: &str,
+        logs: &[MovedLog],
+        range: (i64, i64),
+    ) -> Result<(), GoLiveError> {
+        let mut seen =
+            progress::read(engine.pool(), live, Selection { logs: &[], range: Some(range) }).await?;
+        for log in logs {
+            let live_at = match seen.remove(&log.key) {
+                Some(progress) => live_end(engine, live, log.key, &progress, Some(log.tip)).await?,
+                None => Position::START,
+            };
+            self.add(log.key, End { head: log.tip.position, live: live_at });
         }
-        Ok(Goal { set_at, logs })
+        for (log, progress) in seen {
+            let live_at = live_end(engine, live, log, &progress, None).await?;
+            self.add(log, End { head: Position::START, live: live_at });
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, log: LogKey, end: End) {
+        self.events += end.position().0;
+        if end.position() > Position::START {
+            self.missing.insert(log, end);
+        }
     }
 
     /// Waits until the goal is reached, for `CAUGHT_UP_TIMEOUT` at most: by then more events have come, and a new goal
     /// is better.
     async fn is_reached_in_time<P: Projection>(
-        &self,
+        &mut self,
         engine: &ProjectionEngine<P>,
     ) -> Result<bool, GoLiveError> {
         loop {
-            let progress = progress::read(engine.pool(), engine.build(), None).await?;
-            let (catching, reached) = self.compare(&progress);
+            let look_at = Instant::now();
+            let (catching, logs_stopped) = self.look(engine).await?;
             engine.status().catches_up(catching);
             schema::note_catching_up(engine.pool(), engine.projection(), catching).await?;
-            if reached {
+            if self.missing.is_empty() {
                 return Ok(true);
             }
             if self.set_at.elapsed() >= CAUGHT_UP_TIMEOUT {
@@ -145,29 +198,69 @@ impl Goal {
                     build = engine.build(),
                     events_applied = catching.events_applied,
                     events = catching.events,
-                    logs_stopped = progress.values().filter(|progress| progress.stopped.is_some()).count(),
+                    logs_stopped,
                     "the build is catching up; readers do not see it yet"
                 );
                 return Ok(false);
             }
-            sleep(LOOK_INTERVAL).await;
+            // A look at many logs takes long, and must not be all that the database does.
+            sleep(LOOK_INTERVAL.max(look_at.elapsed() * 10)).await;
         }
     }
 
-    /// How far the build has come, and whether it has reached the goal. A stopped log only has to reach the position of
-    /// the live build: it would get no further, and readers lose nothing.
-    fn compare(&self, progress: &HashMap<LogKey, Progress>) -> (CatchingUp, bool) {
-        let mut catching = CatchingUp::default();
-        let mut reached = true;
-        for (log, end) in &self.logs {
-            let progress = progress.get(log);
-            let at = progress.map_or(Position::START, |progress| progress.position);
-            let stopped = progress.is_some_and(|progress| progress.stopped.is_some());
-            let goal = end.head.max(end.live);
-            catching.events += goal.0;
-            catching.events_applied += at.min(goal).0;
-            reached &= at >= if stopped { end.live } else { goal };
+    /// Drops the logs that the build has reached. Returns how far it has come, and in how many of the others it is
+    /// stopped.
+    async fn look<P: Projection>(
+        &mut self,
+        engine: &ProjectionEngine<P>,
+    ) -> Result<(CatchingUp, usize), GoLiveError> {
+        let mut events_missing = 0;
+        let mut logs_stopped = 0;
+        let keys: Vec<i64> = self.missing.keys().map(|log| log.0).collect();
+        for page in keys.chunks(PAGE_LOGS as usize) {
+            let stored = progress::read(engine.pool(), engine.build(), Selection::of(page)).await?;
+            for log in page.iter().copied().map(LogKey) {
+                let Some(end) = self.missing.get(&log) else { continue };
+                let progress = stored.get(&log);
+                let at = progress.map_or(Position::START, Progress::position);
+                let stopped = progress.is_some_and(|progress| progress.stopped.is_some());
+                let missing = end.position().0 - at.min(end.position()).0;
+                // A stopped log only has to reach the position of the live build: it would get no further, and readers
+                // lose nothing.
+                if at >= if stopped { end.live } else { end.position() } {
+                    self.events_stopped += missing;
+                    self.missing.remove(&log);
+                } else {
+                    events_missing += missing;
+                    logs_stopped += usize::from(stopped);
+                }
+            }
         }
-        (catching, reached)
+        let events_applied = self.events - self.events_stopped - events_missing;
+        Ok((CatchingUp { events_applied, events: self.events }, logs_stopped))
     }
+}
+
+/// Where the new build has to be so that readers of the live one lose nothing. If the live build is not made from the log
+/// in the store, it is stopped, and there is nothing to lose.
+async fn live_end<P: Projection>(
+    engine: &ProjectionEngine<P>,
+    live: &str,
+    log: LogKey,
+    progress: &Progress,
+    head: Option<Tip>,
+) -> Result<Position, GoLiveError> {
+    let Some(tip) = progress.tip else { return Ok(Position::START) };
+    if progress.stopped.as_ref().is_some_and(Stopped::is_diverged) {
+        return Ok(Position::START);
+    }
+    // Below the head the new build passes the position in any case.
+    let is_suspect = head.is_none_or(|head| head != tip && head.position <= tip.position);
+    if is_suspect && !engine.reader().contains(log, tip).await? {
+        let stopped = Stopped::diverged(&progress.name, tip);
+        apply::record_stop(engine.pool(), live, &progress.name, tip, &stopped).await?;
+        engine.announce();
+        return Ok(Position::START);
+    }
+    Ok(tip.position)
 }

@@ -26,13 +26,17 @@ const REGISTER_SQL: &str = "
         constraint recount_builds_pkey primary key (projection, version)
     )";
 
+/// `hash` is that of the event at `position`, or what stands before the first event. `diverged` means that the log in the
+/// store does not contain this tip, so that the rows of the log are wrong.
 const PROGRESS_SQL: &str = "
     create table progress (
         log            bigint      not null constraint progress_pkey primary key,
         log_name       text        not null constraint progress_log_name_key unique,
         position       bigint      not null constraint progress_position_check check (position >= 0),
+        hash           bytea       not null,
         stopped_at     bigint,
         stopped_reason text,
+        diverged       boolean     not null default false,
         updated_at     timestamptz not null
     ) with (fillfactor = 50)";
 
@@ -54,6 +58,15 @@ pub enum SchemaError {
          run the newer program"
     )]
     Newer { projection: &'static str, there: i32, needed: i32 },
+    #[error(
+        "the table `{table}` of the read models has no column `log`, so the rows of a log cannot be found in it"
+    )]
+    TableWithoutLog { table: String },
+    #[error(
+        "the read models `{build}` are those of an earlier release and cannot be continued; \
+         drop the schema `{build}` and its row in public.recount_read_models, and run `recount migrate`"
+    )]
+    Outdated { build: String },
     #[error("the schema of the read models could not be created or checked")]
     Database(#[from] sqlx::Error),
 }
@@ -73,7 +86,9 @@ pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), 
         refuse_newer(projection, there)?;
         register(&mut transaction, projection, there).await?;
     }
-    if !build_exists(&mut transaction, projection).await? {
+    if build_exists(&mut transaction, projection).await? {
+        require_tips(&mut transaction, projection).await?;
+    } else {
         create_build(&mut transaction, projection).await?;
         if let Some(live) = live {
             tracing::info!(
@@ -108,7 +123,7 @@ pub async fn verify(pool: &PgPool, projection: &impl Projection) -> Result<(), S
     refuse_newer(projection, there)?;
     let needed = i32::from(projection.version());
     if there == needed || build_exists(&mut connection, projection).await? {
-        Ok(())
+        require_tips(&mut connection, projection).await
     } else {
         Err(SchemaError::Older { projection: projection.name(), there, needed })
     }
@@ -137,6 +152,23 @@ pub(crate) async fn live_version(
         .bind(projection.name())
         .fetch_optional(connection)
         .await
+}
+
+/// The versions of which there is a build: the live one and those that are to replace it.
+pub(crate) async fn versions(
+    connection: &mut PgConnection,
+    projection: &impl Projection,
+) -> Result<Vec<i32>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select version from (
+             select version from public.recount_builds where projection = $1
+             union select version from public.recount_read_models where projection = $1
+         ) as v
+         where to_regclass($1 || '_v' || version || '.progress') is not null order by version",
+    )
+    .bind(projection.name())
+    .fetch_all(connection)
+    .await
 }
 
 /// Records that this version is live.
@@ -198,7 +230,7 @@ pub(crate) async fn create_views(
 async fn create_build(
     transaction: &mut PgConnection,
     projection: &impl Projection,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), SchemaError> {
     let schema = schema_of(projection);
     let steps = vec![
         format!("create schema {schema}"),
@@ -206,7 +238,36 @@ async fn create_build(
         PROGRESS_SQL.to_owned(),
         projection.tables_sql().to_owned(),
     ];
-    execute_all(transaction, steps).await
+    execute_all(transaction, steps).await?;
+    let without: Option<String> = sqlx::query_scalar(
+        "select c.relname::text from pg_class c
+         where c.relnamespace = to_regnamespace($1) and c.relkind in ('r', 'p')
+           and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'log'
+                                                        and a.atttypid = 'bigint'::regtype and not a.attisdropped)
+         limit 1",
+    )
+    .bind(&schema)
+    .fetch_optional(transaction)
+    .await?;
+    match without {
+        Some(table) => Err(SchemaError::TableWithoutLog { table }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a build whose progress has positions without hashes.
+async fn require_tips(
+    connection: &mut PgConnection,
+    projection: &impl Projection,
+) -> Result<(), SchemaError> {
+    let build = schema_of(projection);
+    let has_tips: bool = sqlx::query_scalar(
+        "select exists (select from pg_attribute where attrelid = to_regclass($1) and attname = 'hash')",
+    )
+    .bind(format!("{build}.progress"))
+    .fetch_one(connection)
+    .await?;
+    if has_tips { Ok(()) } else { Err(SchemaError::Outdated { build }) }
 }
 
 async fn build_exists(

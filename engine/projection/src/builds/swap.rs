@@ -147,13 +147,13 @@ async fn set_lock_timeout(transaction: &mut PgConnection, timeout: Duration) -> 
 }
 
 /// Waits until the new build has caught up with the live build, which is quiesced, in every log. False after
-/// `QUIESCENCE_TIMEOUT`.
+/// `QUIESCENCE_TIMEOUT`. The positions of a log that has diverged cannot be reached, and what readers saw there was wrong.
 async fn has_caught_up(transaction: &mut PgConnection, live: &str, new: &str) -> Result<bool, sqlx::Error> {
     let deadline = Instant::now() + QUIESCENCE_TIMEOUT;
     let is_behind = format!(
         "select exists (
              select from {live}.progress as live left join {new}.progress as new on new.log = live.log
-             where coalesce(new.position, 0) < live.position
+             where coalesce(new.position, 0) < live.position and not live.diverged
          )"
     );
     while sqlx::query_scalar(AssertSqlSafe(is_behind.as_str())).fetch_one(&mut *transaction).await? {

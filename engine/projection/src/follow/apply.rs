@@ -1,22 +1,21 @@
 //! Applying a batch: events of one log and the progress of the build, in one transaction.
 
-use recount_core::{LogName, Position, RecordedEvent};
+use recount_core::{LogName, Position, RecordedEvent, Tip};
 use sqlx::{PgConnection, PgPool};
 
-use crate::follow::progress::{self, Claim, Stopped};
+use crate::follow::progress::{self, Claim, StopCause, Stopped};
 use crate::projection::{ApplyError, LogBatch, Projection};
 
 /// The outcome of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The build is at the batch's last position.
-    Stored(Position),
-    /// The build already has the batch, so nothing was done. It is at this position.
-    AlreadyStored(Position),
-    /// The build is at this position and the batch does not begin at the next one, so nothing was done.
-    Ahead(Position),
-    /// The events before one event were applied, and that event cannot be. The progress records it.
-    Stopped(Position, Stopped),
+    /// The build is at the batch's last event.
+    Stored(Tip),
+    /// The build is elsewhere and no event of the batch follows it, so nothing was done: it has the batch already, or the
+    /// batch begins later, or it is of another history. It is at this tip; `None` if it has no event.
+    Elsewhere(Option<Tip>),
+    /// The build is at this tip, and the progress records why it goes no further.
+    Stopped(Option<Tip>, Stopped),
     /// Another process is applying events of this log, so nothing was done.
     Busy,
 }
@@ -26,6 +25,30 @@ pub enum Applied {
 #[error("the read models could not be written")]
 pub struct ApplyFailure(#[from] sqlx::Error);
 
+impl ApplyFailure {
+    /// Whether the database understood the statement and will not accept it, for a reason that concerns these events and
+    /// not the whole build.
+    pub(crate) fn is_refusal(&self) -> bool {
+        const OF_ALL_LOGS: [&str; 8] = [
+            "08", // connection exception
+            "25", // invalid transaction state, read-only after a failover among them
+            "40", // transaction rollback
+            "42", // missing tables, columns or rights
+            "53", // insufficient resources
+            "55", // object not in prerequisite state
+            "57", // operator intervention
+            "58", // system error
+        ];
+        match &self.0 {
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| !OF_ALL_LOGS.iter().any(|class| code.starts_with(class)))
+            }
+            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// Applies consecutive events of one log, without those that the build has already.
 ///
 /// If an event is poisoned, those before it are applied first. An event that only the database refuses, because its
@@ -34,8 +57,8 @@ pub(crate) async fn apply<P: Projection>(
     attempt: &Attempt<'_, P>,
     events: &[RecordedEvent],
 ) -> Result<Applied, ApplyFailure> {
-    let Some(last) = events.last().map(|event| event.position) else {
-        return Ok(Applied::AlreadyStored(Position::START));
+    let Some(last) = events.last().map(Tip::at) else {
+        return Ok(Applied::Elsewhere(Some(attempt.from)));
     };
     let mut size_max = events.len();
     let mut reached = None;
@@ -43,15 +66,13 @@ pub(crate) async fn apply<P: Projection>(
         match attempt.in_transaction(events, size_max).await? {
             TransactionOutcome::Stored { to, .. } if to == last => return Ok(Applied::Stored(to)),
             TransactionOutcome::Stored { to, .. } => reached = Some(to),
-            TransactionOutcome::Seen(position) if position >= last => {
-                return Ok(Applied::AlreadyStored(position));
-            }
-            TransactionOutcome::Seen(position) => return Ok(Applied::Ahead(position)),
+            TransactionOutcome::Elsewhere(tip) => return Ok(Applied::Elsewhere(tip)),
+            TransactionOutcome::Diverged(tip, stopped) => return Ok(Applied::Stopped(tip, stopped)),
             TransactionOutcome::Busy => return Ok(reached.map_or(Applied::Busy, Applied::Stored)),
             TransactionOutcome::Refused(size) => size_max = size / 2,
             TransactionOutcome::Poisoned { before: size, .. } if size > 0 => size_max = size,
             TransactionOutcome::Poisoned { stopped, .. } => {
-                if let Some(applied) = attempt.stop(stopped).await? {
+                if let Some(applied) = attempt.stop(events, stopped).await? {
                     return Ok(applied);
                 }
             }
@@ -62,11 +83,12 @@ pub(crate) async fn apply<P: Projection>(
 /// The outcome of one transaction.
 enum TransactionOutcome {
     Stored {
-        to: Position,
+        to: Tip,
         events: usize,
     },
-    /// The build is at this position, and no event of the batch follows it directly.
-    Seen(Position),
+    /// The build is at this tip, and no event of the batch follows it directly.
+    Elsewhere(Option<Tip>),
+    Diverged(Option<Tip>, Stopped),
     Busy,
     /// The database refuses the data of this many events, more than one.
     Refused(usize),
@@ -83,6 +105,8 @@ pub(crate) struct Attempt<'a, P> {
     pub(crate) projection: &'a P,
     pub(crate) schema: &'a str,
     pub(crate) name: &'a LogName,
+    /// The tip that the events were verified to follow.
+    pub(crate) from: Tip,
     /// Called after each commit, with the number of events that it made visible.
     pub(crate) committed: &'a (dyn Fn(usize) + Sync),
 }
@@ -112,13 +136,15 @@ impl<P: Projection> Attempt<'_, P> {
         size_max: usize,
     ) -> Result<TransactionOutcome, ApplyFailure> {
         let log = self.name.key();
-        let from = match progress::claim(transaction, self.schema, log).await? {
-            Claim::At(position) => position,
+        let stored = match progress::claim(transaction, self.schema, log).await? {
+            Claim::At(tip) => tip,
+            Claim::Diverged(tip, stopped) => return Ok(TransactionOutcome::Diverged(tip, stopped)),
             Claim::Busy => return Ok(TransactionOutcome::Busy),
         };
+        let Some(from) = self.start(stored) else { return Ok(TransactionOutcome::Elsewhere(stored)) };
         let batch = following(events, from, size_max);
-        let Some(to) = batch.last().map(|event| event.position) else {
-            return Ok(TransactionOutcome::Seen(from));
+        let Some(to) = batch.last().map(Tip::at) else {
+            return Ok(TransactionOutcome::Elsewhere(stored));
         };
         if let Err(refusal) = self.project(transaction, batch).await? {
             return Ok(refusal);
@@ -128,6 +154,11 @@ impl<P: Projection> Attempt<'_, P> {
             return Ok(TransactionOutcome::Busy);
         }
         Ok(TransactionOutcome::Stored { to, events: batch.len() })
+    }
+
+    /// Where the build is. Before the first event the progress has no hash, and the events say what they follow.
+    fn start(&self, stored: Option<Tip>) -> Option<Tip> {
+        stored.or((self.from.position == Position::START).then_some(self.from))
     }
 
     /// Applies the batch. Failures that no retry can resolve are in the inner result.
@@ -144,7 +175,7 @@ impl<P: Projection> Attempt<'_, P> {
             Ok(()) => Ok(Ok(())),
             Err(ApplyError::Poisoned { position, reason }) => Ok(Err(TransactionOutcome::Poisoned {
                 before: batch.iter().take_while(|event| event.position < position).count(),
-                stopped: Stopped { at: position, reason },
+                stopped: Stopped { cause: StopCause::Poisoned, at: position, reason },
             })),
             Err(ApplyError::Database(error)) if is_about_data(&error) && batch.len() > 1 => {
                 Ok(Err(TransactionOutcome::Refused(batch.len())))
@@ -153,6 +184,7 @@ impl<P: Projection> Attempt<'_, P> {
                 Ok(Err(TransactionOutcome::Poisoned {
                     before: 0,
                     stopped: Stopped {
+                        cause: StopCause::Poisoned,
                         at: batch[0].position,
                         reason: format!("the database refuses its data: {}", refusal(&error)),
                     },
@@ -163,29 +195,56 @@ impl<P: Projection> Attempt<'_, P> {
     }
 
     /// Records that the next event cannot be applied; `None` if another process has moved the progress.
-    async fn stop(&self, stopped: Stopped) -> Result<Option<Applied>, ApplyFailure> {
-        let log = self.name.key();
-        let before = Position(stopped.at.0 - 1);
-        let mut transaction = self.pool.begin().await?;
-        if progress::claim(&mut transaction, self.schema, log).await? != Claim::At(before) {
-            transaction.rollback().await?;
-            return Ok(None);
-        }
-        progress::stop(&mut transaction, log, self.name, before, &stopped).await?;
-        transaction.commit().await?;
-        (self.committed)(0);
-        Ok(Some(Applied::Stopped(before, stopped)))
+    async fn stop(
+        &self,
+        events: &[RecordedEvent],
+        stopped: Stopped,
+    ) -> Result<Option<Applied>, ApplyFailure> {
+        let Some(event) = events.iter().find(|event| event.position == stopped.at) else { return Ok(None) };
+        let before = Tip { position: Position(event.position.0 - 1), hash: event.previous };
+        let recorded = record_stop(self.pool, self.schema, self.name, before, &stopped).await?;
+        Ok(recorded.then(|| {
+            (self.committed)(0);
+            Applied::Stopped(Some(before).filter(|tip| tip.position > Position::START), stopped)
+        }))
     }
 }
 
-/// The consecutive events that directly follow a position, `size_max` at most.
-fn following(events: &[RecordedEvent], from: Position, size_max: usize) -> &[RecordedEvent] {
-    let start = events.partition_point(|event| event.position <= from);
+/// Records that the build has stopped at this tip. False if it is not there, or if another process holds the log.
+pub(crate) async fn record_stop(
+    pool: &PgPool,
+    schema: &str,
+    name: &LogName,
+    tip: Tip,
+    stopped: &Stopped,
+) -> Result<bool, ApplyFailure> {
+    let mut transaction = pool.begin().await?;
+    let stored = progress::claim(&mut transaction, schema, name.key()).await?;
+    let is_there = match stored {
+        Claim::At(stored) => stored.map_or(tip.position == Position::START, |stored| stored == tip),
+        Claim::Diverged(..) | Claim::Busy => false,
+    };
+    if is_there {
+        progress::stop(&mut transaction, name.key(), name, tip, stopped).await?;
+        transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
+    }
+    Ok(is_there)
+}
+
+/// The events that directly follow a tip, each the one before it, `size_max` at most.
+fn following(events: &[RecordedEvent], from: Tip, size_max: usize) -> &[RecordedEvent] {
+    let start = events.partition_point(|event| event.position <= from.position);
     let events = &events[start..];
+    let mut tip = from;
     let consecutive = events
         .iter()
-        .zip(from.0 + 1..)
-        .take_while(|(event, expected)| event.position.0 == *expected)
+        .take_while(|event| {
+            let follows = event.position == tip.position.next() && event.previous == tip.hash;
+            tip = Tip::at(event);
+            follows
+        })
         .take(size_max)
         .count();
     &events[..consecutive]

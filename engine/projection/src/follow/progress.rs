@@ -2,29 +2,72 @@
 
 use std::collections::HashMap;
 
-use recount_core::{LogKey, LogName, Position};
+use recount_core::{EventHash, LogKey, LogName, Position, Tip};
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
 
 /// The stored progress of a build in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    pub position: Position,
+    pub name: LogName,
+    /// Up to where the log is applied; `None` if no event is.
+    pub tip: Option<Tip>,
     pub stopped: Option<Stopped>,
 }
 
 /// Why a build has stopped in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stopped {
-    /// The position of the event that cannot be applied. All events before it were applied.
+    pub cause: StopCause,
+    /// The position of the event that cannot be applied, before which all events were applied. If the log has diverged,
+    /// the position of the build, at or before which the log changed.
     pub at: Position,
     pub reason: String,
 }
 
-/// The result of claiming a log for a transaction.
+/// What kind of trouble a log is stopped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// An event cannot be applied. What was applied is right, and another program may be able to go on.
+    Poisoned,
+    /// The log is not the one that the build was made from. What was applied is wrong, until the log's read models are
+    /// [remade](crate::remake).
+    Diverged,
+}
+
+impl Progress {
+    /// Where the build is, for those who only need the position.
+    pub fn position(&self) -> Position {
+        self.tip.map_or(Position::START, |tip| tip.position)
+    }
+}
+
+impl Stopped {
+    /// The build is at this tip, and the log in the store does not contain it.
+    pub(crate) fn diverged(name: &LogName, tip: Tip) -> Stopped {
+        Stopped {
+            cause: StopCause::Diverged,
+            at: tip.position,
+            reason: format!(
+                "the log in the store is not the one that these read models were made from: it went back or was \
+                 rewritten at or before position {}; run `recount read-models remake {name}`",
+                tip.position
+            ),
+        }
+    }
+
+    pub(crate) fn is_diverged(&self) -> bool {
+        self.cause == StopCause::Diverged
+    }
+}
+
+/// The result of claiming a log for a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The log is locked, and the build is at this position.
-    At(Position),
+    /// The log is locked, and the build is at this tip; `None` if no event is applied.
+    At(Option<Tip>),
+    /// The log has diverged, so nothing may be applied.
+    Diverged(Option<Tip>, Stopped),
     /// Another process applies events of this log to this build right now, or the build is quiesced.
     Busy,
 }
@@ -72,89 +115,154 @@ pub(crate) async fn claim(
         return Ok(Claim::Busy);
     }
     // A separate statement, so that it sees the commit of the previous holder of the lock.
-    let position: Option<i64> = sqlx::query_scalar("select position from progress where log = $1")
-        .bind(log.0)
-        .fetch_optional(transaction)
-        .await?;
-    Ok(Claim::At(position.map_or(Position::START, Position)))
+    let row = sqlx::query(
+        "select log, log_name, position, hash, stopped_at, stopped_reason, diverged from progress where log = $1",
+    )
+    .bind(log.0)
+    .fetch_optional(transaction)
+    .await?;
+    let Some((_, progress)) = row.as_ref().map(read_row).transpose()? else { return Ok(Claim::At(None)) };
+    Ok(match progress.stopped {
+        Some(stopped) if stopped.is_diverged() => Claim::Diverged(progress.tip, stopped),
+        _ => Claim::At(progress.tip),
+    })
 }
 
-/// Moves the progress from one position to another. False if it is not at the first one.
+/// Claims the log in a build of any version for this transaction, and waits until it is free.
+pub(crate) async fn claim_waiting(
+    transaction: &mut PgConnection,
+    schema: &str,
+    log: LogKey,
+) -> Result<(), sqlx::Error> {
+    // In the same order as the others take them.
+    sqlx::query("select pg_advisory_xact_lock_shared(hashtext($1), 0)")
+        .bind(schema)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, $2))")
+        .bind(schema)
+        .bind(log.0)
+        .execute(transaction)
+        .await?;
+    Ok(())
+}
+
+/// Moves the progress from one tip to another. False if it is not at the first one.
 pub(crate) async fn advance(
     transaction: &mut PgConnection,
     log: LogKey,
     name: &LogName,
-    from: Position,
-    to: Position,
+    from: Tip,
+    to: Tip,
 ) -> Result<bool, sqlx::Error> {
-    let moved = if from == Position::START {
+    let moved = if from.position == Position::START {
         // The row may exist: a log that stopped at its first event has one.
         sqlx::query(
-            "insert into progress as p (log, log_name, position, updated_at) values ($1, $2, $3, clock_timestamp())
+            "insert into progress as p (log, log_name, position, hash, updated_at)
+             values ($1, $2, $3, $4, clock_timestamp())
              on conflict on constraint progress_pkey do update
-             set position = excluded.position, stopped_at = null, stopped_reason = null, updated_at = clock_timestamp()
-             where p.position = 0",
+             set position = excluded.position, hash = excluded.hash, stopped_at = null, stopped_reason = null,
+                 updated_at = clock_timestamp()
+             where p.position = 0 and not p.diverged",
         )
         .bind(log.0)
         .bind(name.as_str())
-        .bind(to.0)
+        .bind(to.position.0)
+        .bind(&to.hash.0[..])
     } else {
         sqlx::query(
-            "update progress set position = $3, stopped_at = null, stopped_reason = null, updated_at = clock_timestamp()
-             where log = $1 and position = $2",
+            "update progress
+             set position = $4, hash = $5, stopped_at = null, stopped_reason = null, updated_at = clock_timestamp()
+             where log = $1 and position = $2 and hash = $3 and not diverged",
         )
         .bind(log.0)
-        .bind(from.0)
-        .bind(to.0)
+        .bind(from.position.0)
+        .bind(from.hash.0.to_vec())
+        .bind(to.position.0)
+        .bind(to.hash.0.to_vec())
     };
     Ok(moved.execute(transaction).await?.rows_affected() == 1)
 }
 
-/// Records that the build has stopped at this position. The transaction must have claimed the log.
+/// Records that the build has stopped at this tip. The transaction must have claimed the log.
 pub(crate) async fn stop(
     transaction: &mut PgConnection,
     log: LogKey,
     name: &LogName,
-    position: Position,
+    tip: Tip,
     stopped: &Stopped,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into progress as p (log, log_name, position, stopped_at, stopped_reason, updated_at)
-         values ($1, $2, $3, $4, $5, clock_timestamp())
+        "insert into progress as p (log, log_name, position, hash, stopped_at, stopped_reason, diverged, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
          on conflict on constraint progress_pkey do update
-         set stopped_at = excluded.stopped_at, stopped_reason = excluded.stopped_reason, updated_at = clock_timestamp()
+         set stopped_at = excluded.stopped_at, stopped_reason = excluded.stopped_reason,
+             diverged = excluded.diverged, updated_at = clock_timestamp()
          where p.position = $3",
     )
     .bind(log.0)
     .bind(name.as_str())
-    .bind(position.0)
+    .bind(tip.position.0)
+    .bind(&tip.hash.0[..])
     .bind(stopped.at.0)
     .bind(&stopped.reason)
+    .bind(stopped.is_diverged())
     .execute(transaction)
     .await?;
     Ok(())
 }
 
-/// The progress of a build in these logs, or in all.
+/// Logs of which the progress is read: those with these keys, and all whose keys are in this range. One may be both.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Selection<'a> {
+    pub(crate) logs: &'a [i64],
+    /// After the first key, up to the second one.
+    pub(crate) range: Option<(i64, i64)>,
+}
+
+impl<'a> Selection<'a> {
+    pub(crate) fn of(logs: &'a [i64]) -> Selection<'a> {
+        Selection { logs, range: None }
+    }
+}
+
+/// The progress of a build in some logs.
 pub(crate) async fn read(
     pool: &PgPool,
     schema: &str,
-    logs: Option<&[i64]>,
+    selection: Selection<'_>,
 ) -> Result<HashMap<LogKey, Progress>, sqlx::Error> {
-    let rows: Vec<(i64, i64, Option<i64>, Option<String>)> = sqlx::query_as(AssertSqlSafe(format!(
-        "select log, position, stopped_at, stopped_reason from {schema}.progress
-         where $1::bigint[] is null or log = any($1)"
+    let columns = "log, log_name, position, hash, stopped_at, stopped_reason, diverged";
+    let (after, until) = selection.range.unwrap_or((0, 0));
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "select {columns} from {schema}.progress where log = any($1)
+         union all
+         select {columns} from {schema}.progress where log > $2 and log <= $3"
     )))
-    .bind(logs)
+    .bind(selection.logs)
+    .bind(after)
+    .bind(until)
     .fetch_all(pool)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(log, position, stopped_at, reason)| {
-            let stopped =
-                stopped_at.map(|at| Stopped { at: Position(at), reason: reason.unwrap_or_default() });
-            let position = Position(position);
-            (LogKey(log), Progress { position, stopped })
-        })
-        .collect())
+    rows.iter().map(read_row).collect()
+}
+
+fn read_row(row: &PgRow) -> Result<(LogKey, Progress), sqlx::Error> {
+    let name: String = row.try_get("log_name")?;
+    let position = Position(row.try_get("position")?);
+    let hash: &[u8] = row.try_get("hash")?;
+    let hash = EventHash::from_slice(hash).ok_or_else(|| corrupt("hash"))?;
+    let diverged: bool = row.try_get("diverged")?;
+    let cause = if diverged { StopCause::Diverged } else { StopCause::Poisoned };
+    let reason: Option<String> = row.try_get("stopped_reason")?;
+    let stopped_at: Option<i64> = row.try_get("stopped_at")?;
+    let stopped =
+        stopped_at.map(|at| Stopped { cause, at: Position(at), reason: reason.unwrap_or_default() });
+    let tip = (position > Position::START).then_some(Tip { position, hash });
+    let name = name.parse().map_err(|_| corrupt("log_name"))?;
+    Ok((LogKey(row.try_get("log")?), Progress { name, tip, stopped }))
+}
+
+fn corrupt(column: &str) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: "nothing that this program writes".into() }
 }

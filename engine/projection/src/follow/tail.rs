@@ -19,21 +19,19 @@ pub async fn tail_store<P: Projection>(engine: ProjectionEngine<P>, token: Cance
     let mut listener = CommitListener::listen(engine.reader()).await;
     let mut lagging = LaggingLogs::new(engine.clone(), token.clone());
     while !token.is_cancelled() {
-        let moved = match lagging.look().await {
-            Ok(()) => {
-                if lagging.logs().is_empty() {
-                    engine.status().mark_healthy();
-                }
-                let due = lagging.due();
-                lagging.bring_forward(&due).await
+        let (moved, more) = match lagging.look().await {
+            Ok(more) => {
+                engine.status().mark_healthy();
+                let due = lagging.due(|_| true);
+                (lagging.bring_forward(&due).await, more)
             }
             Err(error) => {
                 engine.status().failed(&error);
                 lagging.forget();
-                false
+                (false, false)
             }
         };
-        if moved {
+        if moved || more {
             continue;
         }
         let timeout = if lagging.logs().is_empty() { POLL_INTERVAL } else { RETRY_INTERVAL };

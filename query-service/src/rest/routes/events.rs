@@ -57,7 +57,7 @@ pub(in crate::rest) async fn list(
     let log = events::find_log(&reader, &ledger).await?;
     let tag = tag.as_deref().map(entity_tag).transpose()?;
     let page = events::page(&reader, &log, &EventsRequest { after, limit, tag }).await?;
-    Ok(([(POSITION, log.head.to_string())], Json(page)).into_response())
+    Ok(([(POSITION, log.tip.position.to_string())], Json(page)).into_response())
 }
 
 fn ledger_name(name: &str) -> Result<LogName, Problem> {
