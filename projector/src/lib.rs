@@ -5,8 +5,10 @@
 //! queries, deciding commands, publishing.
 
 pub mod ledger;
+mod remake;
 mod role;
 mod service;
 
+pub use remake::{Remade, RemakeError, diverged_ledgers, remake};
 pub use role::{ProjectorConfig, ProjectorError, run};
 pub use service::{Projector, StartError, migrate};

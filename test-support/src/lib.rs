@@ -8,6 +8,7 @@
 mod database;
 mod kafka;
 mod ports;
+mod proxy;
 mod servers_file;
 mod unique;
 mod wait;
@@ -15,6 +16,7 @@ mod wait;
 pub use database::{TestDatabase, database_url};
 pub use kafka::{kafka_brokers, unique_topic};
 pub use ports::free_address;
+pub use proxy::Proxy;
 pub use unique::unique_name;
 pub use wait::{eventually, eventually_blocking, eventually_some};
 

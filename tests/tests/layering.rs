@@ -51,6 +51,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "recount",
         &[
+            "recount-core",
             "recount-store",
             "recount-writer",
             "recount-projection",

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::client::{self, Context};
 use crate::error::{MessagingError, is_missing_topic};
@@ -18,6 +18,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const REACHABLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The size of the largest record: 8 MiB, which is more than the largest event that a service accepts.
 pub(crate) const RECORD_BYTES_MAX: &str = "8388608";
+/// The setting of a topic that limits it.
+const RECORD_BYTES_SETTING: &str = "max.message.bytes";
 
 /// A topic of a Kafka cluster.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,7 +75,8 @@ impl fmt::Debug for Topic {
 /// events that the services accept.
 ///
 /// An existing topic is left as it is. If its number of partitions is not the configured one, a warning is printed:
-/// more partitions would move logs between partitions, so that is the decision of an operator.
+/// more partitions would move logs between partitions, so that is the decision of an operator. The same if it does not
+/// take the largest records: one that is refused holds up its log.
 pub async fn ensure_topic(topic: &Topic) -> Result<(), MessagingError> {
     if let Some(partitions) = partition_count(topic, REQUEST_TIMEOUT).await? {
         if partitions != topic.partitions {
@@ -84,9 +87,33 @@ pub async fn ensure_topic(topic: &Topic) -> Result<(), MessagingError> {
                 "the topic does not have the configured number of partitions; it is used as it is"
             );
         }
+        warn_of_small_records(topic).await;
         return Ok(());
     }
     create(topic).await
+}
+
+async fn warn_of_small_records(topic: &Topic) {
+    match setting(topic, RECORD_BYTES_SETTING).await {
+        Ok(Some(bytes)) if bytes.parse::<u64>().ok() < RECORD_BYTES_MAX.parse().ok() => warn!(
+            topic = topic.name,
+            bytes,
+            needed = RECORD_BYTES_MAX,
+            "the topic does not take the largest events; set its {RECORD_BYTES_SETTING}, or such an event holds up its log"
+        ),
+        Ok(_) => {}
+        // Clients may be allowed to write to a topic and not to read its settings.
+        Err(error) => debug!(topic = topic.name, %error, "the settings of the topic are not known"),
+    }
+}
+
+/// A setting of the topic, as it is in effect.
+async fn setting(topic: &Topic, name: &str) -> Result<Option<String>, KafkaError> {
+    let admin: AdminClient<Context> = client::config(topic, &[]).create_with_context(Context)?;
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
+    let described = admin.describe_configs(&[ResourceSpecifier::Topic(&topic.name)], &options).await?;
+    let resource = described.into_iter().next().transpose().map_err(KafkaError::AdminOp)?;
+    Ok(resource.and_then(|resource| resource.get(name).and_then(|entry| entry.value.clone())))
 }
 
 /// Whether a broker answers and has the topic.
@@ -101,7 +128,7 @@ async fn create(topic: &Topic) -> Result<(), MessagingError> {
         client::config(topic, &[]).create_with_context(Context).map_err(failed)?;
     let new_topic = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(-1))
         .set("cleanup.policy", "delete")
-        .set("max.message.bytes", RECORD_BYTES_MAX);
+        .set(RECORD_BYTES_SETTING, RECORD_BYTES_MAX);
     let options =
         AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
     let results = admin.create_topics([&new_topic], &options).await.map_err(failed)?;

@@ -61,8 +61,9 @@ impl Workload {
             // command learns that nothing was changed, and has time for another try within its ten seconds.
             Workload::Commands => Some(Duration::from_secs(3)),
             Workload::Following => Some(Duration::from_secs(5)),
-            // Readers wait only while somebody changes a table's definition.
-            Workload::Queries => Some(Duration::from_secs(3)),
+            // Readers wait only while somebody changes a table's definition, and hold a
+            // connection that other questions need.
+            Workload::Queries => Some(Duration::from_secs(2)),
             // A migration waits for another one.
             Workload::Maintenance => None,
         }

@@ -83,8 +83,10 @@ create table store.outcomes (
     constraint outcomes_pkey primary key (log, key)
 );
 
--- Rows come in the order of their time, so a block range index finds the old ones and costs an append nothing.
-create index outcomes_recorded_at_idx on store.outcomes using brin (recorded_at) with (pages_per_range = 32);
+-- Rows come in the order of their time, so an append writes at the end of this index, and the rows of one batch share an
+-- entry. A block range index would be smaller, but not for long: where outcomes were forgotten, new ones take their place,
+-- and a range that has ever held an old row is searched for good.
+create index outcomes_recorded_at_idx on store.outcomes (recorded_at);
 
 -- An entity's state after the event at `position`, which has this `hash`. A cache: it can be thrown away at any time.
 create table store.snapshots (
@@ -97,6 +99,20 @@ create table store.snapshots (
     state    json     not null,
     constraint snapshots_pkey primary key (log, tag, entity)
 );
+
+-- Which tags a complete segment of a log has, as a filter: see TagFilter, which has the form of each version. `hash` is that
+-- of the segment's last event. A cache: it can be thrown away at any time, and is built again from `store.event_tags`.
+create table store.tag_filters (
+    log     bigint   not null,
+    segment integer  not null,
+    version smallint not null,
+    hash    bytea    not null,
+    filter  bytea    not null,
+    constraint tag_filters_pkey primary key (log, segment)
+);
+
+-- Bits of a filter cannot be compressed.
+alter table store.tag_filters alter column filter set storage external;
 
 -- What falls due in a log, and when. Deadlines follow from events and are changed with them, so they are not history: one
 -- that is met, moved or called off is not kept. A name is the domain's; it is compared byte by byte, as programs do.
@@ -302,54 +318,84 @@ begin
 end
 $$;
 
--- Of each entity its snapshot, if there is one of this version and of this history, and the later events that carry its
--- tag: the entities as they are at this tip. One row with part -1 says that the log does not end there.
+-- A page of what makes up entities, each as it is at this tip. Part 0: its snapshot, if there is one of this version and of
+-- this history. Part 1: the later events that carry its tag, in order. Part 2, one row: the position up to which all of
+-- them have been read; the next page goes on there. One row with part -1 says that the log does not end at this tip.
+--
+-- For an entity that has been read up to some position, `p_read` has it, and its snapshot is not looked up. An entity that
+-- has no event in segments after one has that one in `p_last_segments`. The page ends at `p_events_max` events or after the
+-- event that reaches `p_bytes_max`. Bodies are returned as they are stored: they are unpacked on the way to the caller, and
+-- are never all of them in memory or in a temporary file.
 create function store.load_entities(
-    p_log bigint, p_position bigint, p_hash bytea, p_tags bigint[], p_entities text[], p_version smallint)
-returns table (part integer, place bigint, hash bytea, name text, version smallint, tags text, body text)
+    p_log bigint, p_position bigint, p_hash bytea, p_tags bigint[], p_entities text[], p_version smallint,
+    p_read bigint[], p_last_segments integer[], p_events_max integer, p_bytes_max bigint)
+returns table (part integer, place bigint, hash bytea, name text, version smallint, tags text, body json)
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
-    v_tip record := store.tip(p_log);
+    v_tip       record := store.tip(p_log);
+    v_snapshots bigint[];
+    v_next      bigint[];
+    v_places    bigint[] := '{}';
+    v_found     integer;
 begin
     -- The function is stable: all its statements see the same moment.
     if v_tip.position is distinct from p_position or v_tip.hash is distinct from p_hash then
-        return query select -1, null::bigint, null::bytea, null::text, null::smallint, null::text, null::text;
+        return query select -1, null::bigint, null::bytea, null::text, null::smallint, null::text, null::json;
         return;
     end if;
+    select array_agg(s.position order by w.n), array_agg(coalesce(w.read, s.position, 0) + 1 order by w.n)
+    into v_snapshots, v_next
+    from unnest(p_tags, p_entities, p_read) with ordinality as w(tag, entity, read, n)
+    left join lateral (
+        select k.position from store.snapshots k
+        where w.read is null and k.log = p_log and k.tag = w.tag and k.entity = w.entity and k.version = p_version
+          and store.is_of_log(k.log, k.position, k.hash)
+        offset 0
+    ) as s on true;
     return query
-    with wanted as materialized (
-        select w.tag, s.entity, s.position, s.hash, s.version, s.state, coalesce(s.position, 0) + 1 as next
-        from unnest(p_tags, p_entities) as w(tag, entity)
-        left join lateral (
-            select k.entity, k.position, k.hash, k.version, k.state from store.snapshots k
-            where k.log = p_log and k.tag = w.tag and k.entity = w.entity and k.version = p_version
-              and store.is_of_log(k.log, k.position, k.hash)
-            offset 0
-        ) as s on true
-    )
-    select 0, w.position, w.hash, w.entity, w.version, null::text, w.state::text
-    from wanted w where w.entity is not null
-    union all
-    select 1, e.position, e.hash, e.event_type, e.version, e.tags, e.data::text
-    from (
-        select distinct store.position(t.segment, t.slot) as position from wanted w
-        cross join lateral generate_series(store.segment(w.next), store.segment(p_position)) as s(segment)
-        cross join lateral (
-            select k.segment, k.slot from store.event_tags k
-            where k.log = p_log and k.segment = s.segment and k.tag = w.tag
-              and k.slot >= case when s.segment = store.segment(w.next) then store.slot(w.next) else 0 end
-            offset 0
-        ) as t
-    ) as concerned
+    select 0, s.position, s.hash, s.entity, s.version, null::text, s.state
+    from unnest(p_tags, p_entities, v_snapshots) as w(tag, entity, position)
     cross join lateral (
-        select k.position, k.hash, k.event_type, k.version, k.tags, k.data from store.events k
-        where k.log = p_log and k.position = concerned.position offset 0
+        select k.position, k.hash, k.entity, k.version, k.state from store.snapshots k
+        where w.position is not null and k.log = p_log and k.tag = w.tag and k.entity = w.entity
+        offset 0
+    ) as s;
+    for v_segment in store.segment((select min(n) from unnest(v_next) n)) .. store.segment(p_position) loop
+        v_places := v_places || array(
+            select distinct store.position(v_segment, t.slot)
+            from unnest(p_tags, v_next, p_last_segments) as w(tag, next, last_segment)
+            cross join lateral (
+                select k.slot from store.event_tags k
+                where k.log = p_log and k.segment = v_segment and k.tag = w.tag
+                  and k.slot >= case when v_segment = store.segment(w.next) then store.slot(w.next) else 0 end
+                  and v_segment >= store.segment(w.next) and v_segment <= coalesce(w.last_segment, v_segment)
+                order by k.slot limit p_events_max - cardinality(v_places)
+            ) as t
+            order by 1 limit p_events_max - cardinality(v_places)
+        );
+        exit when cardinality(v_places) >= p_events_max;
+    end loop;
+    return query
+    select 1, e.position, e.hash, e.event_type, e.version, e.tags, e.data
+    from (
+        select k.*, sum(k.bytes) over (order by k.position) - k.bytes as bytes_before
+        from unnest(v_places) as p(position)
+        cross join lateral (
+            select k.position, k.hash, k.event_type, k.version, k.tags, k.data, pg_column_size(k.data)::bigint as bytes
+            from store.events k where k.log = p_log and k.position = p.position offset 0
+        ) as k
     ) as e
-    order by 1, 2;
+    where e.bytes_before < p_bytes_max
+    order by e.position;
+    get diagnostics v_found = row_count;
+    return query
+    select 2, case when v_found = cardinality(v_places) and v_found < p_events_max then p_position
+              else v_places[v_found] end,
+           null::bytea, null::text, null::smallint, null::text, null::json;
 end
 $$;
 
@@ -405,16 +451,24 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     select count(*) from gone;
 $$;
 
--- Forgets the outcomes that are older than `p_age`, some thousand at a time. Answers how many.
-create function store.forget_outcomes(p_age interval) returns bigint
-language sql security definer set search_path = pg_catalog, pg_temp as $$
-    with gone as (
-        delete from store.outcomes where ctid in (
-            select o.ctid from store.outcomes o where o.recorded_at < clock_timestamp() - p_age
-            limit 10000 for update skip locked
-        ) returning 1
-    )
-    select count(*) from gone;
+-- Forgets outcomes that are older than `p_age`, up to `p_limit` of them, the oldest first. Answers how many.
+create function store.forget_outcomes(p_age interval, p_limit integer) returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set enable_hashjoin = off
+as $$
+declare
+    -- Read once: an index is of no use for a time that is another one for each row.
+    v_before timestamptz := clock_timestamp() - greatest(p_age, interval '1 day');
+    v_gone   bigint;
+begin
+    delete from store.outcomes where ctid = any (array(
+        select o.ctid from store.outcomes o where o.recorded_at < v_before
+        order by o.recorded_at limit p_limit for update skip locked
+    ));
+    get diagnostics v_gone = row_count;
+    return v_gone;
+end
 $$;
 
 -- Who publishes which logs to Kafka, and how far they are. Not part of the log: it may be lost, and then the
@@ -460,7 +514,7 @@ begin
     if exists (select from pg_roles where rolname = 'recount_service') then
         grant usage on schema store, relay to recount_service;
         grant select on all tables in schema store to recount_service;
-        grant insert, update, delete on store.snapshots to recount_service;
+        grant insert, update, delete on store.snapshots, store.tag_filters to recount_service;
         grant execute on all functions in schema store to recount_service;
         grant select, insert, update, delete on all tables in schema relay to recount_service;
     end if;

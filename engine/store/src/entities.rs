@@ -1,15 +1,11 @@
 //! Loading entities: a snapshot, if there is one, and the later events with the entity's tag.
 
-use std::time::Duration;
-
 use recount_core::{LogKey, Position, Tag, Tip};
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::StoreError;
 use crate::logs::{column, hash};
-use crate::outcomes::KeyHash;
 use crate::read::read_tags;
 use crate::reader::LogReader;
 use crate::writer::LogWriter;
@@ -30,11 +26,10 @@ pub struct Snapshot {
     pub state: String,
 }
 
-/// How long reading all tags or keys of a log may take: tens of millions of rows.
-const SEEN_TIMEOUT: Duration = Duration::from_secs(600);
-
-/// The part of the one row that says that the log does not end at the tip.
+/// The parts of the rows of a page: see `store.load_entities`.
 const TIP_MOVED: i32 = -1;
+const SNAPSHOT: i32 = 0;
+const EVENT: i32 = 1;
 
 /// A row that is read when entities are loaded.
 #[derive(Clone, Debug)]
@@ -43,13 +38,32 @@ pub enum EntityRow {
     Event { tip: Tip, event_type: String, version: i16, tags: Vec<Tag>, data: String },
 }
 
+/// An entity to load.
+#[derive(Clone, Debug)]
+pub struct WantedEntity<'a> {
+    pub tag: &'a Tag,
+    /// The position up to which it has been read. `None`: it begins with its snapshot, if there is one.
+    pub read: Option<Position>,
+    /// The last segment with an event that may concern it, if that is known.
+    pub last_segment: Option<i32>,
+}
+
+/// Where a page of events ends.
+#[derive(Clone, Copy, Debug)]
+pub struct PageLimit {
+    pub events_max: i32,
+    /// Bytes of event data as they are stored, where large data is compressed. The event that reaches it is in the page.
+    pub stored_bytes_max: i64,
+}
+
 impl LogReader {
-    /// Reads the snapshots of the entities and all later events that concern them, with one query. Calls `visit` once
-    /// for each row: first the snapshots, then the events in order. Ignores snapshots of other versions than
-    /// `snapshot_version`, and those of a history that the log does not have.
+    /// Reads a page of what makes up these entities: the snapshots of those that were not read before, and then the later
+    /// events that concern any of them. Calls `visit` once for each row: first the snapshots, then the events in order.
+    /// Ignores snapshots of other versions than `snapshot_version`, and those of a history that the log does not have.
     ///
-    /// Returns false, without rows, if the log does not end at `tip`: the entities would be of another moment than the
-    /// caller knows.
+    /// Returns the position up to which all of them have been read; once that is the position of the tip, they are
+    /// complete. Returns `None`, without rows, if the log does not end at `tip`: the entities would be of another moment
+    /// than the caller knows.
     ///
     /// `visit` has to compare positions and tags. An event that concerns several entities may precede the snapshot of
     /// one of them, and because of a colliding hash an event may concern none of them.
@@ -57,47 +71,43 @@ impl LogReader {
         &self,
         log: LogKey,
         tip: Tip,
-        entities: &[Tag],
+        entities: &[WantedEntity<'_>],
         snapshot_version: i16,
+        limit: PageLimit,
         mut visit: impl FnMut(EntityRow) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        let hashes: Vec<i64> = entities.iter().map(|tag| tag_hash(log, tag)).collect();
-        let names: Vec<&str> = entities.iter().map(Tag::as_str).collect();
-        let statement = sqlx::query("select * from store.load_entities($1, $2, $3, $4, $5, $6)")
-            .bind(log.0)
-            .bind(tip.position.0)
-            .bind(&tip.hash.0[..])
-            .bind(hashes)
-            .bind(names)
-            .bind(snapshot_version);
-        let mut is_at_tip = true;
+    ) -> Result<Option<Position>, E> {
+        if entities.is_empty() {
+            return Ok(Some(tip.position));
+        }
+        let hashes: Vec<i64> = entities.iter().map(|wanted| tag_hash(log, wanted.tag)).collect();
+        let names: Vec<&str> = entities.iter().map(|wanted| wanted.tag.as_str()).collect();
+        let read: Vec<Option<i64>> = entities.iter().map(|wanted| wanted.read.map(|read| read.0)).collect();
+        let last_segments: Vec<Option<i32>> = entities.iter().map(|wanted| wanted.last_segment).collect();
+        let statement = sqlx::query(
+            "select part, place, hash, name, version, tags, body::text as body
+             from store.load_entities($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(log.0)
+        .bind(tip.position.0)
+        .bind(&tip.hash.0[..])
+        .bind(hashes)
+        .bind(names)
+        .bind(snapshot_version)
+        .bind(read)
+        .bind(last_segments)
+        .bind(limit.events_max)
+        .bind(limit.stored_bytes_max);
+        let mut read = None;
         self.visit_rows(statement, |row| {
-            is_at_tip = column::<i32>(row, "part")? != TIP_MOVED;
-            if is_at_tip {
-                visit(read_row(row)?)?;
+            match column::<i32>(row, "part")? {
+                TIP_MOVED => {}
+                part @ (SNAPSHOT | EVENT) => visit(read_row(part, row)?)?,
+                _ => read = Some(Position(column(row, "place")?)),
             }
             Ok::<bool, E>(true)
         })
         .await?;
-        Ok(is_at_tip)
-    }
-
-    /// Calls `visit` with the hash of every tag and of every idempotency key in the log, until it returns false. From
-    /// these a writer knows without a query that a tag or a key is new. Returns whether `visit` saw all of them.
-    pub async fn visit_seen(
-        &self,
-        log: LogKey,
-        mut visit: impl FnMut(Seen) -> bool,
-    ) -> Result<bool, StoreError> {
-        let tags = sqlx::query("select tag from store.event_tags where log = $1").bind(log.0);
-        let seen_tag = |row: &PgRow| row.try_get(0).map(Seen::Tag).map_err(StoreError::from_read);
-        if !self.visit_rows_for(SEEN_TIMEOUT, tags, |row| Ok::<_, StoreError>(visit(seen_tag(row)?))).await? {
-            return Ok(false);
-        }
-        let keys = sqlx::query("select key from store.outcomes where log = $1").bind(log.0);
-        let seen_key =
-            |row: &PgRow| row.try_get(0).map(KeyHash).map(Seen::Key).map_err(StoreError::from_read);
-        self.visit_rows_for(SEEN_TIMEOUT, keys, |row| Ok(visit(seen_key(row)?))).await
+        Ok(read)
     }
 }
 
@@ -136,21 +146,15 @@ impl LogWriter {
     }
 }
 
-/// A tag or an idempotency key that is in a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The hash of a tag: see [`tag_hash`].
-    Tag(i64),
-    Key(KeyHash),
-}
-
-fn read_row(row: &PgRow) -> Result<EntityRow, StoreError> {
+fn read_row(part: i32, row: &PgRow) -> Result<EntityRow, StoreError> {
     let tip = Tip { position: Position(column(row, "place")?), hash: hash(row, "hash")? };
     let version = column(row, "version")?;
     let name: String = column(row, "name")?;
     let body = column(row, "body")?;
-    Ok(match column::<i32>(row, "part")? {
-        0 => EntityRow::Snapshot(Snapshot { entity: Tag::from_stored(&name), version, tip, state: body }),
+    Ok(match part {
+        SNAPSHOT => {
+            EntityRow::Snapshot(Snapshot { entity: Tag::from_stored(&name), version, tip, state: body })
+        }
         _ => {
             let tags = read_tags(column(row, "tags")?);
             EntityRow::Event { tip, event_type: name, version, tags, data: body }

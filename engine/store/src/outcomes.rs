@@ -1,4 +1,6 @@
-//! The recorded outcomes of commands with an idempotency key.
+//! The recorded outcomes of commands with an idempotency key, and how long they are kept.
+
+use std::time::Duration;
 
 use recount_core::{LogKey, Position};
 use sqlx::Row;
@@ -6,12 +8,16 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 use crate::reader::LogReader;
+use crate::writer::LogWriter;
+
+/// Outcomes that one statement forgets: few enough that it takes a moment and holds no snapshot for long.
+const FORGET_STEP: i32 = 10_000;
 
 /// 128 bits of the SHA-256 of an idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyHash(pub Uuid);
 
-/// 128 bits of the SHA-256 of the request that came with the key.
+/// 128 bits that tell the request that came with the key from another one. What they are made of is the writer's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestHash(pub Uuid);
 
@@ -52,5 +58,27 @@ impl LogReader {
             })
         };
         rows.iter().map(read).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from_read)
+    }
+}
+
+impl LogWriter {
+    /// Forgets the outcomes that are older than this, at least a day, in all logs. Returns how many. A command that is
+    /// repeated with a key that was forgotten is a new one.
+    ///
+    /// Several processes may call this at the same time.
+    pub async fn forget_outcomes(&self, older_than: Duration) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let step: i64 = sqlx::query_scalar("select store.forget_outcomes(make_interval(secs => $1), $2)")
+                .bind(older_than.as_secs_f64())
+                .bind(FORGET_STEP)
+                .fetch_one(self.brief())
+                .await
+                .map_err(StoreError::from_read)?;
+            forgotten += step.unsigned_abs();
+            if step == 0 {
+                return Ok(forgotten);
+            }
+        }
     }
 }

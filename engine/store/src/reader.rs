@@ -47,32 +47,9 @@ impl LogReader {
     pub(crate) async fn visit_rows<E: From<StoreError>>(
         &self,
         statement: Query<'_, Postgres, PgArguments>,
-        visit: impl FnMut(&PgRow) -> Result<bool, E>,
-    ) -> Result<bool, E> {
-        self.visit(statement, None, visit).await
-    }
-
-    /// The same for a statement that may run longer than others.
-    pub(crate) async fn visit_rows_for<E: From<StoreError>>(
-        &self,
-        limit: Duration,
-        statement: Query<'_, Postgres, PgArguments>,
-        visit: impl FnMut(&PgRow) -> Result<bool, E>,
-    ) -> Result<bool, E> {
-        self.visit(statement, Some(limit), visit).await
-    }
-
-    async fn visit<E: From<StoreError>>(
-        &self,
-        statement: Query<'_, Postgres, PgArguments>,
-        limit: Option<Duration>,
         mut visit: impl FnMut(&PgRow) -> Result<bool, E>,
     ) -> Result<bool, E> {
         let mut lease = self.database.lease().await.map_err(StoreError::from_read)?;
-        if let Some(limit) = limit {
-            let allowing = self.database.bounded(STATEMENT_TIMEOUT, lease.allow(limit));
-            allowing.await.map_err(StoreError::from_read)?;
-        }
         {
             let mut rows = statement.fetch(lease.within(ROW_TIMEOUT));
             while let Some(row) = rows.try_next().await.map_err(StoreError::from_read)? {

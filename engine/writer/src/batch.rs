@@ -85,7 +85,7 @@ impl<D: Domain> Batch<D> {
     pub(crate) fn answer_decided(&mut self, seen: &mut SeenFilter) {
         for mut item in self.items.drain(..) {
             if let Some(key) = item.pending.submission.recorded_key() {
-                seen.insert_key(key.key);
+                seen.keys.insert(key.key);
             }
             let outcome = item.decided.ok_or(SubmitError::Internal);
             item.pending.answer(outcome);
@@ -98,6 +98,11 @@ impl<D: Domain> Batch<D> {
             item.pending.answer(Err(error.clone()));
         }
         self.items.retain(|item| !item.pending.is_answered());
+    }
+
+    /// Whether a caller still waits.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.items.iter().any(|item| !item.pending.is_overdue())
     }
 
     /// Drops the submissions that were taken back, and keeps the others from being taken back: they are about to be sent.
@@ -136,20 +141,18 @@ impl<D: Domain> Batch<D> {
         self.looks_up_all_keys = true;
     }
 
-    /// The keys of the batch that may have an outcome already.
-    ///
-    /// The key of a dry run is always looked up: a dry run records nothing, so the store's unique constraint would not
-    /// reveal an outcome that another process has recorded.
+    /// The keys of the batch that may have an outcome already. Those that are left out and have one make the append fail:
+    /// see [`RecentKeys`](crate::recent_keys::RecentKeys). A dry run appends nothing, so its key is always looked up.
     pub(crate) fn keys_to_look_up(&self, seen: &mut SeenFilter) -> Vec<KeyHash> {
         self.submissions()
             .filter_map(|pending| Some((pending.submission.key?.key, pending.submission.dry_run)))
-            .filter(|(key, dry_run)| self.looks_up_all_keys || *dry_run || !seen.key_is_new(*key))
+            .filter(|(key, dry_run)| self.looks_up_all_keys || *dry_run || seen.keys.may_be_taken(*key))
             .map(|(key, _)| key)
             .collect()
     }
 
     /// Answers each submission that has a recorded outcome with that outcome.
-    pub(crate) fn answer_recorded(&mut self, recorded: &[RecordedOutcome]) {
+    pub(crate) fn answer_recorded(&mut self, recorded: &[RecordedOutcome], log_id: Uuid) {
         for item in &mut self.items {
             let Some(key) = item.pending.submission.key else {
                 continue;
@@ -157,7 +160,7 @@ impl<D: Domain> Batch<D> {
             let Some(outcome) = recorded.iter().find(|outcome| outcome.key == key.key) else {
                 continue;
             };
-            item.pending.answer(if outcome.request == key.request {
+            item.pending.answer(if outcome.request == key.request_in(log_id) {
                 serde_json::from_str(&outcome.outcome).map_err(|error| {
                     tracing::error!(%error, "a recorded outcome is unreadable");
                     SubmitError::Internal

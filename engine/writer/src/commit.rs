@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use recount_store::Appended;
+use recount_store::{Appended, Snapshot};
 
 use crate::batch::{Batch, PreparedAppend};
 use crate::domain::Domain;
@@ -34,21 +34,21 @@ impl<D: Domain> Writer<D> {
         self.tip = prepared.append.next_tip();
         self.frontier = prepared.append.frontier().clone();
         self.recorded_at = prepared.recorded_at;
-        prepared.new_tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+        self.seen.insert_tags(self.tip.position, &prepared.new_tags);
         batch.answer_decided(&mut self.seen);
         if prepared.append.events() > 0 {
             self.notifier.notify();
         }
-        self.save_snapshots();
+        self.save_snapshots(|writer| writer.entities.due_snapshots(&writer.tuning));
         self.entities.put_back();
     }
 
     /// Saves the snapshots that are due, in the background. Snapshots are a cache: a failure costs only time.
-    fn save_snapshots(&mut self) {
+    pub(crate) fn save_snapshots(&mut self, due: impl FnOnce(&mut Writer<D>) -> Vec<Snapshot>) {
         let Ok(permit) = self.snapshots.clone().try_acquire_owned() else {
             return;
         };
-        let due = self.entities.due_snapshots(self.tuning.snapshot_every);
+        let due = due(self);
         if due.is_empty() {
             return;
         }

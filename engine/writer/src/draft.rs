@@ -157,7 +157,7 @@ impl<'w, D: Domain> Draft<'w, D> {
             let encoded = D::encode(&event);
             let new = encoded.tags.iter().filter(|tag| self.writer.entities.find(tag).is_none());
             drafted.new_tags.extend(new.cloned());
-            self.writer.entities.draft(&encoded.tags, position, &event, &mut drafted.undo);
+            self.writer.entities.draft(&encoded, position, &event, &mut drafted.undo);
             drafted.deadlines.extend(D::deadlines(&event));
             let id = self.writer.environment.new_id();
             refs.push(EventRef { position, id, event_type: encoded.event_type.to_owned() });
@@ -185,7 +185,7 @@ impl<'w, D: Domain> Draft<'w, D> {
         if let Some(key) = submission.recorded_key() {
             self.prepared.append.push_outcome(NewOutcome {
                 key: key.key,
-                request: key.request,
+                request: key.request_in(self.writer.log_id),
                 outcome: serde_json::to_string(outcome).expect("an outcome has only string keys"),
             });
         }

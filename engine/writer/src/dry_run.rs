@@ -26,8 +26,8 @@ impl<D: Domain> Draft<'_, D> {
         let entities = &mut self.writer.entities;
         // A draft at this position never gets into the log and does not outlive the submission.
         let position = self.prepared.append.next_tip().position;
-        for (event, Encoded { tags, .. }) in events.iter().zip(&encoded) {
-            entities.draft(tags, position, event, &mut drafted.undo);
+        for (event, encoded) in events.iter().zip(&encoded) {
+            entities.draft(encoded, position, event, &mut drafted.undo);
         }
         let mut answer = members(&D::answer(command));
         if drafted.missing.is_empty() {

@@ -9,11 +9,13 @@ use recount_core::{Environment, LogName};
 use recount_store::{CommitNotifier, LogReader, LogWriter, StoreError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::domain::Domain;
+use crate::filter_memory::FilterMemory;
 use crate::pending::{PendingSubmission, Progress};
+use crate::retention;
 use crate::submission::{Submission, SubmissionOutcome, SubmitError};
 use crate::tuning::Tuning;
 use crate::writer::{self, Context, STATEMENT_TIMEOUT};
@@ -43,6 +45,8 @@ struct Inner<D: Domain> {
     writers: Mutex<HashMap<LogName, Inbox<D>>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    /// Ends the task that forgets outcomes, also if nobody stops the engine.
+    _retention: DropGuard,
 }
 
 /// The sending end of a writer's inbox.
@@ -64,13 +68,14 @@ impl<D: Domain> CommandEngine<D> {
     pub fn start(store: LogWriter, environment: Environment, tuning: Tuning) -> CommandEngine<D> {
         let notifier = CommitNotifier::start(&store);
         let history_reads = Arc::new(Semaphore::new(HISTORY_READS_MAX));
-        let context = Context { store, notifier, environment, tuning, history_reads };
-        let inner = Inner {
-            context,
-            writers: Mutex::default(),
-            tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
-        };
+        let filter_memory = FilterMemory::new(tuning.seen_bytes_max);
+        let stopping = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let retention = stopping.child_token();
+        tasks.spawn(retention::run(store.clone(), tuning.outcome_retention, retention.clone()));
+        let context = Context { store, notifier, environment, tuning, history_reads, filter_memory };
+        let inner =
+            Inner { context, writers: Mutex::default(), tasks, stopping, _retention: retention.drop_guard() };
         CommandEngine { inner: Arc::new(inner) }
     }
 

@@ -1,14 +1,18 @@
 //! The entities in the memory of a writer: those that it keeps, and those of the current batch.
+//!
+//! Those that are being loaded are in `loading.rs`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
-use recount_core::{EventHash, Position, Tag, Tip};
-use recount_store::{Append, EntityRow, Snapshot, StoreError};
+use recount_core::{EventHash, Position, RecordedEvent, Tag, Tip};
+use recount_store::{Append, Snapshot};
+use serde::Serialize;
 
-use crate::domain::{Domain, Undecodable};
+use crate::domain::{Domain, Encoded};
+use crate::tuning::Tuning;
 
 /// Randomly seeded like the standard hasher, and several times as fast for short keys.
 type QuickHasher = lru::DefaultHasher;
@@ -20,20 +24,83 @@ pub(crate) struct EntityState<E> {
     position: Position,
     /// The hash of that event; `None` as long as it is a draft, and before the first event.
     hash: Option<EventHash>,
-    /// Events since the last snapshot.
-    unsaved: u32,
+    /// What was folded since the last snapshot.
+    unsaved: Folded,
+    /// The size of the last snapshot.
+    snapshot_bytes: usize,
+}
+
+/// How much was folded into an entity.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Folded {
+    pub events: u32,
+    /// Of event data.
+    pub bytes: usize,
+}
+
+impl Folded {
+    pub(crate) fn add(&mut self, event_bytes: usize) {
+        self.events = self.events.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(event_bytes);
+    }
+
+    /// Whether it is so much that it should not have to be read again.
+    pub(crate) fn is_much(self, tuning: &Tuning) -> bool {
+        self.events >= tuning.snapshot_every || self.bytes >= tuning.snapshot_bytes
+    }
 }
 
 impl<E> EntityState<E> {
     pub(crate) fn empty() -> EntityState<E> {
-        EntityState { state: None, position: Position::START, hash: None, unsaved: 0 }
+        EntityState {
+            state: None,
+            position: Position::START,
+            hash: None,
+            unsaved: Folded::default(),
+            snapshot_bytes: 0,
+        }
+    }
+
+    /// The state that a snapshot has.
+    pub(crate) fn of_snapshot(state: E, tip: Tip, bytes: usize) -> EntityState<E> {
+        EntityState {
+            state: Some(state),
+            position: tip.position,
+            hash: Some(tip.hash),
+            unsaved: Folded::default(),
+            snapshot_bytes: bytes,
+        }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    /// A snapshot, if one is due. From now on the entity counts as saved. A state that is larger than the events that would
+    /// make a snapshot due waits until as much was folded, so that snapshots never cost more than the events did.
+    pub(crate) fn due_snapshot<D>(&mut self, tag: &Tag, tuning: &Tuning) -> Option<Snapshot>
+    where
+        D: Domain<Entity = E>,
+        E: Serialize,
+    {
+        if !self.unsaved.is_much(tuning)
+            || (self.unsaved.events < tuning.snapshot_every && self.unsaved.bytes < self.snapshot_bytes)
+        {
+            return None;
+        }
+        let state = self.state.as_ref().filter(|state| D::is_snapshotted(state))?;
+        let tip = Tip { position: self.position, hash: self.hash? };
+        let state = serde_json::to_string(state).expect("an entity has only string keys");
+        self.unsaved = Folded::default();
+        self.snapshot_bytes = state.len();
+        Some(Snapshot { entity: tag.clone(), version: D::SNAPSHOT_VERSION, tip, state })
     }
 }
 
 impl<E: Clone> Clone for EntityState<E> {
     fn clone(&self) -> EntityState<E> {
-        let EntityState { position, hash, unsaved, .. } = *self;
-        EntityState { state: self.state.clone(), position, hash, unsaved }
+        let EntityState { position, hash, unsaved, snapshot_bytes, .. } = *self;
+        EntityState { state: self.state.clone(), position, hash, unsaved, snapshot_bytes }
     }
 }
 
@@ -75,8 +142,8 @@ impl<D: Domain> Entities<D> {
         self.committed.insert(tag, EntityState::empty());
     }
 
-    pub(crate) fn pin_loaded(&mut self, loader: EntityLoader<D>) {
-        self.committed.extend(loader.entities);
+    pub(crate) fn pin_loaded(&mut self, loaded: impl IntoIterator<Item = (Tag, EntityState<D::Entity>)>) {
+        self.committed.extend(loaded);
     }
 
     pub(crate) fn find(&self, tag: &Tag) -> Option<&D::Entity> {
@@ -100,8 +167,14 @@ impl<D: Domain> Entities<D> {
 
     /// Folds a decided event, which is not in the log yet, into the entities of the batch. Adds the previous states to
     /// `undo`.
-    pub(crate) fn draft(&mut self, tags: &[Tag], position: Position, event: &D::Event, undo: &mut Undo<D>) {
-        for tag in tags {
+    pub(crate) fn draft(
+        &mut self,
+        encoded: &Encoded,
+        position: Position,
+        event: &D::Event,
+        undo: &mut Undo<D>,
+    ) {
+        for tag in &encoded.tags {
             // The event concerns this entity even if no command of the batch reads it, so its kept state has to change.
             if !self.is_pinned(tag) && !self.pin_kept(tag) {
                 continue;
@@ -113,7 +186,7 @@ impl<D: Domain> Entities<D> {
             }
             D::evolve(tag, &mut entity.state, event);
             (entity.position, entity.hash) = (position, None);
-            entity.unsaved += 1;
+            entity.unsaved.add(encoded.data.len());
             self.drafted.insert(tag.clone(), entity);
         }
     }
@@ -159,8 +232,8 @@ impl<D: Domain> Entities<D> {
     }
 
     /// Folds an event that another process appended into its entities, if they are in memory.
-    pub(crate) fn catch_up(&mut self, tags: &[Tag], tip: Tip, event: &D::Event) {
-        for tag in tags {
+    pub(crate) fn catch_up(&mut self, recorded: &RecordedEvent, event: &D::Event) {
+        for tag in &recorded.tags {
             let entity = match self.committed.get_mut(tag) {
                 Some(entity) => entity,
                 None => match self.kept.peek_mut(tag) {
@@ -168,40 +241,31 @@ impl<D: Domain> Entities<D> {
                     None => continue,
                 },
             };
-            apply::<D>(tag, entity, tip, event);
+            apply::<D>(tag, entity, Tip::at(recorded), event, recorded.data.len());
         }
     }
 
-    /// Snapshots of those entities of the batch that have changed often enough since their last snapshot. From now on
-    /// they count as saved.
-    pub(crate) fn due_snapshots(&mut self, every: u32) -> Vec<Snapshot> {
-        let mut due = Vec::new();
-        for (tag, entity) in &mut self.committed {
-            if entity.unsaved < every {
-                continue;
-            }
-            let state = entity.state.as_ref().filter(|state| D::is_snapshotted(state));
-            if let (Some(state), Some(hash)) = (state, entity.hash) {
-                entity.unsaved = 0;
-                due.push(Snapshot {
-                    entity: tag.clone(),
-                    version: D::SNAPSHOT_VERSION,
-                    tip: Tip { position: entity.position, hash },
-                    state: serde_json::to_string(state).expect("an entity has only string keys"),
-                });
-            }
-        }
-        due
+    /// Snapshots of those entities of the batch that have changed enough since their last snapshot. From now on they count
+    /// as saved.
+    pub(crate) fn due_snapshots(&mut self, tuning: &Tuning) -> Vec<Snapshot> {
+        let due = |(tag, entity): (&Tag, &mut EntityState<D::Entity>)| entity.due_snapshot::<D>(tag, tuning);
+        self.committed.iter_mut().filter_map(due).collect()
     }
 }
 
 /// Folds an event into an entity, unless the entity has it already: an event that concerns several entities may precede
 /// the snapshot of one of them.
-fn apply<D: Domain>(tag: &Tag, entity: &mut EntityState<D::Entity>, tip: Tip, event: &D::Event) {
+pub(crate) fn apply<D: Domain>(
+    tag: &Tag,
+    entity: &mut EntityState<D::Entity>,
+    tip: Tip,
+    event: &D::Event,
+    event_bytes: usize,
+) {
     if entity.position < tip.position {
         D::evolve(tag, &mut entity.state, event);
         (entity.position, entity.hash) = (tip.position, Some(tip.hash));
-        entity.unsaved += 1;
+        entity.unsaved.add(event_bytes);
     }
 }
 
@@ -216,59 +280,5 @@ impl<D: Domain> Undo<D> {
     /// Nothing is replaced yet. Only a dry run or a submission of several commands may have to be undone.
     pub(crate) fn new(is_needed: bool) -> Undo<D> {
         Undo { is_needed, replaced: Vec::new() }
-    }
-}
-
-/// Why entities could not be loaded.
-#[derive(Debug)]
-pub(crate) enum LoadError {
-    /// A snapshot is only a cache: the entity can be loaded from its events.
-    Snapshot(serde_json::Error),
-    Event(Undecodable),
-    Store(StoreError),
-    /// The log does not end at the tip that the writer stands on.
-    TipMoved,
-}
-
-impl From<StoreError> for LoadError {
-    fn from(error: StoreError) -> LoadError {
-        LoadError::Store(error)
-    }
-}
-
-/// Builds entities from the rows of the store.
-#[derive(Debug)]
-pub(crate) struct EntityLoader<D: Domain> {
-    entities: HashMap<Tag, EntityState<D::Entity>>,
-}
-
-impl<D: Domain> EntityLoader<D> {
-    pub(crate) fn new(tags: &[Tag]) -> EntityLoader<D> {
-        EntityLoader { entities: tags.iter().map(|tag| (tag.clone(), EntityState::empty())).collect() }
-    }
-
-    /// Adds a row of the store.
-    pub(crate) fn add_row(&mut self, row: EntityRow) -> Result<(), LoadError> {
-        match row {
-            EntityRow::Snapshot(snapshot) => {
-                if let Some(entity) = self.entities.get_mut(&snapshot.entity) {
-                    let state = serde_json::from_str(&snapshot.state).map_err(LoadError::Snapshot)?;
-                    let Tip { position, hash } = snapshot.tip;
-                    *entity = EntityState { state: Some(state), position, hash: Some(hash), unsaved: 0 };
-                }
-            }
-            EntityRow::Event { tip, event_type, version, tags, data } => {
-                // Because of a colliding hash, an event may concern none of the entities.
-                if tags.iter().any(|tag| self.entities.contains_key(tag)) {
-                    let event = D::decode(&event_type, version, &data).map_err(LoadError::Event)?;
-                    for tag in &tags {
-                        if let Some(entity) = self.entities.get_mut(tag) {
-                            apply::<D>(tag, entity, tip, &event);
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }

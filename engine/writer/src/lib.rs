@@ -105,6 +105,7 @@
 //! [`Environment`](recount_core::Environment).
 
 mod batch;
+mod bloom;
 mod commit;
 mod correct_time;
 pub mod deadlines;
@@ -114,13 +115,20 @@ mod draft;
 mod dry_run;
 mod engine;
 mod entities;
+mod filter_memory;
+mod growing_filter;
 mod load;
+mod loading;
 mod open;
 mod pending;
 mod recall;
+mod recent_keys;
 mod recover;
+mod retention;
 mod seen;
 mod submission;
+mod tag_filter;
+mod tag_history;
 pub mod test_kit;
 mod tuning;
 mod writer;

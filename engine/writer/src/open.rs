@@ -8,9 +8,11 @@ use tokio::sync::Semaphore;
 
 use crate::domain::Domain;
 use crate::entities::Entities;
+use crate::loading::EntityLoader;
 use crate::pending::PendingSubmission;
 use crate::seen::SeenFilter;
 use crate::submission::SubmitError;
+use crate::tag_history::TagSource;
 use crate::writer::{AttemptError, Backoff, Context, STATEMENT_TIMEOUT, Writer, within};
 
 impl<D: Domain> Writer<D> {
@@ -45,15 +47,22 @@ impl<D: Domain> Writer<D> {
     }
 
     pub(crate) async fn open(context: &Context, log: &LogName) -> Result<Option<Writer<D>>, AttemptError> {
-        let Context { store, tuning, history_reads, .. } = context;
+        let Context { store, tuning, history_reads, filter_memory, .. } = context;
         // Another name may have the same key.
         let found = store.reader().log(log.key()).await?.filter(|found| found.name == *log);
-        let Some(Log { key, name, tip, fence, recorded_at, .. }) = found else {
+        let Some(Log { key, id, name, tip, fence, recorded_at }) = found else {
             return Ok(None);
         };
         let frontier = store.reader().frontier(key, tip).await?;
+        let tags = TagSource {
+            store: store.clone(),
+            log: key,
+            memory: filter_memory.clone(),
+            history_reads: history_reads.clone(),
+        };
         Ok(Some(Writer {
             log: key,
+            log_id: id,
             name,
             store: store.clone(),
             environment: context.environment.clone(),
@@ -63,7 +72,8 @@ impl<D: Domain> Writer<D> {
             fence,
             recorded_at,
             entities: Entities::new(tuning.entities_max),
-            seen: SeenFilter::new(store.reader(), key, tip.position, tuning.seen_max, history_reads.clone()),
+            loader: EntityLoader::new(),
+            seen: SeenFilter::new(tags, tip.position),
             notifier: context.notifier.clone(),
             snapshots: Arc::new(Semaphore::new(1)),
         }))

@@ -10,7 +10,10 @@ impl<D: Domain> Writer<D> {
         let keys = batch.keys_to_look_up(&mut self.seen);
         if !keys.is_empty() {
             let recorded = self.store.reader().outcomes(self.log, &keys).await?;
-            batch.answer_recorded(&recorded);
+            if !recorded.is_empty() {
+                self.seen.keys.found();
+            }
+            batch.answer_recorded(&recorded, self.log_id);
         }
         Ok(())
     }

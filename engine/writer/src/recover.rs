@@ -44,9 +44,9 @@ impl<D: Domain> Writer<D> {
     /// Takes in an event that another process has appended.
     fn take_in(&mut self, event: &RecordedEvent) {
         let tip = Tip::at(event);
-        event.tags.iter().for_each(|tag| self.seen.insert_tag(tag));
+        self.seen.insert_tags(tip.position, &event.tags);
         match D::decode(&event.event_type, event.version, &event.data) {
-            Ok(decoded) => self.entities.catch_up(&event.tags, tip, &decoded),
+            Ok(decoded) => self.entities.catch_up(event, &decoded),
             Err(error) => {
                 // A command that reads an entity of this event fails when the entity is loaded; others go on.
                 tracing::error!(log = %self.name, position = %event.position, %error, "an event is unreadable");
@@ -71,9 +71,15 @@ impl<D: Domain> Writer<D> {
     /// Starts again at the tip of the log, and forgets everything before it.
     async fn reopen(&mut self, log: &Log) -> Result<(), AttemptError> {
         // First what can fail, so that the writer never stands between two histories.
+        let is_longer = self.store.reader().contains(self.log, self.tip).await?;
         self.frontier = self.store.reader().frontier(self.log, log.tip).await?;
         (self.tip, self.fence, self.recorded_at) = (log.tip, log.fence, log.recorded_at);
+        self.log_id = log.id;
         self.entities.clear();
+        // What was read of long histories is true as long as the log goes on from where it was read.
+        if !is_longer {
+            self.loader.clear();
+        }
         self.seen.reopen(log.tip.position);
         Ok(())
     }

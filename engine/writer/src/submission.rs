@@ -66,6 +66,15 @@ impl IdempotencyKey {
     }
 }
 
+impl IdempotencyKey {
+    /// The request as it is recorded in this log. A hash of a request with personal data can be guessed by who knows the
+    /// rest of the request, so the log's random id is hashed with it: recorded hashes of two logs or two deployments cannot
+    /// be compared, and no table made in advance has them. Who holds the whole database also holds the id.
+    pub(crate) fn request_in(&self, log_id: Uuid) -> RequestHash {
+        RequestHash(hash(&[log_id.as_bytes(), self.request.0.as_bytes()]))
+    }
+}
+
 fn hash(parts: &[&[u8]]) -> Uuid {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -216,8 +225,7 @@ pub enum SubmitError {
 mod tests {
     use super::*;
 
-    /// Outcomes stay recorded as long as the log: what was written by the first version reads for good, and is written
-    /// the same.
+    /// What an earlier version recorded is read by later ones, and by those that run beside it.
     #[test]
     fn a_recorded_outcome_keeps_its_form() {
         let recorded = concat!(

@@ -15,11 +15,16 @@ pub struct Tuning {
     pub batch_commands_max: usize,
     /// Entities that a writer keeps in memory.
     pub entities_max: usize,
-    /// Tags and keys that a writer remembers as seen, at about three bytes each. With more, the writer looks them up in the
-    /// store, which is slower and has no other effect.
-    pub seen_max: usize,
-    /// Events of one entity after which a snapshot of it is saved, so that loading it reads at most this many.
+    /// Bytes of memory in which all writers of the process together remember which tags are in their logs, at about three
+    /// bytes a tag. Where they do not suffice, writers look tags up in the store, which is slower and has no other effect.
+    pub seen_bytes_max: usize,
+    /// Events of one entity after which a snapshot of it is saved, so that loading it reads about as many at most.
     pub snapshot_every: u32,
+    /// The same in bytes of event data: events may be large. More, if the snapshot is larger.
+    pub snapshot_bytes: usize,
+    /// How long the outcomes of commands with an idempotency key are kept, at least a day. A command that is repeated later
+    /// is a new one. If processes differ, the shortest time counts.
+    pub outcome_retention: Duration,
     /// How long an idle writer stays. Then it ends and frees its memory.
     pub idle: Duration,
     /// How long a submission may take before its caller gets an error and should repeat it.
@@ -33,8 +38,10 @@ impl Default for Tuning {
             inbox_bytes_max: 64 << 20,
             batch_commands_max: 512,
             entities_max: 1 << 18,
-            seen_max: 1 << 25,
+            seen_bytes_max: 256 << 20,
             snapshot_every: 1_000,
+            snapshot_bytes: 256 << 10,
+            outcome_retention: Duration::from_hours(90 * 24),
             idle: Duration::from_secs(60),
             command_timeout: Duration::from_secs(10),
         }

@@ -20,10 +20,13 @@ use recount_store::{CommitNotifier, LogWriter, StoreError};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::batch::Batch;
 use crate::domain::Domain;
 use crate::entities::Entities;
+use crate::filter_memory::FilterMemory;
+use crate::loading::EntityLoader;
 use crate::pending::PendingSubmission;
 use crate::seen::SeenFilter;
 use crate::submission::SubmitError;
@@ -48,6 +51,7 @@ pub(crate) struct Context {
     pub tuning: Tuning,
     /// Permits to read the history of a log.
     pub history_reads: Arc<Semaphore>,
+    pub filter_memory: FilterMemory,
 }
 
 /// Runs the writer of a log until it has been idle for a while, or until the engine stops and the inbox is empty.
@@ -120,6 +124,7 @@ fn fill<D: Domain>(
 #[derive(Debug)]
 pub(crate) struct Writer<D: Domain> {
     pub(crate) log: LogKey,
+    pub(crate) log_id: Uuid,
     /// For the output of the process: people know logs by name.
     pub(crate) name: LogName,
     pub(crate) store: LogWriter,
@@ -132,6 +137,7 @@ pub(crate) struct Writer<D: Domain> {
     pub(crate) fence: i64,
     pub(crate) recorded_at: DateTime<Utc>,
     pub(crate) entities: Entities<D>,
+    pub(crate) loader: EntityLoader<D>,
     pub(crate) seen: SeenFilter,
     pub(crate) notifier: CommitNotifier,
     /// One task at a time saves snapshots.
@@ -147,6 +153,8 @@ pub(crate) enum AttemptError {
     Incomplete,
     /// A key that seemed new has an outcome.
     KeyTaken,
+    /// No caller waits any more.
+    GivenUp,
     /// The store cannot be reached; nothing was sent.
     Unavailable(StoreError),
     /// The time of the batch is ahead of the database's clock.
@@ -198,7 +206,13 @@ impl<D: Domain> Writer<D> {
             }
             match error {
                 AttemptError::TipMoved | AttemptError::Incomplete => {}
-                AttemptError::KeyTaken => batch.look_up_all_keys(),
+                AttemptError::KeyTaken => {
+                    self.seen.keys.doubt();
+                    batch.look_up_all_keys();
+                }
+                AttemptError::GivenUp => {
+                    tracing::warn!(log = %self.name, "loading takes longer than callers wait; the next batch goes on with it");
+                }
                 AttemptError::Unavailable(error) => {
                     tracing::warn!(log = %self.name, %error, source = ?error, "a batch waits for the store");
                     backoff.pause().await;

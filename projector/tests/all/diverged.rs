@@ -13,7 +13,7 @@ use crate::support::{Tally, World, log, until};
 
 impl World {
     /// Takes the events after a position from the log, as a failover to a replica that lacks them does.
-    async fn lose_after(&self, log: &LogName, position: i64) {
+    pub(crate) async fn lose_after(&self, log: &LogName, position: i64) {
         sqlx::raw_sql(AssertSqlSafe(format!(
             "begin;
              alter table store.events disable trigger user;

@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 
+use recount_core::Position;
 use recount_projection::Projection;
 use recount_projector::ledger::LedgerProjection;
-use recount_projector::{ProjectorConfig, ProjectorError, StartError, migrate, run};
+use recount_projector::{
+    ProjectorConfig, ProjectorError, RemakeError, StartError, diverged_ledgers, migrate, remake, run,
+};
 use recount_service_kit::config::{DatabaseArgs, KafkaArgs, ListenArgs};
 use recount_service_kit::database::Database;
 use recount_test_support::free_address;
@@ -59,6 +62,48 @@ async fn the_role_is_ready_until_a_log_stops_and_ends_when_cancelled() {
         answer.starts_with("HTTP/1.1 503") && answer.contains("`broken` cannot go on from position 1")
     })
     .await;
+    token.cancel();
+    tokio::time::timeout(PATIENCE, role).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_role_is_not_ready_while_a_ledger_has_diverged_and_remaking_it_puts_it_right() {
+    let world = World::new().await;
+    let (store, ledger) = (Database::from(&world.pool), log("books"));
+    migrate(&store).await.unwrap();
+    let config = config(&world);
+    let address = config.listen.listen;
+    let token = CancellationToken::new();
+    let role = tokio::spawn({
+        let token = token.clone();
+        async move { run(&config, token).await }
+    });
+    world.append(&ledger, vec![("ledger-created", "{\"ledger\":\"books\"}".to_owned(), Vec::new())]).await;
+    world.append(&ledger, vec![("asset-registered", "{\"asset\":\"USD/2\"}".to_owned(), Vec::new())]).await;
+    until("the ledger is applied", async || world.progress("ledger_v2", &ledger).await == 2).await;
+    until("the role is ready", async || readiness(address).await.starts_with("HTTP/1.1 200")).await;
+
+    world.lose_after(&ledger, 1).await;
+    until("readiness says what to run", async || {
+        let answer = readiness(address).await;
+        answer.starts_with("HTTP/1.1 503") && answer.contains("recount read-models remake books")
+    })
+    .await;
+    sqlx::query("insert into relay.progress values ($1, 2, sha256(''))")
+        .bind(ledger.key().0)
+        .execute(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(diverged_ledgers(&store).await.unwrap(), std::slice::from_ref(&ledger));
+    let remade = remake(&store, &store, &ledger).await.unwrap();
+    assert_eq!((remade.end, remade.rows), (Some(Position(1)), 2));
+    until("the role is ready again", async || readiness(address).await.starts_with("HTTP/1.1 200")).await;
+    until("the ledger is made again", async || world.progress("ledger_v2", &ledger).await == 1).await;
+    assert!(world.text("select log::text from relay.progress").await.is_empty());
+    assert!(world.text("select code from read.assets").await.is_empty());
+    assert!(diverged_ledgers(&store).await.unwrap().is_empty());
+    let unknown = remake(&store, &store, &log("none")).await.unwrap_err();
+    assert!(matches!(unknown, RemakeError::Unknown(_)), "{unknown:?}");
     token.cancel();
     tokio::time::timeout(PATIENCE, role).await.unwrap().unwrap().unwrap();
 }

@@ -41,9 +41,9 @@ pub struct Reader {
 }
 
 /// The right to read for long. Others wait for it to be dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct LongRead {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Reader {
@@ -89,7 +89,7 @@ impl Reader {
     pub(crate) async fn long_read(&self) -> Result<LongRead, ReadError> {
         let turn = timeout(LONG_READ_WAIT_TIMEOUT, Arc::clone(&self.long_reads).acquire_owned()).await;
         match turn {
-            Ok(Ok(permit)) => Ok(LongRead { _permit: permit }),
+            Ok(Ok(permit)) => Ok(LongRead { _permit: Some(permit) }),
             _ => Err(ReadError::TooManyLongReads),
         }
     }

@@ -7,6 +7,7 @@ mod document;
 mod events;
 mod freshness;
 mod layering;
+mod letting_go;
 mod pages;
 mod refusals;
 mod role;

@@ -237,6 +237,14 @@ impl World {
         self.advance(position).await;
     }
 
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     fn pool(&self) -> &PgPool {
         self.database.pool()
     }

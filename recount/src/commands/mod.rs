@@ -6,6 +6,7 @@ mod healthcheck;
 mod import;
 mod keys;
 mod migrate;
+mod read_models;
 mod up;
 
 use clap::Subcommand;
@@ -30,6 +31,8 @@ pub(crate) enum Action {
     CorrectTime(correct_time::CorrectTimeArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    #[command(subcommand)]
+    ReadModels(read_models::ReadModelsCommand),
     Healthcheck(healthcheck::HealthcheckArgs),
 }
 
@@ -53,6 +56,7 @@ impl Action {
             Action::CorrectTime(args) => correct_time::run(args).await,
             Action::Import(command) => import::run(command).await,
             Action::Keys(command) => keys::run(command).await,
+            Action::ReadModels(command) => read_models::run(command).await,
             Action::Healthcheck(args) => healthcheck::run(args).await,
         }
     }

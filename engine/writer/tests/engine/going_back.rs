@@ -4,7 +4,7 @@ use crate::theatre::{Theatre, show_tag};
 use crate::world::{World, keyed, new_id, submission, summary, tuning};
 use crate::{announce, reserve};
 use recount_core::{Frontier, Position, RecordedEvent, Tip};
-use recount_store::{Appended, EntityRow, NewOutcome, StoreError};
+use recount_store::{Appended, EntityRow, NewOutcome, PageLimit, StoreError, WantedEntity};
 use recount_test_support::eventually;
 use recount_writer::{CommandEngine, IdempotencyKey, Tuning};
 use std::time::Duration;
@@ -188,12 +188,14 @@ async fn entities_are_loaded_at_the_tip_and_at_no_other() {
             rows += 1;
             Ok::<(), StoreError>(())
         };
-        let is_at_tip =
-            world.store.reader().load_entities(log, tip, &[show_tag("Hamlet")], 1, visit).await.unwrap();
-        (is_at_tip, rows)
+        let show = show_tag("Hamlet");
+        let wanted = [WantedEntity { tag: &show, read: None, last_segment: None }];
+        let limit = PageLimit { events_max: 100, stored_bytes_max: 1 << 20 };
+        let read = world.store.reader().load_entities(log, tip, &wanted, 1, limit, visit).await.unwrap();
+        (read.map(|position| position.0), rows)
     };
-    assert_eq!(load(before).await, (false, 0));
-    assert_eq!(load(now).await, (true, 2));
+    assert_eq!(load(before).await, (None, 0));
+    assert_eq!(load(now).await, (Some(2), 2));
 }
 
 /// The kept frontier and the hashes after it give the same tree as all hashes.

@@ -19,7 +19,8 @@ async fn rows_read(connection: &mut PgConnection) -> i64 {
 async fn load_entities(connection: &mut PgConnection, log: i64) -> i64 {
     sqlx::query_scalar(
         "select count(*) from store.tip($1) t, lateral store.load_entities(
-             $1, t.position, t.hash, '{7, 8}', '{show:Hamlet, show:Faust}', 1::smallint)",
+             $1, t.position, t.hash, '{7, 8}', '{show:Hamlet, show:Faust}', 1::smallint,
+             '{null, null}', '{null, null}', 100000, 1000000000) where part in (0, 1)",
     )
     .bind(log)
     .fetch_one(connection)

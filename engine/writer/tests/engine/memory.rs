@@ -18,7 +18,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[tokio::test]
 async fn decisions_are_the_same_with_memory_for_one_entity() {
     let world = World::create().await;
-    let engine: CommandEngine<Theatre> = world.engine(Tuning { entities_max: 1, seen_max: 1, ..tuning() });
+    let engine: CommandEngine<Theatre> =
+        world.engine(Tuning { entities_max: 1, seen_bytes_max: 0, ..tuning() });
     let log = world.log.clone();
     for n in 0..5 {
         engine.submit(&log, submission(vec![announce(&format!("s{n}"), 2)])).await.unwrap();
@@ -81,7 +82,7 @@ async fn only_two_writers_read_histories_at_the_same_time() {
         let engine = engine.clone();
         callers.spawn(async move { summary(&engine.submit(&log, many_look_ups(0)).await) });
     }
-    let is_history = |query: &String| query.starts_with("select tag from store.event_tags");
+    let is_history = |query: &String| query.starts_with("select p.tag, max(p.slot)");
     eventually(TIMEOUT, "all writers load what they need", async || {
         blocked_statements(&world).await.iter().filter(|query| !is_history(query)).count() == 3
     })
@@ -100,16 +101,19 @@ async fn a_writer_that_has_ended_stops_reading_and_lets_others_read() {
     let world = World::create().await;
     let [first, second, third] = logs(&world, ["a", "b", "c"]).await;
     let engine: CommandEngine<Theatre> = world.engine(Tuning { idle: Duration::from_millis(1), ..tuning() });
-    // Commands without a key do not need the outcomes, but reading a history does.
-    let mut outcomes = world.pool().begin().await.unwrap();
-    sqlx::query("lock table store.outcomes in access exclusive mode").execute(&mut *outcomes).await.unwrap();
+    // Nothing but reading a history needs the filters.
+    let mut filters = world.pool().begin().await.unwrap();
+    sqlx::query("lock table store.tag_filters in access exclusive mode")
+        .execute(&mut *filters)
+        .await
+        .unwrap();
     let histories = async || {
         let blocked = blocked_statements(&world).await;
-        blocked.iter().filter(|query| query.starts_with("select key from store.outcomes")).count()
+        blocked.iter().filter(|query| query.starts_with("select segment, octet_length")).count()
     };
     for (started, log) in [first, second].into_iter().enumerate() {
         let round = Cell::new(0);
-        // A writer that ends before it reads the outcomes does not count.
+        // A writer that ends before it reads the filters does not count.
         eventually(TIMEOUT, "a history is read", async || {
             round.set(round.get() + 1);
             engine.submit(&log, many_look_ups(round.get())).await.unwrap();
@@ -128,7 +132,7 @@ async fn a_writer_that_has_ended_stops_reading_and_lets_others_read() {
     let caller = tokio::spawn(async move { summary(&engine.submit(&third, many_look_ups(0)).await) });
     eventually(TIMEOUT, "the third history is read", async || histories().await > 2).await;
     head.rollback().await.unwrap();
-    outcomes.rollback().await.unwrap();
+    filters.rollback().await.unwrap();
     assert_eq!(caller.await.unwrap(), "1 events");
 }
 

@@ -265,6 +265,10 @@ impl Domain for Theatre {
         }
     }
 
+    fn is_snapshotted(entity: &Entity) -> bool {
+        !matches!(entity, Entity::Guest { .. })
+    }
+
     fn encode(event: &Event) -> Encoded {
         let event_type = match event {
             Event::Announced { .. } => "announced",

@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::theatre::show_tag;
 use crate::world::World;
-use recount_store::{LogReader, StoreError, tag_hash};
-use sqlx::postgres::PgPoolOptions;
+use recount_store::{PageLimit, StoreError, WantedEntity, tag_hash};
 
 const EVENTS: i64 = 20_000;
 /// The most rows that may be read without yielding. The budget of a tokio task is 128 operations.
 const ROWS_PER_TURN_MAX: u64 = 256;
 
-/// A log whose events all concern one show, and as many outcomes.
+/// A log whose events all concern one show.
 async fn long_log() -> World {
     let world = World::create().await;
     let log = world.log.clone();
@@ -23,10 +22,6 @@ async fn long_log() -> World {
                 '{\"what\":\"closed\",\"show\":\"Hamlet\"}', '{}'
          from generate_series(1, $2) as n where $3 is not null",
         "insert into store.event_tags select $1, $3, 0, n from generate_series(1, $2) as n where $4 is not null",
-        "insert into store.outcomes (log, key, request, position, recorded_at, hash, outcome)
-         select $1, md5(n::text)::uuid, gen_random_uuid(), n, now(), sha256(n::text::bytea), '{}'
-         from generate_series(1, $2) as n
-         where $3 is not null and $4 is not null",
     ] {
         let insert = sqlx::query(sql).bind(log.key().0).bind(EVENTS).bind(tag_hash(log.key(), &show)).bind(show.as_str());
         insert.execute(world.pool()).await.unwrap();
@@ -65,49 +60,18 @@ impl Turns {
 }
 
 #[tokio::test]
-async fn reading_a_history_lets_other_tasks_run() {
-    let world = long_log().await;
-    let mut turns = Turns::watch();
-    let mut rows = 0;
-    let whole = world.store.reader().visit_seen(world.log.key(), |_| {
-        rows += 1;
-        turns.note();
-        true
-    });
-    assert!(whole.await.unwrap());
-    assert_eq!(rows, 2 * EVENTS);
-    assert!(turns.rows_max <= ROWS_PER_TURN_MAX, "{} rows without yielding", turns.rows_max);
-}
-
-#[tokio::test]
 async fn loading_an_entity_with_a_long_history_lets_other_tasks_run() {
     let world = long_log().await;
     let mut turns = Turns::watch();
-    let show = [show_tag("Hamlet")];
+    let show = show_tag("Hamlet");
     let tip = world.store.reader().log(world.log.key()).await.unwrap().unwrap().tip;
-    let loaded = world.store.reader().load_entities::<StoreError>(world.log.key(), tip, &show, 1, |_| {
-        turns.note();
-        Ok(())
-    });
-    loaded.await.unwrap();
+    let wanted = [WantedEntity { tag: &show, read: None, last_segment: None }];
+    let limit = PageLimit { events_max: 100_000, stored_bytes_max: i64::MAX };
+    let loaded =
+        world.store.reader().load_entities::<StoreError>(world.log.key(), tip, &wanted, 1, limit, |_| {
+            turns.note();
+            Ok(())
+        });
+    assert_eq!(loaded.await.unwrap(), Some(tip.position));
     assert!(turns.rows_max <= ROWS_PER_TURN_MAX, "{} rows without yielding", turns.rows_max);
-}
-
-#[tokio::test]
-async fn reading_a_history_can_stop_before_its_end() {
-    let world = long_log().await;
-    let one = PgPoolOptions::new().max_connections(1).connect(world.database.url()).await.unwrap();
-    let backend =
-        async || -> i32 { sqlx::query_scalar("select pg_backend_pid()").fetch_one(&one).await.unwrap() };
-    let before = backend().await;
-    let mut rows = 0;
-    let store = LogReader::new(one.clone());
-    let whole = store.visit_seen(world.log.key(), |_| {
-        rows += 1;
-        rows < 10
-    });
-    assert!(!whole.await.unwrap());
-    assert_eq!(rows, 10);
-    // The connection would have to read the rest before anybody else could use it.
-    assert_ne!(backend().await, before);
 }

@@ -139,3 +139,48 @@ async fn write(
         () = parts.closed() => Err(StreamError::ClientGone),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_complete_only_if_the_writer_has_finished() {
+        let finished = answer("text/csv", LongRead::default(), |mut sink| async move {
+            sink.write(b"all").await?;
+            sink.flush().await
+        })
+        .await;
+        assert_eq!(finished.into_body().collect().await.unwrap().to_bytes(), "all");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_takes_too_long_ends_in_an_error_and_its_writer_with_it() {
+        let (held, released) = tokio::sync::oneshot::channel::<()>();
+        let slow = answer("text/csv", LongRead::default(), |mut sink| async move {
+            let _held = held;
+            sink.write(b"some").await?;
+            sink.flush().await?;
+            std::future::pending().await
+        })
+        .await;
+        slow.into_body().collect().await.unwrap_err();
+        released.await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_writer_ends_when_its_client_leaves() {
+        let (held, released) = tokio::sync::oneshot::channel::<()>();
+        let left = answer("text/csv", LongRead::default(), |mut sink| async move {
+            let _held = held;
+            sink.write(b"some").await?;
+            sink.flush().await?;
+            std::future::pending().await
+        })
+        .await;
+        drop(left);
+        released.await.unwrap_err();
+    }
+}
