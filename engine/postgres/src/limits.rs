@@ -73,7 +73,7 @@ impl Workload {
     fn idle_in_transaction_timeout(self) -> Duration {
         match self {
             Workload::Commands | Workload::Following => Duration::from_secs(10),
-            // The reader of a trial balance may be slow, and the transaction idles meanwhile.
+            // The reader of a long answer may be slow, and the transaction idles meanwhile.
             Workload::Queries => Duration::from_secs(60),
             Workload::Maintenance => Duration::from_secs(60),
         }

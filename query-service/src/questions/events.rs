@@ -2,7 +2,7 @@
 //! were recorded.
 
 use chrono::{DateTime, Utc};
-use recount_core::{LogName, Position, RecordedEvent, Tag};
+use recount_core::{EventHash, LogName, Position, RecordedEvent, Tag};
 use recount_store::{Log, LogReader, StoreError};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -59,6 +59,12 @@ struct EventRecord {
     #[schema(value_type = Object)]
     meta: Box<RawValue>,
     recorded_at: DateTime<Utc>,
+    /// Stands for the event and for everything before it: 64 hexadecimal digits.
+    #[schema(value_type = String)]
+    hash: EventHash,
+    /// The hash of the event before it; of the first event, the origin of the log.
+    #[schema(value_type = String)]
+    previous_hash: EventHash,
 }
 
 impl TryFrom<RecordedEvent> for EventRecord {
@@ -75,6 +81,8 @@ impl TryFrom<RecordedEvent> for EventRecord {
             data: raw(event.data)?,
             meta: raw(event.meta)?,
             recorded_at: event.recorded_at,
+            hash: event.hash,
+            previous_hash: event.previous,
         })
     }
 }
