@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::http::Connection;
 use crate::random::Random;
-use crate::requests::{ACCOUNTS, ASSET, Aim, BATCH_COMMANDS, Requests, write_openings};
+use crate::requests::{ASSET, Aim, BATCH_COMMANDS, Requests, write_openings};
 use crate::requests::{write_posting, write_postings};
 use crate::service::KEY;
 
@@ -21,8 +21,8 @@ pub(crate) fn batch_requests(address: SocketAddr, ledger: &str) -> Requests {
     Requests::new("POST", address, &format!("/v1/ledgers/{ledger}/commands"), KEY)
 }
 
-/// Creates a ledger with an asset and all accounts.
-pub(crate) async fn make(address: SocketAddr, ledger: &str, seed: u64) -> anyhow::Result<()> {
+/// Creates a ledger with an asset and this number of accounts.
+pub(crate) async fn make(address: SocketAddr, ledger: &str, accounts: u32, seed: u64) -> anyhow::Result<()> {
     let mut connection = Connection::open(address).await?;
     let mut random = Random::new(seed);
     let mut creation = Requests::new("PUT", address, &format!("/v1/ledgers/{ledger}"), KEY);
@@ -32,10 +32,20 @@ pub(crate) async fn make(address: SocketAddr, ledger: &str, seed: u64) -> anyhow
         body.extend_from_slice(format!(r#"{{"asset":"{ASSET}"}}"#).as_bytes());
     });
     must_succeed(&mut connection, request).await?;
+    open_accounts(address, ledger, accounts, &mut random).await
+}
+
+async fn open_accounts(
+    address: SocketAddr,
+    ledger: &str,
+    accounts: u32,
+    random: &mut Random,
+) -> anyhow::Result<()> {
+    let mut connection = Connection::open(address).await?;
     let mut openings = batch_requests(address, ledger);
-    for first in (0..ACCOUNTS).step_by(BATCH_COMMANDS as usize) {
-        let request =
-            openings.write(random.uuid(), |body| write_openings(body, first..first + BATCH_COMMANDS));
+    for first in (0..accounts).step_by(BATCH_COMMANDS as usize) {
+        let end = accounts.min(first + BATCH_COMMANDS);
+        let request = openings.write(random.uuid(), |body| write_openings(body, first..end));
         must_succeed(&mut connection, request).await?;
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! `recount-bench`: measures Recount on this machine, and compares it with Postgres alone on the same rows.
 //!
 //! A private Postgres and the `recount` program run as children, and everything shares the same few cores. `plan` defines
-//! the scenarios. Nothing here knows the internals of the service: the load goes through HTTP, and the log is read to count
-//! durable events.
+//! the scenarios. Nothing there knows the internals of the service: the load goes through HTTP, and the log is read to count
+//! durable events. Only `growth` knows the event store, because it fills and reads logs of millions of events.
 #![expect(clippy::float_arithmetic, reason = "rates and ratios are measurements; no money is computed here")]
 
 mod args;
@@ -10,6 +10,7 @@ mod cores;
 mod cpu;
 mod disk;
 mod figures;
+mod growth;
 mod http;
 mod ledger;
 mod load;
@@ -27,9 +28,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
+use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::Args;
+use crate::args::{Args, Task};
 use crate::cores::Cores;
 use crate::plan::Group;
 use crate::report::Report;
@@ -43,26 +45,65 @@ fn main() -> anyhow::Result<()> {
     let cores = Cores::confine(args.cores)?;
     // One thread: the generator must leave the cores to the service.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(run(&args, &groups, &cores))?;
-    print!("\n{}", report.to_text());
-    if let Some(file) = &args.json {
-        report.write_json(file)?;
+    if let Some(Task::Growth(growth)) = &args.task {
+        let measure = async |conditions: &Conditions<'_>, disk_sync_micros| {
+            growth::run(growth, conditions, disk_sync_micros).await
+        };
+        let report = runtime.block_on(run(&args, &cores, measure))?;
+        return show(&args, &report.to_text(), &report);
     }
+    let measure = async |conditions: &Conditions<'_>, disk_sync_micros| {
+        measure_groups(conditions, &groups, disk_sync_micros).await
+    };
+    let report = runtime.block_on(run(&args, &cores, measure))?;
+    show(&args, &report.to_text(), &report)?;
     ensure!(report.is_sound(), "some commands were not answered as expected, or are not in the log");
     Ok(())
 }
 
-async fn run(args: &Args, groups: &[Group], cores: &Cores) -> anyhow::Result<Report> {
+fn show(args: &Args, text: &str, report: &impl Serialize) -> anyhow::Result<()> {
+    print!("\n{text}");
+    match &args.json {
+        Some(file) => report::write_json(report, file),
+        None => Ok(()),
+    }
+}
+
+/// Starts a server, and measures on it. The second argument is how long the disk takes to make a page durable.
+async fn run<R>(
+    args: &Args,
+    cores: &Cores,
+    measure: impl AsyncFnOnce(&Conditions<'_>, u64) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
     let mut ends =
         [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
     let below = match &args.folder {
         Some(folder) => folder.clone(),
         None => beside_this_program("")?,
     };
+    let recount = match &args.recount {
+        Some(path) => path.clone(),
+        None => beside_this_program("recount")?,
+    };
+    if !recount.is_file() {
+        bail!("{} does not exist; build it with `cargo build --release`", recount.display());
+    }
     // Not interruptible: it takes seconds, and would leave an incomplete Postgres. A signal takes effect right after.
     let server = Server::start(&below).await?;
+    let measuring = async {
+        let disk_sync_micros = disk::median_sync_micros(server.folder())?;
+        let duration = args.measured_for();
+        let conditions = Conditions {
+            server: &server,
+            recount: &recount,
+            rounds: args.rounds,
+            duration,
+            cores: cores.clone(),
+        };
+        measure(&conditions, disk_sync_micros).await
+    };
     let measured = tokio::select! {
-        measured = measure(args, groups, cores, &server) => measured,
+        measured = measuring => measured,
         () = any(&mut ends) => Err(anyhow::anyhow!("interrupted")),
     };
     let stopped = server.stop().await;
@@ -71,26 +112,20 @@ async fn run(args: &Args, groups: &[Group], cores: &Cores) -> anyhow::Result<Rep
     Ok(report)
 }
 
-async fn measure(args: &Args, groups: &[Group], cores: &Cores, server: &Server) -> anyhow::Result<Report> {
-    let recount = match &args.recount {
-        Some(path) => path.clone(),
-        None => beside_this_program("recount")?,
-    };
-    if !recount.is_file() {
-        bail!("{} does not exist; build it with `cargo build --release`", recount.display());
-    }
-    let disk_sync_micros = disk::median_sync_micros(server.folder())?;
-    let duration = args.measured_for();
-    let conditions =
-        Conditions { server, recount: &recount, rounds: args.rounds, duration, cores: cores.clone() };
+async fn measure_groups(
+    conditions: &Conditions<'_>,
+    groups: &[Group],
+    disk_sync_micros: u64,
+) -> anyhow::Result<Report> {
     let mut scenarios = Vec::new();
     for group in groups {
         let show = |name: &str, round: &_| eprintln!("{}", report::round_line(name, round));
-        scenarios.extend(run::run_group(&conditions, group, show).await?);
+        scenarios.extend(run::run_group(conditions, group, show).await?);
     }
     let comparisons = figures::compare(&scenarios);
-    let database = server.settings().await?;
-    Ok(Report { version: 1, cores: cores.count(), database, disk_sync_micros, scenarios, comparisons })
+    let database = conditions.server.settings().await?;
+    let cores = conditions.cores.count();
+    Ok(Report { version: 1, cores, database, disk_sync_micros, scenarios, comparisons })
 }
 
 /// A file in the folder of this program.

@@ -29,12 +29,6 @@ impl Report {
         self.scenarios.iter().flat_map(|figures| &figures.rounds).all(Round::is_sound)
     }
 
-    pub(crate) fn write_json(&self, file: &Path) -> anyhow::Result<()> {
-        let mut json = serde_json::to_vec_pretty(self)?;
-        json.push(b'\n');
-        std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))
-    }
-
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
         write_table(&mut text, &self.scenarios).expect(IN_MEMORY);
@@ -42,6 +36,13 @@ impl Report {
         write_notes(&mut text, self).expect(IN_MEMORY);
         text
     }
+}
+
+/// Writes a report to a file.
+pub(crate) fn write_json(report: &impl Serialize, file: &Path) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(report)?;
+    json.push(b'\n');
+    std::fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// A line about one round, printed when the round ends.
@@ -157,7 +158,7 @@ fn write_round_notes(text: &mut String, name: &str, round: &Round) -> std::fmt::
 }
 
 /// A whole number with a comma at every thousand.
-fn grouped(number: f64) -> String {
+pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

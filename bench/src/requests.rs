@@ -49,6 +49,11 @@ impl Requests {
     }
 }
 
+/// The name of an account.
+pub(crate) fn account_name(number: u32) -> String {
+    format!("users:{number:06}:main")
+}
+
 /// The choice of the accounts of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Aim {
@@ -56,6 +61,8 @@ pub(crate) enum Aim {
     Spread,
     /// Always the same two.
     Hot,
+    /// Two random ones of this number of accounts from this one on.
+    Among { first: u32, accounts: u32 },
 }
 
 impl Aim {
@@ -64,6 +71,10 @@ impl Aim {
         match self {
             Aim::Spread => random.two_below(ACCOUNTS),
             Aim::Hot => (0, 1),
+            Aim::Among { first, accounts } => {
+                let (debit, credit) = random.two_below(accounts);
+                (first + debit, first + credit)
+            }
         }
     }
 }
@@ -71,9 +82,10 @@ impl Aim {
 /// Writes the data of one `post-transaction`; `transaction` must be new in the ledger.
 pub(crate) fn write_posting(body: &mut Vec<u8>, transaction: Uuid, aim: Aim, random: &mut Random) {
     let (debit, credit) = aim.pair(random);
+    let (debit, credit) = (account_name(debit), account_name(credit));
     write!(
         body,
-        r#"{{"transaction":"{transaction}","transfers":[{{"debit":"users:{debit:06}:main","credit":"users:{credit:06}:main","asset":"{ASSET}","amount":"1"}}]}}"#,
+        r#"{{"transaction":"{transaction}","transfers":[{{"debit":"{debit}","credit":"{credit}","asset":"{ASSET}","amount":"1"}}]}}"#,
     )
     .expect(IN_MEMORY);
 }
@@ -89,7 +101,8 @@ pub(crate) fn write_postings(body: &mut Vec<u8>, aim: Aim, random: &mut Random) 
 /// Writes a batch that opens these accounts, with unlimited overdraft, so that every posting is accepted.
 pub(crate) fn write_openings(body: &mut Vec<u8>, accounts: std::ops::Range<u32>) {
     write_batch(body, "open-account", accounts, |body, account| {
-        write!(body, r#"{{"account":"users:{account:06}:main","kind":"liability","overdraft":"unlimited"}}"#)
+        let account = account_name(account);
+        write!(body, r#"{{"account":"{account}","kind":"liability","overdraft":"unlimited"}}"#)
             .expect(IN_MEMORY);
     });
 }

@@ -16,7 +16,7 @@ use crate::plan::{Group, Scenario, Work};
 use crate::posting::Poster;
 use crate::random::Random;
 use crate::raw::{self, Appender, Inserter, Rows};
-use crate::requests::{Aim, BATCH_COMMANDS};
+use crate::requests::{ACCOUNTS, Aim, BATCH_COMMANDS};
 use crate::server::Server;
 use crate::service::{Program, Role, Service};
 
@@ -119,7 +119,7 @@ impl World<'_> {
         };
         for number in 0..served {
             let ledger = format!("{}-{number}", scenario.name);
-            ledger::make(self.service.address(), &ledger, random.next()).await?;
+            ledger::make(self.service.address(), &ledger, ACCOUNTS, random.next()).await?;
             scene.logs.push(ledger::log_key(&self.pool, &ledger).await?);
             scene.ledgers.push(ledger);
         }
@@ -141,7 +141,7 @@ impl World<'_> {
     ) -> anyhow::Result<Vec<Rows>> {
         let address = self.service.address();
         let ledger = format!("{}-source", scenario.name);
-        ledger::make(address, &ledger, random.next()).await?;
+        ledger::make(address, &ledger, ACCOUNTS, random.next()).await?;
         let log = ledger::log_key(&self.pool, &ledger).await?;
         let after = ledger::heads(&self.pool, &[log]).await?;
         let commands = match scenario.work {

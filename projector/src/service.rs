@@ -19,7 +19,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Creates the read models of the ledger if they do not exist. If readers see those of an older version, they go on doing
 /// so until a [`Projector`] has filled the new ones and brought them to the readers.
 pub async fn migrate(read_models: &Database) -> Result<(), SchemaError> {
-    recount_projection::migrate(read_models.pool(), &LedgerProjection).await
+    recount_projection::migrate(read_models, &LedgerProjection).await
 }
 
 /// Why a projector did not start.
@@ -48,8 +48,8 @@ impl Projector {
         read_models: &Database,
         topic: Option<Topic>,
     ) -> Result<Projector, StartError> {
-        recount_projection::verify(read_models.pool(), &LedgerProjection).await?;
-        let engine = ProjectionEngine::new(LedgerProjection, reader, read_models.pool().clone());
+        recount_projection::verify(read_models, &LedgerProjection).await?;
+        let engine = ProjectionEngine::new(LedgerProjection, reader, read_models);
         let status = engine.status().clone();
         let token = CancellationToken::new();
         let work = match topic {

@@ -1,8 +1,8 @@
 //! The door to Postgres, for processes: with a URL that is a secret. The queries belong to the crates that own the schemas.
 
 pub use recount_postgres::{
-    ConnectError, Database, Failure, Listener, Settings, Transaction, WithinLease, Workload, is_undefined_table,
-    read_again, sqlstate,
+    ConnectError, Database, Failure, Listener, Settings, Transaction, WithinLease, Workload,
+    is_undefined_table, read_again, sqlstate,
 };
 use secrecy::{ExposeSecret, SecretString};
 

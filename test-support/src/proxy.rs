@@ -32,9 +32,12 @@ enum Target {
 impl Proxy {
     /// Stands in front of the Postgres at this URL. Returns the URL through the proxy as well.
     pub async fn before(url: &str) -> (Proxy, String) {
-        let (authority, rest) = url.split_once("://").expect("a URL has a scheme").1.split_once('/').expect(
-            "the URL of a test database has a path",
-        );
+        let (authority, rest) = url
+            .split_once("://")
+            .expect("a URL has a scheme")
+            .1
+            .split_once('/')
+            .expect("the URL of a test database has a path");
         let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
         let (database, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let folder = parameters.split('&').find_map(|parameter| parameter.strip_prefix("host="));

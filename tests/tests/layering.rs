@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recount-postgres", &[]),
     ("recount-store", &["recount-core", "recount-postgres"]),
     ("recount-writer", &["recount-core", "recount-store"]),
-    ("recount-projection", &["recount-core", "recount-store"]),
+    ("recount-projection", &["recount-core", "recount-postgres", "recount-store"]),
     ("recount-kafka", &["recount-core", "recount-postgres", "recount-store"]),
     ("recount-events", &["recount-core"]),
     ("recount-domain", &["recount-core", "recount-events"]),
@@ -84,13 +84,19 @@ const LAYERS: &[(&str, &[&str])] = &[
             "recount-test-support",
         ],
     ),
-    ("recount-bench", &["recount-embedded"]),
+    ("recount-bench", &["recount-core", "recount-store", "recount-embedded"]),
     ("xtask", &["recount-embedded"]),
 ];
 
 /// The engine: publishable, and without a word of a domain.
-const ENGINE: [&str; 6] =
-    ["recount-core", "recount-postgres", "recount-store", "recount-writer", "recount-projection", "recount-kafka"];
+const ENGINE: [&str; 6] = [
+    "recount-core",
+    "recount-postgres",
+    "recount-store",
+    "recount-writer",
+    "recount-projection",
+    "recount-kafka",
+];
 
 /// The crates that do no I/O.
 const PURE: [&str; 3] = ["recount-core", "recount-events", "recount-domain"];

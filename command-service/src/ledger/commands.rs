@@ -72,7 +72,8 @@ macro_rules! commands {
                         CommandQuery,
                         ("Idempotency-Key" = Option<String>, Header, description =
                             "Makes the command safe to repeat: its outcome, accepted or rejected, is recorded under \
-                            the key. A key stands for one request per ledger, across all callers"),
+                            the key. A key stands for one request per ledger, across all callers. Outcomes are kept for \
+                            90 days, unless the operator sets another time"),
                     ),
                     responses(
                         (status = 200, description = "Accepted, and durable", body = bodies::AcceptedBody,

@@ -245,7 +245,10 @@ fn generated_histories_reach_every_event_and_almost_every_rejection() {
         }
     }
     let names = EVENT_TYPES.iter().map(|(name, _)| *name);
-    assert_eq!(names.filter(|name| !happened.contains(name)).collect::<Vec<_>>(), ["ledger-created", "time-corrected"]);
+    assert_eq!(
+        names.filter(|name| !happened.contains(name)).collect::<Vec<_>>(),
+        ["ledger-created", "time-corrected"]
+    );
     let codes = RejectionCode::ALL.iter().map(|code| code.code);
     assert_eq!(
         codes.filter(|code| !rejected.contains(code)).collect::<Vec<_>>(),

@@ -29,11 +29,17 @@ impl Database {
 
     /// Takes a connection, within [`ACQUIRE_TIMEOUT`].
     pub async fn lease(&self) -> Result<Lease, sqlx::Error> {
+        self.lease_within(ACQUIRE_TIMEOUT).await
+    }
+
+    /// Takes a connection, within this time.
+    pub async fn lease_within(&self, limit: Duration) -> Result<Lease, sqlx::Error> {
         let taking = async {
-            let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+            let place =
+                Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
             Ok::<_, sqlx::Error>(Lease::new(self.clone(), self.pool.acquire().await?, place))
         };
-        match timeout(ACQUIRE_TIMEOUT, taking).await {
+        match timeout(limit, taking).await {
             Ok(taken) => taken.map_err(NotConnected::wrap),
             Err(_) => Err(NotConnected::wrap(sqlx::Error::PoolTimedOut)),
         }

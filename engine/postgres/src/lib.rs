@@ -47,7 +47,9 @@ mod within;
 
 pub use connect::{ConnectError, Settings};
 pub use database::Database;
-pub use error::{Failure, is_time_limit, is_undefined_table, read_again, rolled_back, sent_nothing, sqlstate};
+pub use error::{
+    Failure, is_time_limit, is_undefined_table, read_again, rolled_back, sent_nothing, sqlstate,
+};
 pub use lease::{Lease, Transaction};
 pub use limits::{ACQUIRE_TIMEOUT, ORPHAN_TIMEOUT, Workload};
 pub use listener::Listener;

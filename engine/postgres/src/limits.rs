@@ -47,7 +47,7 @@ impl Workload {
             // limits of seconds in the client; the server ends them a second after the client has.
             Workload::Commands => Some(Duration::from_secs(30)),
             // A transaction applies a bounded batch; a page of events is bounded too.
-            Workload::Following => Some(Duration::from_secs(60)),
+            Workload::Following => Some(Duration::from_secs(30)),
             // Most queries take milliseconds. One that adds up a large log may take long, and no client waits longer.
             Workload::Queries => Some(Duration::from_secs(30)),
             Workload::Maintenance => None,

@@ -31,7 +31,11 @@ impl Within<'_> {
     }
 
     /// Gives the connection back, if the work has ended and left it in order.
-    fn end<T>(self, lease: Lease, outcome: Result<Result<T, Error>, tokio::time::error::Elapsed>) -> Result<T, Error> {
+    fn end<T>(
+        self,
+        lease: Lease,
+        outcome: Result<Result<T, Error>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Error> {
         let Ok(outcome) = outcome else {
             drop(lease);
             self.database.close_idle();
@@ -47,10 +51,7 @@ impl Within<'_> {
 impl<'c> Executor<'c> for Within<'c> {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -122,10 +123,7 @@ async fn wait<T>(
 impl<'c> Executor<'c> for WithinLease<'c> {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(
-        self,
-        query: E,
-    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,

@@ -93,7 +93,7 @@ impl LogReader {
         .bind(segment)
         .bind(version)
         .bind(last_position(segment))
-        .fetch_optional(self.brief())
+        .fetch_optional(self.scan())
         .await
         .map_err(StoreError::from_read)
     }
@@ -126,7 +126,7 @@ impl LogWriter {
              select $1, $2, $3, $4, $5 where store.is_of_log($1, $6, $4)
              on conflict (log, segment) do update
              set version = excluded.version, hash = excluded.hash, filter = excluded.filter
-             where k.version < excluded.version or k.hash <> excluded.hash",
+             where k.version <= excluded.version or k.hash <> excluded.hash",
         )
         .bind(log.0)
         .bind(segment)
@@ -134,7 +134,7 @@ impl LogWriter {
         .bind(&end.0[..])
         .bind(filter)
         .bind(last_position(segment))
-        .execute(self.brief())
+        .execute(self.reader().scan())
         .await
         .map(|_| ())
         .map_err(StoreError::from_read)

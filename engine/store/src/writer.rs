@@ -46,10 +46,10 @@ impl LogWriter {
     }
 
     /// The connection that was used last for appending, or another one.
-    pub(crate) async fn take_warm(&self) -> Result<Lease, StoreError> {
+    pub(crate) async fn take_warm(&self, limit: Duration) -> Result<Lease, StoreError> {
         match self.last_warm() {
             Some(lease) => Ok(lease),
-            None => self.database().lease().await.map_err(StoreError::from_read),
+            None => self.database().lease_within(limit).await.map_err(StoreError::from_read),
         }
     }
 

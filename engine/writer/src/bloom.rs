@@ -101,5 +101,6 @@ mod tests {
     }
 
     /// Computed by a program in another language, from the description of [`Bits`].
-    const FIRST_BITS: [u64; 4] = [0x00400a0010401002, 0x2001180800480041, 0x0100080004402003, 0x8000080400600012];
+    const FIRST_BITS: [u64; 4] =
+        [0x00400a0010401002, 0x2001180800480041, 0x0100080004402003, 0x8000080400600012];
 }

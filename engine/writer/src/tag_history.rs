@@ -151,7 +151,7 @@ impl TagSource {
         stored: Option<usize>,
     ) -> Result<Option<TagFilter>, StoreError> {
         if let Some(bytes) = stored {
-            let Some(room) = self.memory.take(bytes) else { return Ok(None) };
+            let Some(room) = self.memory.take_for_history(bytes) else { return Ok(None) };
             let filter = self.store.reader().tag_filter(self.log, segment, TAG_FILTER_VERSION).await?;
             if let Some(filter) = filter.and_then(|filter| TagFilter::from_bytes(filter, room)) {
                 return Ok(Some(filter));
@@ -175,7 +175,7 @@ impl TagSource {
         let bytes = builder.finish();
         self.store.save_tag_filter(self.log, segment, TAG_FILTER_VERSION, end, &bytes).await?;
         tracing::debug!(segment, bytes = bytes.len(), "the filter of a segment was built");
-        let room = self.memory.take(bytes.len());
+        let room = self.memory.take_for_history(bytes.len());
         Ok(room.and_then(|room| TagFilter::from_bytes(bytes, room)))
     }
 
@@ -190,5 +190,33 @@ impl TagSource {
             after = page.last().copied();
             tokio::task::consume_budget().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_that_are_forgotten_are_those_of_long_ago() {
+        let memory = FilterMemory::new(1 << 20);
+        let segment = |tag| {
+            let mut builder = TagFilterBuilder::default();
+            builder.push(tag);
+            let bytes = builder.finish();
+            let room = memory.take(bytes.len()).unwrap();
+            Arc::new(TagFilter::from_bytes(bytes, room).unwrap())
+        };
+        let mut history = TagHistory::empty(&memory);
+        history.complete = BTreeMap::from([(0, segment(70)), (1, segment(71))]);
+        assert!(history.open.insert(72));
+        assert!((70..=72).all(|tag| history.may_contain(tag)) && !history.may_contain(73));
+        assert_eq!(history.last_unknown(), None);
+        assert!(history.forget_oldest());
+        assert_eq!(history.last_unknown(), Some(0));
+        assert!(!history.may_contain(70) && history.may_contain(71));
+        assert!(history.forget_oldest() && !history.forget_oldest());
+        assert_eq!(history.last_unknown(), Some(1));
+        assert!(history.may_contain(72));
     }
 }

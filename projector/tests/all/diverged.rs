@@ -2,10 +2,10 @@
 
 use recount_core::{EventHash, EventSink, LogName, Position, RecordedEvent};
 use recount_projection::{
-    FeedOutcome, ProjectionEngine, SchemaError, StopCause, diverged_logs, go_live, remake, repair_from_store,
-    tail_store,
+    ApplyError, FeedOutcome, LogBatch, Projection, ProjectionEngine, SchemaError, StopCause, diverged_logs,
+    go_live, remake, repair_from_store, tail_store,
 };
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -418,4 +418,42 @@ async fn a_build_whose_progress_has_no_hashes_is_refused_with_what_to_do() {
             "{refused:?}"
         );
     }
+}
+
+/// A projection with a table that does not say which log a row is from.
+struct Unlogged;
+
+impl Projection for Unlogged {
+    fn name(&self) -> &'static str {
+        "unlogged"
+    }
+
+    fn version(&self) -> u16 {
+        1
+    }
+
+    fn tables_sql(&self) -> &'static str {
+        "create table totals (total bigint not null)"
+    }
+
+    fn views(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    async fn apply(&self, _connection: &mut PgConnection, _batch: LogBatch<'_>) -> Result<(), ApplyError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_table_without_the_log_is_refused_by_name() {
+    let world = World::new().await;
+    let refused = recount_projection::migrate(&world.pool, &Unlogged).await;
+    assert!(
+        matches!(&refused, Err(SchemaError::TableWithoutLog { table }) if table == "totals"),
+        "{refused:?}"
+    );
+    assert!(
+        world.text("select nspname::text from pg_namespace where nspname = 'unlogged_v1'").await.is_empty()
+    );
 }

@@ -79,7 +79,8 @@ impl Reader {
         self.version.require().await?;
         let database = &self.database;
         let look = || {
-            sqlx::query("select 1 from read.progress limit 1").execute(database.within(snapshot::BEGIN_TIMEOUT))
+            sqlx::query("select 1 from read.progress limit 1")
+                .execute(database.within(snapshot::BEGIN_TIMEOUT))
         };
         read_again(database, look).await?;
         Ok(())

@@ -167,7 +167,11 @@ async fn poll(database: Database, inner: Arc<ProgressInner>) {
     }
 }
 
-async fn update_positions(database: &Database, inner: &ProgressInner, names: &[String]) -> Result<(), sqlx::Error> {
+async fn update_positions(
+    database: &Database,
+    inner: &ProgressInner,
+    names: &[String],
+) -> Result<(), sqlx::Error> {
     let rows: Vec<(String, i64)> =
         sqlx::query_as("select log_name, position from read.progress where log_name = any($1)")
             .bind(names)

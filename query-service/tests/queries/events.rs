@@ -38,6 +38,7 @@ async fn an_event_is_shown_byte_for_byte_as_it_was_recorded() {
     let world = World::empty().await;
     world.write_log("books", &[("account:a", r#"{"z": 1.50,  "a":"ü"}"#)]).await;
     let answer = world.get("/v1/ledgers/books/events").await;
+    let event = world.first_event("books").await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/json"));
     assert_eq!(answer.header("recount-position"), "1");
     assert_eq!(
@@ -45,7 +46,10 @@ async fn an_event_is_shown_byte_for_byte_as_it_was_recorded() {
         r#"{"events":[{"position":1,"id":"00000000-0000-0000-0000-000000000001","type":"account-opened","version":1,"#
             .to_owned()
             + r#""tags":["account:a"],"data":{"z": 1.50,  "a":"ü"},"meta":{"actor":"tests"},"#
-            + r#""recorded_at":"2026-01-01T00:00:00Z"}],"next":null}"#
+            + &format!(
+                r#""recorded_at":"2026-01-01T00:00:00Z","hash":"{}","previous_hash":"{}"}}],"next":null}}"#,
+                event.hash, event.previous
+            )
     );
 }
 

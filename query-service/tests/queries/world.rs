@@ -7,7 +7,7 @@ use axum::body::Body;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use recount_core::{LogName, NewEvent, Tag};
+use recount_core::{LogName, NewEvent, Position, RecordedEvent, Tag};
 use recount_identity::{self as identity, Authenticator};
 use recount_query_service::{Reader, VERSION_MIN, catalogue, router};
 use recount_service_kit::database::Database;
@@ -192,6 +192,12 @@ impl World {
             });
         }
         assert_eq!(writer.append(&batch, APPEND_TIMEOUT).await.unwrap(), Appended::Done);
+    }
+
+    /// The first event of a log, read from the store.
+    pub(crate) async fn first_event(&self, name: &str) -> RecordedEvent {
+        let log = name.parse::<LogName>().unwrap().key();
+        LogReader::new(self.pool().clone()).read(log, Position::START, 1).await.unwrap().remove(0)
     }
 
     async fn place_hold(&self, position: i64, hold: &str, debit: &str, credit: &str, amount: &str) {

@@ -51,7 +51,7 @@ pub(crate) async fn run(args: MigrateArgs) -> anyhow::Result<()> {
 pub(crate) async fn migrate(store: &Database, read: &Database) -> anyhow::Result<()> {
     migrations::run(store).await?;
     identity::migrate(store).await?;
-    projection::migrate(read.pool(), &LedgerProjection).await?;
+    projection::migrate(read, &LedgerProjection).await?;
     grant(store).await.context("the rights of the service role could not be granted")
 }
 

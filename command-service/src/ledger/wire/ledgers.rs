@@ -15,6 +15,8 @@ use super::policies::{self, BalanceLimitData, KindData, OverdraftData};
 const CHART_RULES_MAX: usize = 1_000;
 /// Rules with a wildcard, which take longer to compare.
 const CHART_PATTERNS_MAX: usize = 100;
+/// Limits and assets of all rules together: the chart is in every event that sets it and in every snapshot of the ledger.
+const CHART_LIMITS_AND_ASSETS_MAX: usize = 10_000;
 
 /// Registers an asset with its scale. A ledger accepts each asset code in one scale only.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -152,6 +154,14 @@ impl SetChartData {
         if patterns > CHART_PATTERNS_MAX {
             let reason =
                 format!("at most {CHART_PATTERNS_MAX} rules may have a `*`, and {patterns} have one");
+            return Err(FormError::new("/rules", reason));
+        }
+        let details: usize = self.rules.iter().map(|rule| rule.limits.len() + rule.assets.len()).sum();
+        if details > CHART_LIMITS_AND_ASSETS_MAX {
+            let reason = format!(
+                "the rules of a chart may have {CHART_LIMITS_AND_ASSETS_MAX} limits and assets together, and these have \
+                 {details}"
+            );
             return Err(FormError::new("/rules", reason));
         }
         let rules = self.rules.into_iter().enumerate().map(|(n, rule)| rule.into_rule(n));

@@ -48,7 +48,7 @@ async fn the_limits_of_a_session_are_those_of_its_work() {
     let database = TestDatabase::create().await;
     for (workload, statements, locks) in [
         (Workload::Commands, "30s", "3s"),
-        (Workload::Following, "1min", "5s"),
+        (Workload::Following, "30s", "5s"),
         (Workload::Queries, "30s", "2s"),
         (Workload::Maintenance, "0", "0"),
     ] {

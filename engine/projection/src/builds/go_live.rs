@@ -68,15 +68,20 @@ async fn make_live<P: Projection>(engine: &ProjectionEngine<P>) -> Result<(), Go
     if live == Some(version) {
         engine.status().is_live();
     }
-    while swap::drop_superseded(engine.pool(), projection).await? == SwapOutcome::Blocked {
+    while swap::drop_superseded(engine.database(), projection).await? == SwapOutcome::Blocked {
         sleep(BLOCKED_BACKOFF).await;
     }
     Ok(())
 }
 
 async fn live_version<P: Projection>(engine: &ProjectionEngine<P>) -> Result<Option<i32>, GoLiveError> {
-    let mut connection = engine.pool().acquire().await?;
-    Ok(schema::live_version(&mut connection, engine.projection()).await?)
+    let look = async {
+        let mut lease = engine.database().lease().await?;
+        let live = schema::live_version(&mut lease, engine.projection()).await?;
+        lease.give_back();
+        Ok(live)
+    };
+    engine.database().bounded(schema::LOOK_TIMEOUT, look).await
 }
 
 /// Waits until the build has caught up, and swaps. Gives up after `CAUGHT_UP_TIMEOUT`.
@@ -88,7 +93,7 @@ async fn swap_when_caught_up<P: Projection>(
     if !goal.is_reached_in_time(engine).await? {
         return Ok(());
     }
-    match swap::swap(engine.pool(), engine.projection()).await? {
+    match swap::swap(engine.database(), engine.projection()).await? {
         SwapOutcome::Done => {
             tracing::info!(build = engine.build(), instead_of = live, "readers see the new build");
             // Readers that wait for a position look again.
@@ -157,7 +162,7 @@ impl Goal {
         range: (i64, i64),
     ) -> Result<(), GoLiveError> {
         let mut seen =
-            progress::read(engine.pool(), live, Selection { logs: &[], range: Some(range) }).await?;
+            progress::read(engine.database(), live, Selection { logs: &[], range: Some(range) }).await?;
         for log in logs {
             let live_at = match seen.remove(&log.key) {
                 Some(progress) => live_end(engine, live, log.key, &progress, Some(log.tip)).await?,
@@ -189,7 +194,7 @@ impl Goal {
             let look_at = Instant::now();
             let (catching, logs_stopped) = self.look(engine).await?;
             engine.status().catches_up(catching);
-            schema::note_catching_up(engine.pool(), engine.projection(), catching).await?;
+            schema::note_catching_up(engine.database(), engine.projection(), catching).await?;
             if self.missing.is_empty() {
                 return Ok(true);
             }
@@ -218,7 +223,7 @@ impl Goal {
         let mut logs_stopped = 0;
         let keys: Vec<i64> = self.missing.keys().map(|log| log.0).collect();
         for page in keys.chunks(PAGE_LOGS as usize) {
-            let stored = progress::read(engine.pool(), engine.build(), Selection::of(page)).await?;
+            let stored = progress::read(engine.database(), engine.build(), Selection::of(page)).await?;
             for log in page.iter().copied().map(LogKey) {
                 let Some(end) = self.missing.get(&log) else { continue };
                 let progress = stored.get(&log);
@@ -258,7 +263,7 @@ async fn live_end<P: Projection>(
     let is_suspect = head.is_none_or(|head| head != tip && head.position <= tip.position);
     if is_suspect && !engine.reader().contains(log, tip).await? {
         let stopped = Stopped::diverged(&progress.name, tip);
-        apply::record_stop(engine.pool(), live, &progress.name, tip, &stopped).await?;
+        apply::record_stop(engine.database(), live, &progress.name, tip, &stopped).await?;
         engine.announce();
         return Ok(Position::START);
     }

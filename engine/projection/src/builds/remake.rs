@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use recount_core::{LogKey, LogName};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use recount_postgres::Database;
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::builds::schema;
 use crate::follow::progress;
@@ -28,30 +29,37 @@ pub struct Remade {
 /// For a log that has [diverged](crate::StopCause::Diverged), it puts the read models right. It does no harm to others,
 /// but their readers see earlier positions until the log has been read.
 pub async fn remake(
-    pool: &PgPool,
+    database: impl Into<Database>,
     projection: &impl Projection,
     log: LogKey,
 ) -> Result<Vec<Remade>, sqlx::Error> {
+    let database = database.into();
     let mut remade = Vec::new();
-    for build in builds(pool, projection).await? {
-        let mut transaction = pool.begin().await?;
+    for build in builds(&database, projection).await? {
+        let mut transaction = database.begin().await?;
         let of_build = remake_build(&mut transaction, build, log).await?;
         transaction.commit().await?;
         remade.push(of_build);
     }
     // Readers that wait for a position look again.
-    sqlx::query("select pg_notify('recount_read', '')").execute(pool).await?;
+    sqlx::query("select pg_notify('recount_read', '')")
+        .execute(database.within(schema::LOOK_TIMEOUT))
+        .await?;
     Ok(remade)
 }
 
 /// The logs that have diverged in any build of the projection.
-pub async fn diverged_logs(pool: &PgPool, projection: &impl Projection) -> Result<Vec<LogName>, sqlx::Error> {
+pub async fn diverged_logs(
+    database: impl Into<Database>,
+    projection: &impl Projection,
+) -> Result<Vec<LogName>, sqlx::Error> {
+    let database = database.into();
     let mut names = Vec::new();
-    for build in builds(pool, projection).await? {
+    for build in builds(&database, projection).await? {
         let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
             "select log_name from {build}.progress where diverged order by log_name"
         )))
-        .fetch_all(pool)
+        .fetch_all(database.within(schema::LOOK_TIMEOUT))
         .await?;
         names.extend(found.iter().filter_map(|name| name.parse::<LogName>().ok()));
     }
@@ -61,9 +69,14 @@ pub async fn diverged_logs(pool: &PgPool, projection: &impl Projection) -> Resul
 }
 
 /// The schemas of the builds of all versions.
-async fn builds(pool: &PgPool, projection: &impl Projection) -> Result<Vec<String>, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let versions = schema::versions(&mut connection, projection).await?;
+async fn builds(database: &Database, projection: &impl Projection) -> Result<Vec<String>, sqlx::Error> {
+    let look = async {
+        let mut lease = database.lease().await?;
+        let versions = schema::versions(&mut lease, projection).await?;
+        lease.give_back();
+        Ok::<_, sqlx::Error>(versions)
+    };
+    let versions = database.bounded(schema::LOOK_TIMEOUT, look).await?;
     Ok(versions.into_iter().map(|version| schema_of_version(projection, version)).collect())
 }
 

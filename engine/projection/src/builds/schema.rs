@@ -1,13 +1,15 @@
 //! Creating the tables of a build, and the views that point at the live build.
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use std::time::Duration;
+
+use recount_postgres::{Database, locks};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::follow::status::CatchingUp;
 use crate::projection::{Projection, schema_of, schema_of_version};
 
-/// The advisory lock of the process that creates, swaps or drops schemas. Any number will do that is the same in every
-/// process.
-const MIGRATION_LOCK: i64 = 0x7265_636f_756e_7401;
+/// How long looking at the builds may take.
+pub(crate) const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The tables for the version that readers see, and for all builds, with the progress of those that are not live.
 const REGISTER_SQL: &str = "
@@ -76,9 +78,9 @@ pub enum SchemaError {
 ///
 /// If there is no live build, this build is live at once. If an older version is live, it stays so until
 /// [`go_live`](crate::go_live()) has replaced it.
-pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), SchemaError> {
+pub async fn migrate(database: impl Into<Database>, projection: &impl Projection) -> Result<(), SchemaError> {
     let needed = i32::from(projection.version());
-    let mut transaction = pool.begin().await?;
+    let mut transaction = database.into().begin().await?;
     lock(&mut transaction).await?;
     sqlx::raw_sql(REGISTER_SQL).execute(&mut *transaction).await?;
     let live = live_version(&mut transaction, projection).await?;
@@ -110,8 +112,21 @@ pub async fn migrate(pool: &PgPool, projection: &impl Projection) -> Result<(), 
 }
 
 /// Checks that the schema of the build exists. Changes nothing. The build need not be live.
-pub async fn verify(pool: &PgPool, projection: &impl Projection) -> Result<(), SchemaError> {
-    let mut connection = pool.acquire().await?;
+pub async fn verify(database: impl Into<Database>, projection: &impl Projection) -> Result<(), SchemaError> {
+    let database = database.into();
+    let look = async {
+        let mut lease = database.lease().await?;
+        verify_within(&mut lease, projection).await?;
+        lease.give_back();
+        Ok(())
+    };
+    database.bounded(LOOK_TIMEOUT, look).await
+}
+
+async fn verify_within(
+    connection: &mut PgConnection,
+    projection: &impl Projection,
+) -> Result<(), SchemaError> {
     let missing = SchemaError::Missing { projection: projection.name() };
     let registered: bool = sqlx::query_scalar("select to_regclass('public.recount_read_models') is not null")
         .fetch_one(&mut *connection)
@@ -119,11 +134,11 @@ pub async fn verify(pool: &PgPool, projection: &impl Projection) -> Result<(), S
     if !registered {
         return Err(missing);
     }
-    let there = live_version(&mut connection, projection).await?.ok_or(missing)?;
+    let there = live_version(connection, projection).await?.ok_or(missing)?;
     refuse_newer(projection, there)?;
     let needed = i32::from(projection.version());
-    if there == needed || build_exists(&mut connection, projection).await? {
-        require_tips(&mut connection, projection).await
+    if there == needed || build_exists(connection, projection).await? {
+        require_tips(connection, projection).await
     } else {
         Err(SchemaError::Older { projection: projection.name(), there, needed })
     }
@@ -139,7 +154,10 @@ fn refuse_newer(projection: &impl Projection, there: i32) -> Result<(), SchemaEr
 
 /// Keeps other processes from creating, swapping and dropping schemas until the transaction ends.
 pub(crate) async fn lock(transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("select pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK).execute(transaction).await?;
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(locks::PROJECTION_BUILDS)
+        .execute(transaction)
+        .await?;
     Ok(())
 }
 
@@ -189,7 +207,7 @@ pub(crate) async fn set_live(
 
 /// Records how far a build that is not live has come, for operators who look into the database.
 pub(crate) async fn note_catching_up(
-    pool: &PgPool,
+    database: &Database,
     projection: &impl Projection,
     catching: CatchingUp,
 ) -> Result<(), sqlx::Error> {
@@ -200,7 +218,7 @@ pub(crate) async fn note_catching_up(
     .bind(i32::from(projection.version()))
     .bind(catching.events_applied)
     .bind(catching.events)
-    .execute(pool)
+    .execute(database.within(LOOK_TIMEOUT))
     .await?;
     Ok(())
 }

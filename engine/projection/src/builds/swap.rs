@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use recount_postgres::{Database, Transaction, sqlstate};
+use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use crate::builds::schema;
@@ -17,6 +18,10 @@ const QUIESCENCE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 const READERS_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long a drop waits for locks. An autovacuum that is in the way is cancelled after a second.
 const DROP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the whole swap may take: longer than the waits within it.
+const SWAP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long dropping old builds may take: their files may be large.
+const SUPERSEDED_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long the server waits for the next statement, so that a process that vanished does not block readers.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -35,10 +40,16 @@ pub(crate) enum SwapOutcome {
 /// and so locks it until the end of its transaction. The swap drops this view first: it waits for the readers that have
 /// begun, which see the old build to their end, while new readers wait and then see the new build. In no log is the new
 /// build behind the positions that readers have seen.
-pub(crate) async fn swap(pool: &PgPool, projection: &impl Projection) -> Result<SwapOutcome, sqlx::Error> {
-    let mut transaction = begin(pool).await?;
-    let swapped = swap_within(&mut transaction, projection).await;
-    end(transaction, swapped).await
+pub(crate) async fn swap(
+    database: &Database,
+    projection: &impl Projection,
+) -> Result<SwapOutcome, sqlx::Error> {
+    let swap = async {
+        let mut transaction = begin(database).await?;
+        let swapped = swap_within(&mut transaction, projection).await;
+        end(transaction, swapped).await
+    };
+    database.bounded(SWAP_TIMEOUT, swap).await
 }
 
 async fn swap_within(
@@ -71,12 +82,16 @@ async fn swap_within(
 
 /// Drops the builds that are older than the live one.
 pub(crate) async fn drop_superseded(
-    pool: &PgPool,
+    database: &Database,
     projection: &impl Projection,
 ) -> Result<SwapOutcome, sqlx::Error> {
-    let mut transaction = begin(pool).await?;
-    let dropped = drop_superseded_within(&mut transaction, projection).await;
-    end(transaction, dropped).await
+    let drop = async {
+        let mut transaction = begin(database).await?;
+        transaction.allow(SUPERSEDED_TIMEOUT).await?;
+        let dropped = drop_superseded_within(&mut transaction, projection).await;
+        end(transaction, dropped).await
+    };
+    database.bounded(SUPERSEDED_TIMEOUT, drop).await
 }
 
 async fn drop_superseded_within(
@@ -103,9 +118,9 @@ async fn drop_superseded_within(
     Ok(SwapOutcome::Done)
 }
 
-async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
+async fn begin(database: &Database) -> Result<Transaction, sqlx::Error> {
     // Each statement must see everything that was committed before it, whatever the default of the database is.
-    let mut transaction = pool.begin_with("begin isolation level read committed").await?;
+    let mut transaction = database.begin_with("begin isolation level read committed").await?;
     sqlx::query(
         "select set_config('idle_in_transaction_session_timeout', $1, true),
                 set_config('client_min_messages', 'warning', true)",
@@ -118,7 +133,7 @@ async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgre
 
 /// Commits the transaction if its work is done. Otherwise rolls it back at once, because readers may be waiting.
 async fn end(
-    transaction: sqlx::Transaction<'static, sqlx::Postgres>,
+    transaction: Transaction,
     outcome: Result<SwapOutcome, sqlx::Error>,
 ) -> Result<SwapOutcome, sqlx::Error> {
     match outcome {
@@ -133,8 +148,7 @@ async fn end(
 
 /// Whether a lock was not granted in time, or only with a deadlock.
 fn is_blocked(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("55P03" | "40P01"))
+    matches!(sqlstate(error).as_deref(), Some("55P03" | "40P01"))
 }
 
 /// Sets how long the statements that follow wait for locks.

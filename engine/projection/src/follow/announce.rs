@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use recount_postgres::Database;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 /// The channel on which query services listen.
 const CHANNEL: &str = "recount_read";
+/// How long a notification may take.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The shortest time between two notifications, because each of them wakes every reader.
 const NOTIFY_INTERVAL: Duration = Duration::from_millis(10);
 /// How long it may take until the task notices that the last announcer is gone.
@@ -22,7 +24,7 @@ pub(crate) struct Announcer {
 
 impl Announcer {
     /// Starts the task that sends the notifications. It ends with the last clone of the announcer.
-    pub(crate) fn start(pool: PgPool) -> Announcer {
+    pub(crate) fn start(database: Database) -> Announcer {
         let moved = Arc::new(Notify::new());
         let watched = Arc::downgrade(&moved);
         tokio::spawn(async move {
@@ -31,8 +33,8 @@ impl Announcer {
                     continue;
                 }
                 drop(moved);
-                let sent = sqlx::query("select pg_notify($1, '')").bind(CHANNEL).execute(&pool).await;
-                if let Err(error) = sent {
+                let notify = sqlx::query("select pg_notify($1, '')").bind(CHANNEL);
+                if let Err(error) = notify.execute(database.within(STATEMENT_TIMEOUT)).await {
                     tracing::debug!(%error, "no notification was sent; readers find the commits by polling");
                 }
                 sleep(NOTIFY_INTERVAL).await;

@@ -1,10 +1,18 @@
 //! Applying a batch: events of one log and the progress of the build, in one transaction.
 
+use std::time::Duration;
+
 use recount_core::{LogName, Position, RecordedEvent, Tip};
-use sqlx::{PgConnection, PgPool};
+use recount_postgres::{Database, Failure};
+use sqlx::PgConnection;
 
 use crate::follow::progress::{self, Claim, StopCause, Stopped};
 use crate::projection::{ApplyError, LogBatch, Projection};
+
+/// How long beginning a transaction, or one of few short statements, may take.
+const BEGIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long applying a batch may take. Batches are bounded and take milliseconds; the server ends a statement sooner.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(32);
 
 /// The outcome of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,23 +37,7 @@ impl ApplyFailure {
     /// Whether the database understood the statement and will not accept it, for a reason that concerns these events and
     /// not the whole build.
     pub(crate) fn is_refusal(&self) -> bool {
-        const OF_ALL_LOGS: [&str; 8] = [
-            "08", // connection exception
-            "25", // invalid transaction state, read-only after a failover among them
-            "40", // transaction rollback
-            "42", // missing tables, columns or rights
-            "53", // insufficient resources
-            "55", // object not in prerequisite state
-            "57", // operator intervention
-            "58", // system error
-        ];
-        match &self.0 {
-            sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| !OF_ALL_LOGS.iter().any(|class| code.starts_with(class)))
-            }
-            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
-            _ => false,
-        }
+        Failure::of(&self.0) == Failure::Data
     }
 }
 
@@ -101,7 +93,7 @@ enum TransactionOutcome {
 
 /// The inputs for applying a batch, besides its events.
 pub(crate) struct Attempt<'a, P> {
-    pub(crate) pool: &'a PgPool,
+    pub(crate) database: &'a Database,
     pub(crate) projection: &'a P,
     pub(crate) schema: &'a str,
     pub(crate) name: &'a LogName,
@@ -117,14 +109,22 @@ impl<P: Projection> Attempt<'_, P> {
         events: &[RecordedEvent],
         size_max: usize,
     ) -> Result<TransactionOutcome, ApplyFailure> {
-        let mut transaction = self.pool.begin().await?;
-        let outcome = self.within(&mut transaction, events, size_max).await?;
+        let database = self.database;
+        // Alone, so that a vanished host is noticed soon.
+        let mut transaction = database.bounded(BEGIN_TIMEOUT, database.begin()).await?;
+        let apply = async {
+            let outcome = self.within(&mut transaction, events, size_max).await?;
+            if let TransactionOutcome::Stored { .. } = outcome {
+                transaction.commit().await?;
+            } else {
+                // At once: otherwise the claim would stay until the server notices the end.
+                transaction.rollback().await?;
+            }
+            Ok::<_, ApplyFailure>(outcome)
+        };
+        let outcome = database.bounded(APPLY_TIMEOUT, apply).await?;
         if let TransactionOutcome::Stored { events, .. } = outcome {
-            transaction.commit().await?;
             (self.committed)(events);
-        } else {
-            // At once: otherwise the claim would stay until the connection is used again.
-            transaction.rollback().await?;
         }
         Ok(outcome)
     }
@@ -202,7 +202,7 @@ impl<P: Projection> Attempt<'_, P> {
     ) -> Result<Option<Applied>, ApplyFailure> {
         let Some(event) = events.iter().find(|event| event.position == stopped.at) else { return Ok(None) };
         let before = Tip { position: Position(event.position.0 - 1), hash: event.previous };
-        let recorded = record_stop(self.pool, self.schema, self.name, before, &stopped).await?;
+        let recorded = record_stop(self.database, self.schema, self.name, before, &stopped).await?;
         Ok(recorded.then(|| {
             (self.committed)(0);
             Applied::Stopped(Some(before).filter(|tip| tip.position > Position::START), stopped)
@@ -212,13 +212,23 @@ impl<P: Projection> Attempt<'_, P> {
 
 /// Records that the build has stopped at this tip. False if it is not there, or if another process holds the log.
 pub(crate) async fn record_stop(
-    pool: &PgPool,
+    database: &Database,
     schema: &str,
     name: &LogName,
     tip: Tip,
     stopped: &Stopped,
 ) -> Result<bool, ApplyFailure> {
-    let mut transaction = pool.begin().await?;
+    database.bounded(BEGIN_TIMEOUT, try_record_stop(database, schema, name, tip, stopped)).await
+}
+
+async fn try_record_stop(
+    database: &Database,
+    schema: &str,
+    name: &LogName,
+    tip: Tip,
+    stopped: &Stopped,
+) -> Result<bool, ApplyFailure> {
+    let mut transaction = database.begin().await?;
     let stored = progress::claim(&mut transaction, schema, name.key()).await?;
     let is_there = match stored {
         Claim::At(stored) => stored.map_or(tip.position == Position::START, |stored| stored == tip),
@@ -250,16 +260,9 @@ fn following(events: &[RecordedEvent], from: Tip, size_max: usize) -> &[Recorded
     &events[..consecutive]
 }
 
-/// Whether the database refused the data, by SQLSTATE: a data exception or an integrity constraint violation.
+/// Whether the database refused the data. What it returned and this program cannot read is another matter.
 fn is_about_data(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
-        }
-        // A value that could not be sent.
-        sqlx::Error::Encode(_) => true,
-        _ => false,
-    }
+    matches!(error, sqlx::Error::Database(_) | sqlx::Error::Encode(_)) && Failure::of(error) == Failure::Data
 }
 
 fn refusal(error: &sqlx::Error) -> String {

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use recount_core::{LogKey, LogName, Position, RecordedEvent, Tip};
+use recount_postgres::{Database, is_undefined_table};
 use recount_store::{LogReader, MovedLog, StoreError};
-use sqlx::PgPool;
 
 use crate::follow::announce::Announcer;
 use crate::follow::apply::{self, Applied, ApplyFailure, Attempt};
@@ -27,7 +27,7 @@ struct Inner<P> {
     projection: P,
     schema: String,
     reader: LogReader,
-    pool: PgPool,
+    database: Database,
     /// The last known tip of the build in each log. It is a hint: the true one is in the database, and each transaction
     /// compares and sets it.
     tips: Mutex<HashMap<LogKey, Tip>>,
@@ -80,18 +80,19 @@ impl<P> fmt::Debug for ProjectionEngine<P> {
 }
 
 impl<P: Projection> ProjectionEngine<P> {
-    /// `pool` is for the read models, which may be in another database than the log. Must be called within a tokio
+    /// `database` is for the read models, which may be in another database than the log. Must be called within a tokio
     /// runtime.
-    pub fn new(projection: P, reader: LogReader, pool: PgPool) -> ProjectionEngine<P> {
+    pub fn new(projection: P, reader: LogReader, database: impl Into<Database>) -> ProjectionEngine<P> {
+        let database = database.into();
         let schema = schema_of(&projection);
         ProjectionEngine(Arc::new(Inner {
             projection,
             reader,
             tips: Mutex::default(),
-            announcer: Announcer::start(pool.clone()),
+            announcer: Announcer::start(database.clone()),
             status: Status::new(&schema),
             schema,
-            pool,
+            database,
         }))
     }
 
@@ -108,8 +109,8 @@ impl<P: Projection> ProjectionEngine<P> {
         &self.0.reader
     }
 
-    pub(crate) fn pool(&self) -> &PgPool {
-        &self.0.pool
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
     }
 
     pub(crate) fn projection(&self) -> &P {
@@ -166,7 +167,7 @@ impl<P: Projection> ProjectionEngine<P> {
         &self,
         selection: Selection<'_>,
     ) -> Result<HashMap<LogKey, Progress>, CatchUpError> {
-        let stored = progress::read(&self.0.pool, &self.0.schema, selection).await.map_err(|error| {
+        let stored = progress::read(&self.0.database, &self.0.schema, selection).await.map_err(|error| {
             if is_undefined_table(&error) {
                 CatchUpError::Gone { build: self.0.schema.clone() }
             } else {
@@ -271,7 +272,7 @@ impl<P: Projection> ProjectionEngine<P> {
             return Ok(None);
         }
         let stopped = Stopped::diverged(name, tip);
-        if apply::record_stop(&inner.pool, &inner.schema, name, tip, &stopped).await? {
+        if apply::record_stop(&inner.database, &inner.schema, name, tip, &stopped).await? {
             self.announce();
             inner.status.stopped(name, &stopped);
             return Ok(Some(FeedOutcome::Stopped));
@@ -302,7 +303,7 @@ impl<P: Projection> ProjectionEngine<P> {
     ) -> Result<Applied, CatchUpError> {
         let inner = &*self.0;
         let attempt = Attempt {
-            pool: &inner.pool,
+            database: &inner.database,
             projection: &inner.projection,
             schema: &inner.schema,
             name,
@@ -329,8 +330,4 @@ impl<P: Projection> ProjectionEngine<P> {
         // Poisoned means that another task panicked between plain map operations. At worst, a hint is wrong.
         self.0.tips.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42P01")
 }

@@ -1,10 +1,12 @@
 //! The progress of a build in each log. It is written in the same transaction as the data, by compare-and-set.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use recount_core::{EventHash, LogKey, LogName, Position, Tip};
+use recount_postgres::Database;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 /// The stored progress of a build in a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,9 +228,12 @@ impl<'a> Selection<'a> {
     }
 }
 
+/// How long reading the progress of many logs may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The progress of a build in some logs.
 pub(crate) async fn read(
-    pool: &PgPool,
+    database: &Database,
     schema: &str,
     selection: Selection<'_>,
 ) -> Result<HashMap<LogKey, Progress>, sqlx::Error> {
@@ -242,7 +247,7 @@ pub(crate) async fn read(
     .bind(selection.logs)
     .bind(after)
     .bind(until)
-    .fetch_all(pool)
+    .fetch_all(database.within(READ_TIMEOUT))
     .await?;
     rows.iter().map(read_row).collect()
 }

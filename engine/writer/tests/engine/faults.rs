@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::theatre::{Theatre, show_tag};
-use crate::world::{World, keyed, submission, summary, tuning};
+use crate::world::{World, environment, keyed, submission, summary, tuning};
+use recount_postgres::{Database, Settings, Workload};
+use recount_store::LogWriter;
 use recount_test_support::eventually;
 use recount_writer::{CommandEngine, Tuning};
 use tokio::task::JoinSet;
@@ -135,6 +137,26 @@ async fn the_service_role_can_append_and_nothing_else() {
         assert_eq!(code, "42501", "{statement}: {error}");
     }
     connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_command_on_a_locked_log_is_answered_as_not_executed_soon_after_its_patience() {
+    let world = World::create().await;
+    let settings = Settings::new("the engine", Workload::Commands).allow_unsafe(true);
+    let database = Database::connect(world.database.url(), &settings).await.unwrap();
+    let engine: CommandEngine<Theatre> =
+        CommandEngine::start(LogWriter::new(database), environment(), Tuning::default());
+    let log = world.log.clone();
+    submit_until_done(&engine, &log, announce("Hamlet", 9)).await;
+    let mut blocker = world.pool().begin().await.unwrap();
+    sqlx::query("select from store.logs for update").execute(&mut *blocker).await.unwrap();
+    let started = Instant::now();
+    let answer = summary(&engine.submit(&log, keyed(reserve("Hamlet", "a"), "k1")).await);
+    assert_eq!(answer, "Unavailable");
+    assert!(started.elapsed() < Duration::from_secs(14), "{:?}", started.elapsed());
+    blocker.rollback().await.unwrap();
+    engine.stop().await;
+    assert_eq!(world.events().await.len(), 1);
 }
 
 #[tokio::test]

@@ -96,10 +96,10 @@ async fn a_history_that_takes_longer_than_callers_wait_is_loaded_all_the_same() 
     large_events(&world, &show_tag("Hamlet"), "announced", HAMLET, 100, 200_000).await;
     let impatient = Tuning { command_timeout: Duration::from_millis(1), ..tuning() };
     let engine: CommandEngine<Theatre> = world.engine(impatient);
-    eventually(TIMEOUT, "a snapshot of the end", async || {
-        let answer = engine.submit(&world.log, submission(vec![reserve("Hamlet", "a")])).await;
-        assert_eq!(summary(&answer), "Unavailable");
-        snapshot_position(&world).await == 100
+    eventually(TIMEOUT, "a snapshot near the end", async || {
+        let answer = engine.submit(&world.log, submission(vec![announce("Hamlet", 3)])).await;
+        assert!(["Unavailable", "0 events"].contains(&summary(&answer).as_str()), "{answer:?}");
+        snapshot_position(&world).await >= 98
     })
     .await;
     let patient: CommandEngine<Theatre> = world.engine(tuning());
@@ -194,8 +194,5 @@ async fn a_page_ends_at_a_number_of_events_or_of_bytes() {
         [vec![1, 2, 3, 4, 5], vec![6], vec![7, 8, 9, 10]]
     );
     // Each entity goes on from where it was.
-    assert_eq!(
-        pages(&world, &tags, &[Some(5), Some(7)], limit(2, 1 << 30)).await,
-        [vec![6, 8], vec![9, 10], vec![]]
-    );
+    assert_eq!(pages(&world, &tags, &[Some(5), Some(7)], limit(2, 1 << 30)).await, [vec![6, 8], vec![9, 10]]);
 }

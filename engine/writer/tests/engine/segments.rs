@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::announce;
 use crate::theatre::{Theatre, show_tag};
 use crate::world::{World, submission, summary, tuning};
-use recount_store::tag_hash;
+use recount_store::{EntityRow, PageLimit, StoreError, WantedEntity, tag_hash};
 use recount_test_support::eventually;
 use recount_writer::{CommandEngine, Tuning};
 
@@ -99,10 +99,14 @@ async fn the_tags_of_a_complete_segment_are_stored_as_a_filter_and_read_from_it(
     assert_eq!(announced(&engine, &world, "never before").await, "1 events");
     // A filter without the old show takes it for new: this shows that the filter is used and not the rows.
     store(&world, SEGMENT - 1, b"").await;
-    let cold: CommandEngine<Theatre> = world.engine(tuning());
+    let cold: CommandEngine<Theatre> = world.engine(Tuning { entities_max: 1, ..tuning() });
     look_up_much(&cold, &world, "b").await;
-    eventually(TIMEOUT, "the filter is used", async || announced(&cold, &world, "Old").await == "1 events")
-        .await;
+    eventually(TIMEOUT, "the filter is used", async || {
+        // Until then the old show is looked up. It must not stay in memory.
+        assert_eq!(announced(&cold, &world, "New").await, "0 events");
+        announced(&cold, &world, "Old").await == "1 events"
+    })
+    .await;
     assert_eq!(announced(&cold, &world, "New").await, "0 events");
 }
 
@@ -146,4 +150,27 @@ async fn a_segment_whose_filter_has_no_room_is_looked_up() {
         assert_eq!(announced(&engine, &world, &format!("b {n}")).await, "0 events");
     }
     assert_eq!(stored(&world).await.unwrap().0.len(), 300_000);
+}
+
+#[tokio::test]
+async fn an_entity_is_looked_up_in_the_segments_that_may_concern_it() {
+    let world = world().await;
+    let reader = world.store.reader();
+    let tip = reader.log(world.log.key()).await.unwrap().unwrap().tip;
+    let tags = [show_tag("Old"), show_tag("New")];
+    let load = async |last_segment| {
+        let wanted = tags.each_ref().map(|tag| WantedEntity { tag, read: None, last_segment });
+        let mut positions = Vec::new();
+        let visit = |row| {
+            if let EntityRow::Event { tip, .. } = row {
+                positions.push(tip.position.0);
+            }
+            Ok::<(), StoreError>(())
+        };
+        let limit = PageLimit { events_max: 100, stored_bytes_max: 1 << 20 };
+        reader.load_entities(world.log.key(), tip, &wanted, 1, limit, visit).await.unwrap();
+        positions
+    };
+    assert_eq!(load(None).await, [5, SEGMENT]);
+    assert_eq!(load(Some(0)).await, [5]);
 }
