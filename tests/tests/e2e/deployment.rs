@@ -17,7 +17,7 @@ pub(crate) struct Deployment {
     key: String,
     pub(crate) topic: Topic,
     /// Dropped after the processes that use it.
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 impl Deployment {
@@ -40,7 +40,7 @@ impl Deployment {
         let (one, other, projector, queries) =
             tokio::join!(command.start(), other_command.start(), projector.start(), queries.start());
         let key = first_key(&migrated.stdout);
-        Deployment { commands: [one, other], projector, queries, key, topic, _database: database }
+        Deployment { commands: [one, other], projector, queries, key, topic, database }
     }
 
     /// The ledger through each of the command services.

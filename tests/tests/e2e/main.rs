@@ -7,6 +7,7 @@ mod deployment;
 mod documents;
 mod dry_runs;
 mod expiry;
+mod going_back;
 mod import;
 mod input;
 mod kafka_gone;
