@@ -38,12 +38,11 @@ pub async fn remake(
     ledger: &LogName,
 ) -> Result<Remade, RemakeError> {
     let log = ledger.key();
-    let pool = read_models.pool();
-    recount_projection::verify(pool, &LedgerProjection).await?;
+    recount_projection::verify(read_models, &LedgerProjection).await?;
     let found = LogReader::new(store.clone()).log(log).await?.filter(|found| found.name == *ledger);
     // The relay first: whoever is interrupted between the two still sees that the ledger has diverged.
     RelayStore::new(store.clone()).forget(log).await?;
-    let builds = recount_projection::remake(pool, &LedgerProjection, log).await?;
+    let builds = recount_projection::remake(read_models, &LedgerProjection, log).await?;
     if found.is_none() && !builds.iter().any(|build| build.had_progress) {
         return Err(RemakeError::Unknown(ledger.clone()));
     }
@@ -53,7 +52,6 @@ pub async fn remake(
 
 /// The ledgers whose read models are not made from their log as it is now, by name.
 pub async fn diverged_ledgers(read_models: &Database) -> Result<Vec<LogName>, RemakeError> {
-    let pool = read_models.pool();
-    recount_projection::verify(pool, &LedgerProjection).await?;
-    Ok(recount_projection::diverged_logs(pool, &LedgerProjection).await?)
+    recount_projection::verify(read_models, &LedgerProjection).await?;
+    Ok(recount_projection::diverged_logs(read_models, &LedgerProjection).await?)
 }

@@ -126,8 +126,8 @@ create table store.deadlines (
 -- What is due in all logs, in pages, with one query.
 create index deadlines_due_at_idx on store.deadlines (due_at, log, name);
 
--- Which logs have moved, in the order of transactions and not of clocks. Readers go on from the oldest transaction that
--- was running when they looked. Rows of long ago are removed; the truth is in `store.events`.
+-- Which logs have moved, in the order of transactions and not of clocks. Readers look for the transactions that had not
+-- begun when they looked, and for those that were running then. Rows of long ago are removed; the truth is in `store.events`.
 create table store.news (
     xid      xid8   not null default pg_current_xact_id(),
     log      bigint not null,
@@ -300,11 +300,15 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
 as $$
 declare
-    v_first bigint := p_after + 1;
+    v_first bigint;
     v_last  bigint := (select t.position from store.tip(p_log) t);
     v_left  bigint := p_limit;
     v_found bigint;
 begin
+    if v_last is null or p_after >= v_last then
+        return;
+    end if;
+    v_first := p_after + 1;
     for v_segment in store.segment(v_first) .. store.segment(v_last) loop
         return query
         select store.position(k.segment, k.slot) from store.event_tags k
@@ -438,17 +442,23 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     update store.logs set fence = fence + 1 where log = p_log;
 $$;
 
--- Removes the news but those of the last `p_keep` transactions, some thousand at a time. Answers how many.
+-- Removes the news but those of the last `p_keep` transactions, some thousand at a time; and those of transactions that are
+-- yet to come, which a restored dump has brought from another server. Answers how many.
 create function store.trim_news(p_keep bigint) returns bigint
 language sql security definer set search_path = pg_catalog, pg_temp as $$
-    with gone as (
+    with old as (
         delete from store.news where ctid in (
             select n.ctid from store.news n
-            where n.xid < greatest(pg_snapshot_xmin(pg_current_snapshot())::text::bigint - p_keep, 0)::text::xid8
+            where n.xid < greatest(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - p_keep, 0)::text::xid8
+            order by n.xid limit 20000 for update skip locked
+        ) returning 1
+    ), foreign_news as (
+        delete from store.news where ctid in (
+            select n.ctid from store.news n where n.xid >= pg_snapshot_xmax(pg_current_snapshot())
             order by n.xid limit 20000 for update skip locked
         ) returning 1
     )
-    select count(*) from gone;
+    select (select count(*) from old) + (select count(*) from foreign_news);
 $$;
 
 -- Forgets outcomes that are older than `p_age`, up to `p_limit` of them, the oldest first. Answers how many.

@@ -1,7 +1,7 @@
 //! Finding the logs that have moved, however many logs there are.
 //!
 //! The news are rows that each append inserts; a look reads those of the transactions that were not over at the previous
-//! look. No wall clock takes part. News are a hint: the truth is where each log ends, and the cursor looks at that too,
+//! look, by the snapshot of that look. No wall clock takes part. News are a hint: the truth is where each log ends, and the cursor looks at that too,
 //! page by page and all the time. After a failover, or when it has looked away for long, it does so at once.
 
 use std::collections::HashMap;
@@ -19,22 +19,31 @@ const FAST_PAGE_LOGS: u32 = 5_000;
 const SLOW_PAGE_LOGS: u32 = 500;
 /// The interval of the pages on the side: 30,000 logs a minute.
 const SLOW_PAGE_INTERVAL: Duration = Duration::from_secs(1);
-/// News of more transactions than this are not read; all logs are looked at instead. Far fewer than the news that are
-/// kept.
-const NEWS_TRANSACTIONS_MAX: i64 = 300_000;
+/// After so many transactions news may have been removed, and all logs are looked at. Far fewer than the news that are kept.
+const NEWS_TRANSACTIONS_MAX: i64 = 500_000;
+/// After so long without a look, news are not read but all logs are looked at: there may be very many.
+const NEWS_AGE_MAX: Duration = Duration::from_secs(30);
 
 /// Remembers which movements of the logs a reader has seen.
 #[derive(Debug)]
 pub struct LogCursor {
     store: LogReader,
     /// Where the next look at the news goes on; `None` before the first look.
-    mark: Option<i64>,
-    timeline: Option<String>,
+    mark: Option<Mark>,
     /// The last log of the previous page; `None` if the next page is the first one.
     page_after: Option<LogKey>,
     /// Whether all logs are being looked at as fast as possible.
     is_fast: bool,
     next_page_at: Instant,
+}
+
+/// What the previous look saw.
+#[derive(Debug)]
+struct Mark {
+    snapshot: String,
+    next_transaction: i64,
+    timeline: Option<String>,
+    looked_at: Instant,
 }
 
 /// The logs that may have moved since the previous look.
@@ -54,14 +63,7 @@ pub struct MovedLogs {
 impl LogCursor {
     /// A cursor that has seen nothing: its first looks return all logs.
     pub fn new(store: LogReader) -> LogCursor {
-        LogCursor {
-            store,
-            mark: None,
-            timeline: None,
-            page_after: None,
-            is_fast: true,
-            next_page_at: Instant::now(),
-        }
+        LogCursor { store, mark: None, page_after: None, is_fast: true, next_page_at: Instant::now() }
     }
 
     /// Makes the next looks return all logs. Call it after a failure, when remembered state may be wrong.
@@ -72,8 +74,11 @@ impl LogCursor {
 
     /// Asks the store which logs have moved. It may repeat a log that has not moved.
     pub async fn look(&mut self) -> Result<MovedLogs, StoreError> {
-        let News { logs, mark, timeline } = self.store.news(self.mark).await?;
-        if self.has_lost_its_place(mark, timeline.as_deref()) {
+        let looked_at = Instant::now();
+        self.mark.take_if(|mark| mark.looked_at + NEWS_AGE_MAX < looked_at);
+        let since = self.mark.as_ref().map(|mark| mark.snapshot.as_str());
+        let News { logs, snapshot, next_transaction, timeline } = self.store.news(since).await?;
+        if self.has_lost_its_place(next_transaction, timeline.as_deref()) {
             self.forget();
         }
         let mut moved: HashMap<LogKey, MovedLog> = logs.into_iter().map(|log| (log.key, log)).collect();
@@ -95,14 +100,15 @@ impl LogCursor {
             self.next_page_at = Instant::now() + SLOW_PAGE_INTERVAL;
         }
         // Only now: if reading the page failed, the news are read again.
-        (self.mark, self.timeline) = (Some(mark), timeline);
+        self.mark = Some(Mark { snapshot, next_transaction, timeline, looked_at });
         Ok(MovedLogs { logs: moved.into_values().collect(), covered, complete, more: self.is_fast })
     }
 
     /// Whether news may have been missed: the server's transactions or its history are not the ones of the previous look,
-    /// or there are too many to read.
-    fn has_lost_its_place(&self, mark: i64, timeline: Option<&str>) -> bool {
-        let Some(previous) = self.mark else { return true };
-        mark < previous || mark - previous > NEWS_TRANSACTIONS_MAX || timeline != self.timeline.as_deref()
+    /// or they have been removed by now.
+    fn has_lost_its_place(&self, next_transaction: i64, timeline: Option<&str>) -> bool {
+        let Some(previous) = &self.mark else { return true };
+        let transactions = next_transaction - previous.next_transaction;
+        !(0..=NEWS_TRANSACTIONS_MAX).contains(&transactions) || timeline != previous.timeline.as_deref()
     }
 }

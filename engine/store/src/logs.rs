@@ -36,8 +36,10 @@ pub struct MovedLog {
 #[derive(Debug)]
 pub(crate) struct News {
     pub logs: Vec<MovedLog>,
-    /// Where the next look goes on: transactions from this one on may not have been visible.
-    pub mark: i64,
+    /// The snapshot of the look, as Postgres writes it: which transactions were over.
+    pub snapshot: String,
+    /// The first transaction that had not begun.
+    pub next_transaction: i64,
     /// The history of the server: another one after a failover. `None` where the server does not tell.
     pub timeline: Option<String>,
 }
@@ -96,38 +98,56 @@ impl LogReader {
         )
         .bind(after.map_or(i64::MIN, |after| after.0))
         .bind(i64::from(limit))
-        .fetch_all(self.scan())
+        .fetch_all(self.look())
         .await
         .map_err(StoreError::from_read)?;
         rows.iter().map(read_moved_log).collect()
     }
 
-    /// The logs that have moved since a mark, each once.
-    pub(crate) async fn news(&self, since: Option<i64>) -> Result<News, StoreError> {
-        // One statement, so that the mark is of the snapshot that the news are of. Without a mark there are no news, only
-        // the mark for the next look.
+    /// The logs that have moved since the snapshot of an earlier look, each once. Without one there are no news, only the
+    /// snapshot for the next look.
+    ///
+    /// News are of transactions that had not begun at the earlier look, or were running. Not all since the oldest that was
+    /// running: one that somebody has forgotten would make every look longer.
+    pub(crate) async fn news(&self, since: Option<&str>) -> Result<News, StoreError> {
         let rows = sqlx::query(
-            "select s.mark, s.timeline, n.log, l.name, n.position, n.hash
+            "select s.snapshot::text as snapshot, pg_snapshot_xmax(s.snapshot)::text::bigint as next_transaction,
+                    s.timeline, n.log, l.name, n.position, n.hash
              from (
-                 select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as mark,
+                 select pg_current_snapshot() as snapshot,
                         case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end
                             as timeline
              ) as s
              left join lateral (
                  select distinct on (k.log) k.log, k.position, k.hash
-                 from store.news k where k.xid >= $1::text::xid8 order by k.log, k.position desc
+                 from (
+                     select n.log, n.position, n.hash from store.news n
+                     -- A standby does not list what is running.
+                     where n.xid >= case when s.timeline is null then pg_snapshot_xmin($1::text::pg_snapshot)
+                                         else pg_snapshot_xmax($1::text::pg_snapshot) end
+                       -- What a restored dump brought along has numbers of another server.
+                       and n.xid < pg_snapshot_xmax(s.snapshot)
+                     union all
+                     select n.log, n.position, n.hash
+                     from pg_snapshot_xip($1::text::pg_snapshot) as running(xid)
+                     cross join lateral (
+                         select m.log, m.position, m.hash from store.news m where m.xid = running.xid offset 0
+                     ) as n
+                 ) as k
+                 order by k.log, k.position desc
              ) as n on true
              left join store.logs l on l.log = n.log",
         )
         .bind(since)
-        .fetch_all(self.scan())
+        .fetch_all(self.look())
         .await
         .map_err(StoreError::from_read)?;
-        let first = rows.first().ok_or_else(|| StoreError::Corrupt("a look has no mark".to_owned()))?;
-        let (mark, timeline) = (column(first, "mark")?, column(first, "timeline")?);
+        let first = rows.first().ok_or_else(|| StoreError::Corrupt("a look has no snapshot".to_owned()))?;
+        let (snapshot, timeline) = (column(first, "snapshot")?, column(first, "timeline")?);
+        let next_transaction = column(first, "next_transaction")?;
         let is_log = |row: &&PgRow| column::<Option<String>>(row, "name").is_ok_and(|name| name.is_some());
         let logs = rows.iter().filter(is_log).map(read_moved_log).collect::<Result<_, _>>()?;
-        Ok(News { logs, mark, timeline })
+        Ok(News { logs, snapshot, next_transaction, timeline })
     }
 
     /// The Merkle frontier of the log up to this tip. It is read from the last one that was kept, and the hashes after

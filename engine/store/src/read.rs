@@ -23,7 +23,7 @@ const READ: &str = "
         select e.*, sum(pg_column_size(data) + pg_column_size(meta)) over (order by position) as bytes
         from store.events e where log = $1 and position >= $2 order by position limit $3
     ) as page
-    where position <= $2 + 1 or bytes - pg_column_size(data) - pg_column_size(meta) < $4
+    where position - 1 <= $2 or bytes - pg_column_size(data) - pg_column_size(meta) < $4
     order by position";
 
 impl LogReader {
@@ -211,5 +211,6 @@ fn read_event(
 
 /// The tags of an event, which are stored as lines.
 pub(crate) fn read_tags(lines: &str) -> Vec<Tag> {
-    lines.lines().map(Tag::from_stored).collect()
+    // Not `lines()`, which takes a carriage return before a line break for a part of it.
+    lines.split_terminator('\n').map(Tag::from_stored).collect()
 }

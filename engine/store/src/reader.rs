@@ -12,6 +12,9 @@ use crate::error::StoreError;
 
 /// How long a statement that reads or changes few rows by their keys may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long looking for news, or at a page of logs, may take: at most about a million short rows. Looking is the first
+/// thing to meet a vanished host.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for a statement about many rows, or for the next one of them. The server ends such a statement
 /// sooner.
 const ROW_TIMEOUT: Duration = Duration::from_secs(32);
@@ -35,6 +38,11 @@ impl LogReader {
     /// Executes a statement about few rows, within a time limit.
     pub(crate) fn brief(&self) -> Within<'_> {
         self.database.within(STATEMENT_TIMEOUT)
+    }
+
+    /// Executes a statement that looks at many logs, within a time limit.
+    pub(crate) fn look(&self) -> Within<'_> {
+        self.database.within(LOOK_TIMEOUT)
     }
 
     /// Executes a statement about many rows, within a time limit.

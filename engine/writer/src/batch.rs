@@ -14,8 +14,8 @@ use crate::submission::{SubmissionOutcome, SubmitError};
 #[derive(Debug)]
 pub(crate) struct PreparedAppend {
     pub append: Append,
-    /// The tags of its events that name new entities.
-    pub new_tags: Vec<Tag>,
+    /// The tags of its events.
+    pub tags: Vec<Tag>,
     pub recorded_at: DateTime<Utc>,
 }
 
@@ -122,7 +122,11 @@ impl<D: Domain> Batch<D> {
 
     /// Moves the submissions from this one on to the front of the next batch.
     pub(crate) fn defer_from(&mut self, first: usize) {
-        let deferred = self.items.drain(first..).map(|item| item.pending);
+        let deferred = self.items.drain(first..).map(|item| {
+            // It is not part of what is about to be sent.
+            item.pending.not_sent();
+            item.pending
+        });
         self.deferred.splice(0..0, deferred);
     }
 

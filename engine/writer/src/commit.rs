@@ -34,7 +34,7 @@ impl<D: Domain> Writer<D> {
         self.tip = prepared.append.next_tip();
         self.frontier = prepared.append.frontier().clone();
         self.recorded_at = prepared.recorded_at;
-        self.seen.insert_tags(self.tip.position, &prepared.new_tags);
+        self.seen.insert_tags(self.tip.position, &prepared.tags);
         batch.answer_decided(&mut self.seen);
         if prepared.append.events() > 0 {
             self.notifier.notify();

@@ -8,10 +8,10 @@ use recount_store::{Append, Appended};
 use crate::CommandEngine;
 use crate::domain::Domain;
 use crate::submission::{EventRef, SubmitError};
-use crate::writer::{AttemptError, STATEMENT_TIMEOUT, Writer, within};
+use crate::writer::{AttemptError, Backoff, STATEMENT_TIMEOUT, Writer, within};
 
 /// How often the event is tried while other processes append to the log.
-const ATTEMPTS_MAX: u32 = 100;
+const ATTEMPTS_MAX: u32 = 50;
 
 impl<D: Domain> CommandEngine<D> {
     /// Sets the time of a log back to the true one, if it ran ahead, and records that as an event of the domain
@@ -22,14 +22,23 @@ impl<D: Domain> CommandEngine<D> {
     /// database had a wrong clock. What was decided in the future stays decided.
     pub async fn correct_time(&self, log: &LogName, meta: Arc<str>) -> Result<Option<EventRef>, SubmitError> {
         let mut failure = SubmitError::Busy;
+        let mut backoff = Backoff::default();
         for _ in 0..ATTEMPTS_MAX {
-            match within(STATEMENT_TIMEOUT, self.try_to_correct_time(log, &meta)).await {
+            match self.try_to_correct_time(log, &meta).await {
                 Ok(Attempt::Done(event)) => return Ok(event),
                 Ok(Attempt::NoLog) => return Err(SubmitError::LogUnknown),
                 Err(AttemptError::TipMoved) => {}
                 // Trying again is right: if the event is in the log, its time is not ahead any more.
-                Err(AttemptError::Unavailable(_)) => failure = SubmitError::Unavailable,
-                Err(AttemptError::OutcomeUnknown(_)) => failure = SubmitError::OutcomeUnknown,
+                Err(AttemptError::Unavailable(_)) => {
+                    if failure != SubmitError::OutcomeUnknown {
+                        failure = SubmitError::Unavailable;
+                    }
+                    backoff.pause().await;
+                }
+                Err(AttemptError::OutcomeUnknown(_)) => {
+                    failure = SubmitError::OutcomeUnknown;
+                    backoff.pause().await;
+                }
                 Err(error) => {
                     tracing::error!(%log, ?error, "the time of a log could not be corrected");
                     return Err(SubmitError::Internal);
@@ -41,7 +50,9 @@ impl<D: Domain> CommandEngine<D> {
 
     async fn try_to_correct_time(&self, log: &LogName, meta: &Arc<str>) -> Result<Attempt, AttemptError> {
         let context = self.context();
-        let Some(writer) = Writer::<D>::open(context, log).await? else { return Ok(Attempt::NoLog) };
+        // Only this has to be cut off: an append has a limit of its own, and says what became of it.
+        let opening = within(STATEMENT_TIMEOUT, Writer::<D>::open(context, log));
+        let Some(writer) = opening.await? else { return Ok(Attempt::NoLog) };
         let now = context.environment.now();
         let event = D::time_corrected(writer.recorded_at, now).filter(|_| writer.recorded_at > now);
         let Some(event) = event else { return Ok(Attempt::Done(None)) };

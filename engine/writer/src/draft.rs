@@ -26,7 +26,7 @@ pub(crate) struct Draft<'w, D: Domain> {
 pub(crate) struct SubmissionDraft<D: Domain> {
     outcomes: Vec<Outcome>,
     events: Vec<NewEvent>,
-    new_tags: Vec<Tag>,
+    tags: Vec<Tag>,
     deadlines: Vec<DeadlineChange>,
     /// Entities that it reads and that are not loaded. If there are any, it is decided again.
     pub(crate) missing: Vec<Tag>,
@@ -39,7 +39,7 @@ impl<'w, D: Domain> Draft<'w, D> {
         let recorded_at = writer.environment.now().max(writer.recorded_at);
         let (hash, frontier) = (writer.tip.hash, writer.frontier.clone());
         let append = Append::new(writer.log, hash, frontier, writer.fence, recorded_at);
-        Draft { writer, prepared: PreparedAppend { append, new_tags: Vec::new(), recorded_at } }
+        Draft { writer, prepared: PreparedAppend { append, tags: Vec::new(), recorded_at } }
     }
 
     pub(crate) fn into_prepared(self) -> PreparedAppend {
@@ -61,7 +61,7 @@ impl<'w, D: Domain> Draft<'w, D> {
         let mut drafted = SubmissionDraft {
             outcomes: Vec::new(),
             events: Vec::new(),
-            new_tags: Vec::new(),
+            tags: Vec::new(),
             deadlines: Vec::new(),
             missing: Vec::new(),
             undo,
@@ -83,7 +83,7 @@ impl<'w, D: Domain> Draft<'w, D> {
 
     /// Adds the events of a submission to the batch.
     fn keep(&mut self, drafted: SubmissionDraft<D>) {
-        self.prepared.new_tags.extend(drafted.new_tags);
+        self.prepared.tags.extend(drafted.tags);
         for event in drafted.events {
             self.prepared.append.push_event(event);
         }
@@ -155,8 +155,9 @@ impl<'w, D: Domain> Draft<'w, D> {
         for event in events {
             let position = self.position_after(drafted.events.len());
             let encoded = D::encode(&event);
-            let new = encoded.tags.iter().filter(|tag| self.writer.entities.find(tag).is_none());
-            drafted.new_tags.extend(new.cloned());
+            // All of them, not only those of new entities: where the filter does not know the segments of before, it has to
+            // know of each tag that it is in this one. A tag that is there already takes no room.
+            drafted.tags.extend(encoded.tags.iter().cloned());
             self.writer.entities.draft(&encoded, position, &event, &mut drafted.undo);
             drafted.deadlines.extend(D::deadlines(&event));
             let id = self.writer.environment.new_id();

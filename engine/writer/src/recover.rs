@@ -29,7 +29,12 @@ impl<D: Domain> Writer<D> {
         if log.tip.position.0 - self.tip.position.0 > TAIL_EVENTS_MAX {
             return self.reopen(&log).await;
         }
-        while self.tip != log.tip {
+        // The log is shorter than what this writer knows, or ends otherwise at the same position.
+        if self.tip.position >= log.tip.position && self.tip != log.tip {
+            return self.start_again(&log).await;
+        }
+        // Each page was verified to follow the one before, so it may lead beyond the end that was read first.
+        while self.tip.position < log.tip.position {
             match self.store.reader().read_after(self.log, self.tip, PAGE_EVENTS_MAX).await {
                 Ok(events) if events.is_empty() => return self.start_again(&log).await,
                 Ok(events) => events.iter().for_each(|event| self.take_in(event)),

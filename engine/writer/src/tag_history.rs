@@ -126,7 +126,7 @@ impl TagSource {
 
     /// The tags of the segment that is not complete; `None` if they do not fit into memory.
     async fn read_open(&self, segment: i32, head: Position) -> Result<Option<GrowingFilter>, StoreError> {
-        let positions = head.0 & ((1 << SEGMENT_BITS) - 1);
+        let positions = head.next().0 & ((1 << SEGMENT_BITS) - 1);
         // Found out before it is read, or every start would read it in vain.
         if usize::try_from(positions).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_POSITION)
             > self.memory.left()

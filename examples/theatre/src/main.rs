@@ -8,7 +8,7 @@ use theatre::service::{REJECTIONS, Service};
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let startup = Startup::begin("theatre", &ServiceArgs::parse(), 16).await?;
-    let service = Service::start(startup.database.pool().clone()).await?;
+    let service = Service::start(&startup.database).await?;
     service.watch(&startup.health);
     let served = startup.serve(service.router(), &[REJECTIONS, commands::PROBLEMS]).await;
     service.stop().await;

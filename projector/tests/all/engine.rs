@@ -2,9 +2,14 @@
 
 use std::sync::atomic::Ordering;
 
+use std::time::{Duration, Instant};
+
 use crate::support::{PATIENCE, Tally, World, log, until};
 use recount_core::Position;
-use recount_projection::{FeedOutcome, SchemaError, tail_store};
+use recount_projection::{FeedOutcome, ProjectionEngine, SchemaError, tail_store};
+use recount_service_kit::database::{Database, Settings, Workload};
+use recount_store::LogReader;
+use recount_test_support::Proxy;
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
@@ -250,4 +255,25 @@ async fn concurrent_migrations_create_the_schema_once_and_verify_fails_before_th
     );
     one.and(two).and(three).unwrap();
     recount_projection::verify(&world.pool, &tally).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_vanishes_delays_a_projector_by_seconds() {
+    let world = World::new().await;
+    let main = log("main");
+    world.count(&main, 3).await;
+    recount_projection::migrate(&world.pool, &Tally::default()).await.unwrap();
+    let (proxy, url) = Proxy::before(&world.url).await;
+    let database = Database::connect(&url, &Settings::new("following", Workload::Following)).await.unwrap();
+    let engine = ProjectionEngine::new(Tally::default(), LogReader::new(&database), &database);
+    let token = CancellationToken::new();
+    let following = tokio::spawn(tail_store(engine, token.clone()));
+    until("the first events are applied", async || world.tallied(&main).await == 3).await;
+    proxy.vanish();
+    let vanished_at = Instant::now();
+    world.count(&main, 3).await;
+    until("the next events are applied", async || world.tallied(&main).await == 6).await;
+    assert!(vanished_at.elapsed() < Duration::from_secs(40), "{:?}", vanished_at.elapsed());
+    token.cancel();
+    following.await.unwrap();
 }

@@ -100,6 +100,10 @@ pub(crate) async fn page(
     request: &EventsRequest,
 ) -> Result<EventPage, EventsError> {
     let EventsRequest { after, limit, ref tag } = *request;
+    // Keeps positions that no log can have from the store, too.
+    if after >= log.tip.position {
+        return Ok(EventPage { events: Vec::new(), next: None });
+    }
     let events = match tag {
         None => reader.read(log.key, after, limit).await?,
         Some(tag) => reader.read_tagged(log.key, tag, after, limit).await?,

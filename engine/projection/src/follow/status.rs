@@ -176,14 +176,19 @@ impl Status {
     pub(crate) fn observe(&self, log: LogKey, progress: Option<&Progress>) {
         match progress.and_then(|progress| Some((&progress.name, progress.stopped.as_ref()?))) {
             Some((name, stopped)) if stopped.is_diverged() => self.stopped(name, stopped),
+            // It was remade, and another process could not apply an event of it. This one tries too.
+            Some(_) if self.is_diverged(log) => self.go_on(log),
             Some(_) => {}
-            None => {
-                let mut state = self.state();
-                if let Some((name, _)) = state.stopped.remove(&log) {
-                    tracing::info!(build = self.0.build, log = %name, "the read models of this log go on");
-                    self.count_logs(&state);
-                }
-            }
+            None => self.go_on(log),
+        }
+    }
+
+    /// Forgets that the log has stopped.
+    fn go_on(&self, log: LogKey) {
+        let mut state = self.state();
+        if let Some((name, _)) = state.stopped.remove(&log) {
+            tracing::info!(build = self.0.build, log = %name, "the read models of this log go on");
+            self.count_logs(&state);
         }
     }
 

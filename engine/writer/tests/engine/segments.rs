@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::announce;
+use crate::{announce, reserve};
 use crate::theatre::{Theatre, show_tag};
 use crate::world::{World, submission, summary, tuning};
 use recount_store::{EntityRow, PageLimit, StoreError, WantedEntity, tag_hash};
@@ -150,6 +150,35 @@ async fn a_segment_whose_filter_has_no_room_is_looked_up() {
         assert_eq!(announced(&engine, &world, &format!("b {n}")).await, "0 events");
     }
     assert_eq!(stored(&world).await.unwrap().0.len(), 300_000);
+}
+
+/// The filter does not know the old segments, so it has to know of each tag whether it is in the newest one.
+#[tokio::test]
+async fn a_new_event_of_an_old_entity_is_found_though_its_segment_has_no_filter() {
+    let world = world().await;
+    store(&world, SEGMENT - 1, &[0; 300_000]).await;
+    let forgetful = Tuning { seen_bytes_max: 200_000, entities_max: 1, ..tuning() };
+    let engine: CommandEngine<Theatre> = world.engine(forgetful);
+    look_up_much(&engine, &world, "a").await;
+    let mut taken = 0_i64;
+    let full = loop {
+        let reserved = engine.submit(&world.log, submission(vec![reserve("Old", "g")])).await;
+        // The show is evicted.
+        announced(&engine, &world, &format!("b {taken}")).await;
+        match summary(&reserved).as_str() {
+            "1 events" if taken < 1_000 => taken += 1,
+            other => break other.to_owned(),
+        }
+    };
+    assert_eq!(full, "sold-out");
+    let fresh: CommandEngine<Theatre> = world.engine(tuning());
+    let again = fresh.submit(&world.log, submission(vec![reserve("Old", "g")])).await;
+    assert_eq!(summary(&again), "sold-out");
+    let reserved: i64 = sqlx::query_scalar("select count(*) from store.events where event_type = 'reserved'")
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+    assert_eq!(reserved, taken);
 }
 
 #[tokio::test]
