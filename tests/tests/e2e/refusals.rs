@@ -88,13 +88,22 @@ async fn the_error_of_a_role_without_a_schema_names_the_command_to_run() {
 }
 
 #[tokio::test]
-async fn a_schema_of_a_newer_program_is_refused_and_unchanged() {
+async fn a_newer_schema_is_accepted_as_long_as_it_says_so_and_then_refused() {
     let mut up = Up::start().await;
     up.process.stop().await;
     let newer = "insert into public.recount_store_migrations \
                  (version, description, success, checksum, execution_time) values (9999, 'newer', true, '', 0)";
     sqlx::query(newer).execute(up.database.pool()).await.unwrap();
     let url = up.database.url();
+    // A step that programs of before can live with: they start, and migrate changes nothing.
+    Program::new(["migrate", "--database-url", url]).run_ok().await;
+    let mut still = Program::listening(["command-service", "--database-url", url]).start().await;
+    still.stop().await;
+    // A step that they cannot live with.
+    sqlx::query("update store.compatibility set oldest_program = 9999")
+        .execute(up.database.pool())
+        .await
+        .unwrap();
     for role in ["up", "command-service", "projector"] {
         let ended = Program::listening([role, "--database-url", url]).run().await;
         assert_refused(&ended, &["newer than this program", "9999", "run the newer program"]);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{announce, reserve};
 use crate::theatre::{Theatre, show_tag};
 use crate::world::{World, submission, summary, tuning};
+use crate::{announce, reserve};
 use recount_store::{EntityRow, PageLimit, StoreError, WantedEntity, tag_hash};
 use recount_test_support::eventually;
 use recount_writer::{CommandEngine, Tuning};
