@@ -48,9 +48,10 @@ pub(crate) enum Task {
 #[derive(Debug, clap::Args)]
 pub(crate) struct GrowthArgs {
     /// Sizes of one log, in events, at which to measure. An event takes about a kilobyte of disk. By default the second size
-    /// is larger by two complete segments of the tags' index, so that the last one is filled to the same extent
+    /// is larger by two complete segments of the tags' index, so that the last one is filled to the same extent.
+    /// With 0, only logs among others are measured
     #[arg(long, value_delimiter = ',', value_name = "EVENTS", default_values_t = [1_600_000, 9_988_608],
-          value_parser = clap::value_parser!(i64).range(500_000..=1_000_000_000))]
+          value_parser = clap::value_parser!(i64).range(0..=1_000_000_000))]
     pub(crate) events: Vec<i64>,
     /// Number of logs for the measurements among many logs. With 0, only the sizes of one log are measured
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000)]

@@ -40,7 +40,7 @@ pub async fn remake(
     let log = ledger.key();
     recount_projection::verify(read_models, &LedgerProjection).await?;
     let found = LogReader::new(store.clone()).log(log).await?.filter(|found| found.name == *ledger);
-    // The relay first: whoever is interrupted between the two still sees that the ledger has diverged.
+    // The relay first: an operator who is interrupted between the two still sees that the ledger has diverged.
     RelayStore::new(store.clone()).forget(log).await?;
     let builds = recount_projection::remake(read_models, &LedgerProjection, log).await?;
     if found.is_none() && !builds.iter().any(|build| build.had_progress) {

@@ -11,13 +11,15 @@ use super::fill::Copier;
 use super::filler::{Filler, Rows};
 use super::measure::{LOADED_ACCOUNTS, measure_appends, millis};
 use super::rows::CopyRows;
-use super::table::Column;
+use super::table::{Column, to_text};
 use super::template::Template;
 use super::world::{World, post};
 use crate::report::grouped;
 use crate::requests::Aim;
 use crate::run::Conditions;
 
+/// The events of the log itself, before it is measured: so many that its own growth makes no difference.
+const OWN_EVENTS: i64 = 500_000;
 /// The events of each of the other logs.
 const EVENTS: usize = 3;
 const LOGS_AT_ONCE: usize = 5_000;
@@ -35,6 +37,9 @@ const LOGS: &str = "copy store.logs (log, id, name, origin) from stdin (format b
 pub(super) async fn measure(conditions: &Conditions<'_>, logs: u32) -> anyhow::Result<Vec<Column>> {
     let mut world = World::make(conditions, "growth-logs", LOADED_ACCOUNTS).await?;
     let template = world.template().await?;
+    let mut copier = Copier::open(&world.database_url).await?;
+    copier.fill(world.filler().await?, &template, OWN_EVENTS, LOADED_ACCOUNTS).await?;
+    copier.close().await?;
     let mut columns = Vec::new();
     for logs in [0, logs] {
         make_logs(&mut world, &template, logs).await?;
@@ -47,6 +52,8 @@ pub(super) async fn measure(conditions: &Conditions<'_>, logs: u32) -> anyhow::R
         measure_appends(&mut world, aim, &mut column).await?;
         measure_noticing(&mut world, &mut column).await?;
         columns.push(column);
+        // A long run may be interrupted.
+        eprintln!("{}", to_text(&columns));
     }
     world.remove().await?;
     Ok(columns)

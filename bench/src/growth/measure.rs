@@ -63,7 +63,7 @@ async fn make_filters(world: &mut World<'_>, aim: Aim, column: &mut Column) -> a
     let service = world.serve().await?;
     post_all(world.posters(&service, aim).await?).await?;
     let made = wait_for_filter(world, &service, aim).await?;
-    column.add("filters of all filled segments, made once", "s", made.as_secs_f64());
+    column.add("making the filters of the segments, after the first commands", "s", made.as_secs_f64());
     service.stop().await
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn measure_appends(
     let service = world.serve().await?;
     load(world, &service, aim, Duration::ZERO).await?;
     column.add(
-        "reading the filter at a start",
+        "reading the filter, after 3 s of load",
         "s",
         wait_for_filter(world, &service, aim).await?.as_secs_f64(),
     );

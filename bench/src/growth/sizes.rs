@@ -9,7 +9,7 @@ use super::fill::Copier;
 use super::filler::Rows;
 use super::logs::measure_cursor;
 use super::measure::{ACCOUNTS_PER_ROUND, LOADED_ACCOUNTS, measure_reads, measure_service};
-use super::table::Column;
+use super::table::{Column, to_text};
 use super::template::Template;
 use super::world::World;
 use crate::report::grouped;
@@ -39,7 +39,7 @@ const RELATIONS: [(&str, &str); 7] = [
 /// Measures at each of these sizes that fits on the disk.
 pub(super) async fn measure(conditions: &Conditions<'_>, events: &[i64]) -> anyhow::Result<Vec<Column>> {
     let mut columns = Vec::new();
-    if events.is_empty() {
+    if events == [0] {
         return Ok(columns);
     }
     let accounts_per_size = LOADED_ACCOUNTS + conditions.rounds * ACCOUNTS_PER_ROUND;
@@ -62,6 +62,8 @@ pub(super) async fn measure(conditions: &Conditions<'_>, events: &[i64]) -> anyh
         measure_reads(&world, &mut column).await?;
         measure_cursor(&world, &mut column).await?;
         columns.push(column);
+        // A long run may be interrupted.
+        eprintln!("{}", to_text(&columns));
     }
     world.remove().await?;
     Ok(columns)

@@ -64,20 +64,20 @@ fn median(rounds: &[f64]) -> f64 {
 
 impl GrowthReport {
     pub(crate) fn to_text(&self) -> String {
-        const IN_MEMORY: &str = "writing into memory does not fail";
-        let mut text = String::new();
-        for columns in [&self.by_events, &self.by_logs] {
-            write_table(&mut text, columns).expect(IN_MEMORY);
-        }
-        writeln!(
-            text,
-            "{}; an 8 KiB page is durable after {} µs (median); {} cores\n\
-             Medians of all rounds; in parentheses the ratio to the first column.",
+        let (by_events, by_logs) = (to_text(&self.by_events), to_text(&self.by_logs));
+        format!(
+            "{by_events}{by_logs}{}; an 8 KiB page is durable after {} µs (median); {} cores\n\
+             Medians of all rounds; in parentheses the ratio to the first column.\n",
             self.database, self.disk_sync_micros, self.cores
         )
-        .expect(IN_MEMORY);
-        text
     }
+}
+
+/// The columns as a table.
+pub(super) fn to_text(columns: &[Column]) -> String {
+    let mut text = String::new();
+    write_table(&mut text, columns).expect("writing into memory does not fail");
+    text
 }
 
 fn write_table(text: &mut String, columns: &[Column]) -> std::fmt::Result {
@@ -123,8 +123,7 @@ mod tests {
             large.add("a page", "ms", 2.5 * value);
             assert_eq!(small.figures[0].rounds.len(), round + 1);
         }
-        let mut text = String::new();
-        write_table(&mut text, &[small, large]).unwrap();
+        let text = to_text(&[small, large]);
         let line: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(line, ["a", "page,", "ms", "2", "5", "(2.50)"]);
     }

@@ -51,7 +51,7 @@ impl<'a> World<'a> {
         world.program().migrate().await?;
         let service = world.serve().await?;
         ledger::make(service.address(), LEDGER, accounts, world.random.next()).await?;
-        ledger::post_singles(service.address(), LEDGER, 1, &mut world.random).await?;
+        post(&mut world.poster(&service, Aim::Hot).await?).await?;
         service.stop().await?;
         Ok(world)
     }

@@ -21,17 +21,18 @@
 //! # A log is what it contains
 //!
 //! Each event has an [`EventHash`], which commits to the event and to the hash of the event before it. A [`Tip`] is a
-//! position together with the hash there. Whoever goes on from a tip learns by comparing hashes that a log has lost its
+//! position together with the hash there. A follower that goes on from a tip learns by comparing hashes that a log has lost its
 //! end, that it was rewritten, or that an event belongs to another log of the same name. The hashes are the leaves of a
 //! Merkle tree (RFC 6962), whose [`Frontier`] a writer carries along.
 //!
 //! # The crates of the engine
 //!
-//! The engine has five crates, and this one is the base of the others:
+//! The engine has six crates. A domain needs this one and no other:
 //!
 //! | crate | what it does |
 //! | --- | --- |
 //! | `recount-core` | the vocabulary, pure |
+//! | `recount-postgres` | the door to Postgres: connections that are let go when they hang |
 //! | `recount-store` | the log in Postgres: reads, and atomic appends |
 //! | `recount-writer` | turns the commands of your domain into events |
 //! | `recount-projection` | keeps read models up to date with the log, exactly once |

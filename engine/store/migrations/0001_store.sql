@@ -485,7 +485,7 @@ $$;
 -- relay publishes again what the consumers have already seen.
 create schema relay;
 
--- Whoever sees the same `beat` for as long as a lease lasts, by a clock that only counts, may take the shard: no
+-- A relay that sees the same `beat` for as long as a lease lasts, by a clock that only counts, may take the shard: no
 -- wall clock is compared with another.
 create table relay.leases (
     shard  smallint not null constraint leases_pkey primary key,

@@ -11,7 +11,7 @@ use crate::health::Health;
 use crate::{clock, ids};
 
 /// How far the clock of this process may be from the event store's. Decisions do not depend on it; but certificates, tokens
-/// and the output do, and so much is a mistake of whoever runs the machine.
+/// and the output do, and a larger difference is a mistake of the machine's operator.
 const DIFFERENCE_MAX: TimeDelta = TimeDelta::seconds(5);
 
 /// The clock of the event store. Cheap to clone.

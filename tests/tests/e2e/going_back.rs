@@ -32,7 +32,7 @@ async fn is_ready(process: &Process) -> bool {
 }
 
 /// Writes in place of what was lost. None of it is for Alice.
-async fn write_anew(ledger: &LedgerClient, transactions: i64) {
+async fn write_again(ledger: &LedgerClient, transactions: i64) {
     for n in 0..transactions {
         ledger.pay(&format!("bob-{n}")).await;
     }
@@ -42,7 +42,7 @@ async fn write_anew(ledger: &LedgerClient, transactions: i64) {
 async fn nobody_builds_on_events_that_the_log_has_lost() {
     const LOST: i64 = 5;
     // Fewer events than were lost, as many, and more.
-    for anew in [3, LOST, LOST + 2] {
+    for rewritten in [3, LOST, LOST + 2] {
         let deployment = Deployment::start().await;
         let [first, second] = <[LedgerClient; 2]>::try_from(deployment.ledgers("main")).unwrap();
         first.set_up().await;
@@ -53,15 +53,15 @@ async fn nobody_builds_on_events_that_the_log_has_lost() {
         let before = first.head().await;
         first.trial_balance(before).await;
         lose_events_after(&deployment.database, "main", kept).await;
-        write_anew(&second, anew).await;
+        write_again(&second, rewritten).await;
 
         // The money of the lost payments is nowhere in the log, and their ids are free.
         let spend = json!({"debit": "users:alice", "credit": "bank", "asset": "USD/2", "amount": "500"});
         let spend = json!({"transaction": "spend", "transfers": [spend]});
         let refused = first.command("post-transaction", &spend).answer().await;
-        assert_eq!(refused.code(), "insufficient-funds", "{anew} anew: {refused}");
+        assert_eq!(refused.code(), "insufficient-funds", "{rewritten} rewritten: {refused}");
         let repeated = first.command("post-transaction", &payment("bob-0")).ok().await.json();
-        assert_eq!(repeated["events"], json!([]), "{anew} anew");
+        assert_eq!(repeated["events"], json!([]), "{rewritten} rewritten");
         first.pay("lost-0").await;
 
         // The read models stand on what is gone, and say so.

@@ -142,7 +142,7 @@ mod tests {
         leases.observe(vec![lease(0, 8), lease(1, i64::MAX - 1)]);
         advance(LEASE_TTL / 2).await;
         assert_eq!(leases.ended(Instant::now()), [lease(1, i64::MAX - 1)]);
-        // Somebody else has taken shard 1, and counts anew.
+        // Somebody else has taken shard 1, and counts from zero.
         let taken = Lease { holder: Uuid::from_u128(3), ..lease(1, i64::MAX) };
         leases.observe(vec![lease(0, 8), taken]);
         advance(LEASE_TTL / 2).await;

@@ -63,7 +63,7 @@ impl<P: Projection> ProjectionEngine<P> {
         tip: Tip,
         chain: &Chain<'_>,
     ) -> Result<FeedOutcome, CatchUpError> {
-        // Whoever writes to the topic can compute a hash that fits. One hash stands for all before it, so the store is asked
+        // Anybody who writes to the topic can compute a hash that fits. One hash stands for all before it, so the store is asked
         // for the last one only.
         if let Some(last) = chain.events.last()
             && !self.reader().contains(name.key(), Tip::at(last)).await?
