@@ -40,11 +40,14 @@ impl Proxy {
             .expect("the URL of a test database has a path");
         let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(user, host)| (user, host));
         let (database, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let (host, port) = host.rsplit_once(':').unwrap_or((host, "5432"));
+        // The folder of a socket is a parameter, or stands in place of the host.
         let folder = parameters.split('&').find_map(|parameter| parameter.strip_prefix("host="));
-        let port = host.rsplit_once(':').map_or("5432", |(_, port)| port);
-        let target = match folder {
-            Some(folder) => Target::Unix(format!("{}/.s.PGSQL.{port}", folder.replace("%2F", "/"))),
-            None => Target::Tcp(if host.contains(':') { host.to_owned() } else { format!("{host}:{port}") }),
+        let host = decoded(folder.unwrap_or(host));
+        let target = if host.starts_with('/') {
+            Target::Unix(format!("{host}/.s.PGSQL.{port}"))
+        } else {
+            Target::Tcp(format!("{host}:{port}"))
         };
         let proxy = Proxy::start(target).await;
         let at = if user.is_empty() { "" } else { "@" };
@@ -78,6 +81,18 @@ impl Proxy {
     pub fn thaw(&self) {
         self.network.send_modify(|network| network.frozen = false);
     }
+}
+
+/// The text without percent-encoding.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let code = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(code.expect("two hexadecimal digits follow a percent sign"));
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).expect("a URL is text")
 }
 
 async fn connect(client: TcpStream, target: Target, network: watch::Receiver<Network>) -> io::Result<()> {
